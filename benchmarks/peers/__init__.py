@@ -1,0 +1,14 @@
+"""One module per library. Each has
+
+    ORDER           the function of layouts.py that says how it flattens parameters
+    prepare(case)   -> a callable: flat float64 theta -> (float cost, flat float64 gradient)
+
+``prepare`` binds the data and compiles what can be compiled; it may raise ``Unsupported``. The
+callable is what one would hand to scipy.optimize.minimize(..., jac=True).
+"""
+
+NAMES = ("fastbp", "numpy", "torch", "jax", "autograd", "sklearn")
+
+
+class Unsupported(Exception):
+    """The library's objective cannot express the case."""

@@ -1,0 +1,89 @@
+"""The asking side of worker.py: start a process with its threads bounded, and talk to it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from peers import Unsupported
+
+HERE = Path(__file__).parent
+THREAD_VARIABLES = (
+    "FASTBP_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+class Missing(Exception):
+    """The peer is not installed."""
+
+
+def environment(threads):
+    """This process's environment with every thread pool bounded; None leaves the defaults."""
+    kept = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
+    if threads is not None:
+        kept.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    if threads == 1:
+        kept["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    return kept
+
+
+def bound_to(threads):
+    """A preexec function: only as many CPUs as threads. XLA sizes its pool by them alone."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    cpus = sorted(os.sched_getaffinity(0))[:threads]
+    if len(cpus) < threads:
+        raise SystemExit(f"{threads} threads asked for, but only {len(cpus)} CPUs are available")
+    return lambda: os.sched_setaffinity(0, cpus)
+
+
+class Remote:
+    """A running worker. Its methods are those of worker.Worker; results come back as JSON."""
+
+    def __init__(self, peer, threads):
+        self.peer, self.threads = peer, threads
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "worker.py"), peer],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(threads),
+            preexec_fn=bound_to(threads),
+        )
+        try:
+            self.version = self._receive()
+        except Missing:
+            self.close()
+            raise
+
+    def _receive(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the {self.peer} process died; its message is above")
+        message = json.loads(line)
+        if "missing" in message:
+            raise Missing(message["missing"])
+        if "unsupported" in message:
+            raise Unsupported(message["unsupported"])
+        return message["result"]
+
+    def call(self, method, *arguments):
+        print(json.dumps([method, arguments]), file=self.process.stdin, flush=True)
+        return self._receive()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()

@@ -1,0 +1,94 @@
+"""Write RESULTS.md: every measurement, with the machine and the versions it was made with.
+
+    python benchmarks/report.py [--rounds 7] [--seconds 0.2] [--output benchmarks/RESULTS.md]
+
+Takes about ten minutes with all peers. Leave the machine alone meanwhile.
+"""
+
+import argparse
+import os
+import platform
+import sys
+from datetime import date
+from pathlib import Path
+
+import footprint
+import memory
+import peers
+import scaling
+import training
+from cases import CASES
+from run import benchmark, summary, table
+
+MEMORY_PEERS = ("fastbp", "numpy", "torch", "jax", "sklearn")
+
+
+def processor():
+    """The CPU's name as the system gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def peaks(results):
+    """What a BLAS product reached while the cases ran: {(dtype, threads): all rounds}."""
+    found = {}
+    for result in results:
+        for key, values in result.peaks.items():
+            found.setdefault(key, []).extend(values)
+    return found
+
+
+def sections(args):
+    """Yield the document piece by piece."""
+    notes = []
+    results, versions = benchmark(
+        CASES,
+        peers.NAMES,
+        (1, 2),
+        args.rounds,
+        args.seconds,
+        show=lambda result: print(table(result, markdown=False), file=sys.stderr),
+        note=notes.append,
+    )
+    yield f"# Measured on {date.today().isoformat()}"
+    yield f"{processor()}, {os.cpu_count()} CPUs, {platform.system()}, Python " + ", ".join(
+        [platform.python_version(), *(f"{name} {text}" for name, text in versions.items())]
+    )
+    yield "\n".join(
+        f"- NumPy's BLAS, {dtype}, threads: {threads}: {min(v):.0f}-{max(v):.0f} GFLOP/s"
+        for (dtype, threads), v in sorted(peaks(results).items())
+    )
+    if notes:
+        yield "\n".join(f"- {note}" for note in notes)
+    for threads in (2, 1):
+        yield f"## One cost-and-gradient call, threads: {threads}, µs"
+        yield summary(results, threads)
+    yield "## From one thread to two"
+    yield scaling.markdown(args.rounds, args.seconds)
+    yield "## Memory beyond the data, 30-20-20-1 on a million samples"
+    yield memory.markdown(MEMORY_PEERS, 2, notes.append)
+    yield "## Training 64-25-10 on the digits, at most 200 L-BFGS-B iterations"
+    yield training.markdown(args.rounds)
+    yield "## Footprint"
+    yield f"- import over NumPy: {footprint.import_ms('fastbp', 21):.1f} ms"
+    yield f"- wheel: {footprint.wheel_mb():.2f} MB"
+    yield "## Case by case"
+    for result in results:
+        yield table(result, markdown=True)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.2)
+    parser.add_argument("--output", default=Path(__file__).with_name("RESULTS.md"), type=Path)
+    args = parser.parse_args(argv)
+    text = "\n\n".join(part.strip() for part in sections(args)) + "\n"
+    args.output.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Which compiled engine runs here: the CPU level is chosen once, when fastbp is imported.
+
+The same source is compiled for each CPU level (x86-64-v2, v3, v4; one build, "base", elsewhere) and
+each precision into the modules `f64_v2 ... f32_v4`. The highest level the CPU supports is taken;
+the environment variable FASTBP_CPU=v2|v3|v4 takes a lower one. v3 and v4 give the same bits.
+"""
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastbp._core.interface import Engine
+
+PRECISIONS = {"float64": "f64", "float32": "f32"}
+X86_LEVELS = ("v2", "v3", "v4")
+
+
+def available_levels() -> tuple[str, ...]:
+    """The levels that this CPU can run and that were built, lowest first."""
+    try:
+        highest: str = import_module("fastbp._threads").cpu_level()
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            "fastbp's compiled modules are missing: this is a source folder that has not been "
+            "built; run `pip install -e .` in it, or start Python from another folder"
+        ) from error
+    known = X86_LEVELS if highest in X86_LEVELS else (highest,)
+    levels = known[: known.index(highest) + 1]
+    built = tuple(level for level in levels if find_spec(f"fastbp._core.f64_{level}"))
+    if not built:
+        raise ImportError(
+            f"fastbp was built for none of this CPU's levels ({', '.join(levels)}); build it again "
+            "without FASTBP_LEVELS"
+        )
+    return built
+
+
+def choose_level(available: tuple[str, ...], wanted: str | None) -> str:
+    """The highest available level, or the one FASTBP_CPU asks for.
+
+    Raises
+    ------
+    ValueError
+        If FASTBP_CPU names no level, or one that this CPU (or this build) lacks.
+    """
+    if not wanted:
+        return available[-1]
+    if wanted in available:
+        return wanted
+    known = X86_LEVELS if available[-1] in X86_LEVELS else available
+    if wanted not in known:
+        raise ValueError(
+            f"FASTBP_CPU={wanted!r} is not a CPU level; use one of {', '.join(known)}, or unset it"
+        )
+    raise ValueError(
+        f"FASTBP_CPU={wanted}: this CPU and this build of fastbp have only {', '.join(available)}; "
+        "use one of these, or unset FASTBP_CPU"
+    )
+
+
+LEVELS = available_levels()
+LEVEL = choose_level(LEVELS, os.environ.get("FASTBP_CPU"))
+
+_engines: "dict[str, Engine]" = {}
+
+
+def core(dtype: str) -> "Engine":
+    """The engine that computes in `dtype` ("float64" or "float32"), imported at its first use."""
+    engine = _engines.get(dtype)
+    if engine is None:
+        engine = _engines[dtype] = import_module(f"fastbp._core.{PRECISIONS[dtype]}_{LEVEL}")
+    return engine

@@ -1,0 +1,301 @@
+"""check_gradient: the gradient that a function claims against the slopes its cost has."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastbp.check import differences, sweep
+from fastbp.check.blocks import Block, BlockSpec, IntArray, find_blocks, network_of
+from fastbp.check.contract import FloatArray, Subject, examine
+from fastbp.check.diagnosis import advise, likely_blocks, pattern
+from fastbp.check.report import BlockResult, GradientReport, Kink
+
+_Checked = tuple[Block, IntArray, sweep.Comparison]
+METHODS = ("auto", "central", "complex")
+
+
+def check_gradient(
+    fun: Callable[..., Any],
+    theta: npt.ArrayLike,
+    jac: Callable[..., Any] | bool | None = None,
+    *,
+    args: tuple[Any, ...] = (),
+    method: str = "auto",
+    n_checks: int | None = None,
+    directions: int | None = None,
+    seed: int | np.random.Generator = 0,
+    rtol: float | None = None,
+    atol: float = 0.0,
+    step: float | None = None,
+    dtype: npt.DTypeLike | None = None,
+    blocks: BlockSpec | None = None,
+) -> GradientReport:
+    """Compare the gradient of a cost with numerical slopes, block by block.
+
+    Each parameter is moved by ±h, h = eps^(1/3) · max(1, |theta_j|), and
+
+        (J(theta + h e_j) - J(theta - h e_j)) / 2h
+
+    must equal D_j within rtol · max(|D_j|, |numerical|). Where it does not, steps from 64 roundings
+    to 8 times the parameter's size are tried and extrapolated, until an error bar tells a wrong
+    gradient from a badly scaled parameter, from rounding noise in J, and from a kink: there
+    the one-sided slopes differ, any D_j between them is right, and it is listed, not failed.
+
+    Parameters
+    ----------
+    fun : an objective (`net.objective(X, y)`), or `fun(theta, *args)` returning J, or (J, D).
+    theta : (n,) point at which to check; never changed. Take a random one: at theta = 0 or at a
+        minimum most mistakes are invisible.
+    jac : `jac(theta, *args)` returning D (n,), when fun returns J alone; otherwise True or None.
+    args : further arguments of fun and jac.
+    method : "central", two evaluations per parameter; "complex", Im J(theta + i·1e-20·e_j) / 1e-20,
+        one evaluation and no rounding error, for functions that take complex theta and keep to
+        analytic operations; "auto" uses "complex" where a trial shows that it works.
+        A disagreement is settled by real differences in every case.
+    n_checks : check so many parameters only, spread over all blocks (at least one in each: that
+        with the largest gradient, then random ones).
+    directions : check so many random directions per block instead of single parameters:
+        2 · directions · blocks evaluations however many parameters there are.
+    seed : of the random choices; an int or a numpy Generator.
+    rtol : relative tolerance; default 1e-6 for double and 1e-3 for single precision.
+    atol : absolute tolerance, 0 by default: rounding errors are estimated, not assumed.
+    step : relative first step instead of eps^(1/3).
+    dtype : precision in which fun computes; default: the network's, or the lower of those of J
+        and D.
+    blocks : {name: slice, indices or mask} for functions that are not a network of ours.
+
+    Returns
+    -------
+    GradientReport, truthy when the gradient passes; `print` it, or call `raise_if_failed()`.
+    It also fails when D has a wrong shape or dtype, is not finite, lives in memory that a later
+    call overwrites, or when fun changes theta or is not repeatable: optimisers trip over these.
+
+    Raises
+    ------
+    TypeError : fun returns no number, or no gradient can be found.
+    ValueError : theta is not a finite vector, or an argument is out of its range.
+
+    Notes
+    -----
+    What cannot be seen: errors below rtol, and slopes so small that they drown in the rounding of
+    J (the report says how many). J is believed; only D is tested. Random directions see an error in
+    one parameter only if it stands out from all slopes of its block together. Kinks so close to
+    theta that rounding hides them (a ReLU network with weights of 1e-4, say) may look like errors.
+    Sources: Ridders, Advances in Engineering Software 4 (1982); Squire and Trapp, SIAM Review 40
+    (1998); Moré and Wild, SIAM J. Sci. Comput. 33 (2011).
+    """
+    point = _point(theta)
+    _check_arguments(method, n_checks, directions, rtol, atol, step)
+    subject = Subject(fun, jac, args if isinstance(args, tuple) else (args,))
+    parts = find_blocks(fun, point.size, blocks)
+    rng = np.random.default_rng(seed)
+
+    # Trial steps may leave the domain of J; what comes back is then judged, not warned about.
+    with np.errstate(all="ignore"):
+        precision = np.dtype(dtype or getattr(network_of(fun), "dtype", None) or np.float64)
+        J, returned, problems = examine(subject, point, rng, precision)
+        if returned.size != point.size or returned.dtype.kind not in "biuf" or not np.isfinite(J):
+            return _unreadable(subject, problems, method, rtol)
+        if dtype is None:
+            precision = max(precision, subject.cost_dtype, returned.dtype, key=_eps)
+        eps = _eps(precision)
+        gradient = returned.ravel().astype(np.float64)
+        if precision.kind == "f" and precision.itemsize < 8:
+            subject.rounding = precision
+            point = point.astype(precision).astype(np.float64)  # J cannot tell the difference
+
+        h = eps ** (1.0 / 3.0) if step is None else step
+        trial = differences.rademacher(rng, point)
+        noise = differences.noise_of(subject, point, trial, eps)
+        tolerance = sweep.Tolerance(rtol or (1e-6 if eps < 1e-10 else 1e-3), atol, noise, eps)
+        by_complex = method == "complex" or (
+            method == "auto"
+            and eps < 1e-10
+            and differences.accepts_complex(subject, point, trial, h)
+        )
+        center = subject.value(point)
+        work = point.copy()
+        checked: list[_Checked] = []
+        for block, count in zip(parts, _shares(parts, n_checks), strict=True):
+            lines: Sequence[differences.Line]
+            if directions is None:
+                chosen = _choose(block, count, gradient, rng)
+                lines = [
+                    differences.Coordinate(subject, point, work, int(j), float(gradient[j]))
+                    for j in chosen
+                ]
+            else:
+                chosen = np.arange(directions, dtype=np.int64)
+                lines = [
+                    differences.Direction(
+                        subject, point, block.indices,
+                        differences.rademacher(rng, point[block.indices]), gradient,
+                    )
+                    for _ in chosen
+                ]  # fmt: skip
+            found = sweep.compare(lines, center, h, tolerance, by_complex)
+            checked.append((block, chosen, found))
+
+    if not subject.keeps_theta and not np.array_equal(work, point):
+        problems.append("the function changes the theta it is given; it must work on a copy")
+    results = [
+        _result(block, chosen, found, point, tolerance, directions is not None)
+        for block, chosen, found in checked
+    ]
+    return GradientReport(
+        passed=not problems and all(result.passed for result in results),
+        blocks=tuple(results),
+        problems=tuple(problems),
+        likely=likely_blocks(results),
+        advice=advise(results),
+        kinks=tuple(kink for entry in checked for kink in _kinks(*entry, directions is not None)),
+        method="complex" if by_complex else "central",
+        rtol=tolerance.relative,
+        noise=noise,
+        n_evaluations=subject.n_evaluations,
+        directions=directions is not None,
+        gradient=np.concatenate([found.given for _, _, found in checked]),
+        numerical=np.concatenate([found.numerical for _, _, found in checked]),
+        indices=np.concatenate([chosen for _, chosen, _ in checked]),
+        failed=np.concatenate([found.verdict == sweep.FAIL for _, _, found in checked]),
+    )
+
+
+def _kinks(
+    block: Block, chosen: IntArray, found: sweep.Comparison, directions: bool
+) -> Iterator[Kink]:
+    for i, (left, right) in found.sides.items():
+        j = int(chosen[i])
+        position = (j,) if directions else block.position(j)
+        yield Kink(block.name, j, position, left, right, float(found.given[i]))
+
+
+def _result(
+    block: Block,
+    chosen: IntArray,
+    found: sweep.Comparison,
+    theta: FloatArray,
+    tolerance: sweep.Tolerance,
+    directions: bool,
+) -> BlockResult:
+    relative = np.where(found.verdict == sweep.KINK, 0.0, found.relative(tolerance.relative))
+    absolute = np.where(found.verdict == sweep.KINK, 0.0, found.difference)
+    worst = int(np.argmax(relative))
+    index = int(chosen[worst])
+    n_failed = int(np.sum(found.verdict == sweep.FAIL))
+    hint = ""
+    if n_failed and not directions:
+        hint = pattern(block, theta[chosen], chosen, found.given, found.numerical, n_failed)
+    return BlockResult(
+        name=block.name,
+        layer=block.layer,
+        kind=block.kind,
+        shape=block.shape,
+        n_parameters=block.indices.size,
+        n_checked=chosen.size,
+        n_failed=n_failed,
+        n_kinks=int(np.sum(found.verdict == sweep.KINK)),
+        n_unclear=int(np.sum(found.unclear)),
+        max_relative_error=float(relative[worst]),
+        max_absolute_error=float(np.max(absolute)),
+        worst_index=index,
+        worst_position=(index,) if directions else block.position(index),
+        worst_gradient=float(found.given[worst]),
+        worst_numerical=float(found.numerical[worst]),
+        hint=hint,
+    )
+
+
+def _shares(blocks: Sequence[Block], n_checks: int | None) -> list[int]:
+    """How many parameters of each block to check: equal shares, what small blocks leave over
+    going to the larger ones, and never none."""
+    sizes = [block.indices.size for block in blocks]
+    if n_checks is None:
+        return sizes
+    shares = [0] * len(sizes)
+    left = max(n_checks, len(sizes))
+    for nth, i in enumerate(sorted(range(len(sizes)), key=lambda i: sizes[i])):
+        shares[i] = min(sizes[i], left // (len(sizes) - nth))
+        left -= shares[i]
+    return shares
+
+
+def _choose(block: Block, count: int, gradient: FloatArray, rng: np.random.Generator) -> IntArray:
+    """The parameter with the largest gradient and random others, in order."""
+    if count >= block.indices.size:
+        return block.indices
+    largest = int(np.argmax(np.abs(gradient[block.indices])))
+    others = np.delete(block.indices, largest)
+    chosen = rng.choice(others, count - 1, replace=False)
+    return np.sort(np.append(chosen, block.indices[largest])).astype(np.int64)
+
+
+def _unreadable(
+    subject: Subject, problems: Sequence[str], method: str, rtol: float | None
+) -> GradientReport:
+    nothing = np.empty(0)
+    return GradientReport(
+        passed=False,
+        blocks=(),
+        problems=tuple(problems),
+        likely=(),
+        advice="",
+        kinks=(),
+        method=method,
+        rtol=rtol or 1e-6,
+        noise=float("nan"),
+        n_evaluations=subject.n_evaluations,
+        directions=False,
+        gradient=nothing,
+        numerical=nothing,
+        indices=nothing.astype(np.int64),
+        failed=nothing.astype(np.bool_),
+    )
+
+
+def _point(theta: npt.ArrayLike) -> FloatArray:
+    given = np.asarray(theta)
+    if given.dtype.kind not in "biuf":
+        raise TypeError(f"theta must be a vector of real numbers, not of dtype {given.dtype}")
+    if given.ndim > 1 or given.size == 0:
+        raise ValueError(
+            f"theta must be a vector with at least one parameter, but has shape {given.shape}; "
+            "pass theta.ravel() or net.pack(matrices)"
+        )
+    point = np.array(given, dtype=np.float64, ndmin=1)
+    bad = np.flatnonzero(~np.isfinite(point))
+    if bad.size:
+        raise ValueError(f"theta is not finite: theta[{bad[0]}] = {point[bad[0]]}")
+    return point
+
+
+def _check_arguments(
+    method: str,
+    n_checks: int | None,
+    directions: int | None,
+    rtol: float | None,
+    atol: float,
+    step: float | None,
+) -> None:
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
+    for name, count in (("n_checks", n_checks), ("directions", directions)):
+        if count is not None and (isinstance(count, bool) or count != int(count) or count < 1):
+            raise ValueError(f"{name} must be a whole number from 1 up, not {count!r}")
+    if n_checks is not None and directions is not None:
+        raise ValueError("give n_checks (single parameters) or directions, not both")
+    if rtol is not None and not 0.0 < rtol < 1.0:
+        raise ValueError(f"rtol must lie between 0 and 1, not {rtol!r}")
+    if not 0.0 <= atol < np.inf:
+        raise ValueError(f"atol must be 0 or more, not {atol!r}")
+    if step is not None and not 0.0 < step < 1.0:
+        raise ValueError(f"step must lie between 0 and 1, not {step!r}")
+
+
+def _eps(dtype: np.dtype[Any]) -> float:
+    """The rounding unit; integers and wider floats count as double, in which they are read."""
+    if dtype.kind != "f":
+        return float(np.finfo(np.float64).eps)
+    return max(float(np.finfo(dtype).eps), float(np.finfo(np.float64).eps))

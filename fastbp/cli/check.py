@@ -1,0 +1,151 @@
+"""``fastbp check``: is the gradient right?"""
+
+import argparse
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastbp
+from fastbp.check import check_gradient
+from fastbp.cli import options
+from fastbp.cli.encoding import Classes, quantities
+from fastbp.cli.errors import CommandError
+from fastbp.cli.trained import Trained
+from fastbp.layers import hidden_activations
+from fastbp.network import Network
+from fastbp.objective import Objective
+
+SAMPLES = 50
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Say what ``fastbp check`` takes."""
+    parser = commands.add_parser(
+        "check",
+        help="check a gradient against finite differences",
+        description="Check the gradient of a network against finite differences, on random data "
+        "or, given MODEL and DATA.csv, of a trained network on its data. Exit code 1 if it fails.",
+    )
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="file written by fastbp train")
+    parser.add_argument("data", nargs="?", metavar="DATA.csv", help="samples with their target")
+    parser.add_argument(
+        "--widths",
+        type=options.widths,
+        default=(64, 25, 10),
+        metavar="WIDTHS",
+        help="from the inputs to the outputs (default 64,25,10)",
+    )
+    options.add_activation(parser)
+    parser.add_argument(
+        "--loss",
+        choices=list(options.losses()),
+        default="cross_entropy",
+        metavar="NAME",
+        help=f"default cross_entropy; one of {', '.join(options.losses())}",
+    )
+    parser.add_argument(
+        "--output-activation",
+        choices=[*hidden_activations(), "softmax"],
+        metavar="NAME",
+        help="activation of the output (default: the usual one of the loss)",
+    )
+    parser.add_argument(
+        "--l2", type=options.penalty, default=1.0, metavar="LAMBDA", help="penalty (default 1)"
+    )
+    parser.add_argument(
+        "--samples",
+        type=options.integer(1),
+        metavar="N",
+        help=f"samples (default {SAMPLES}; with DATA.csv all, otherwise its first N)",
+    )
+    parser.add_argument(
+        "--n-checks",
+        type=options.integer(1),
+        metavar="N",
+        help="parameters checked, drawn at random (default: all)",
+    )
+    parser.add_argument(
+        "--directions",
+        type=options.integer(1),
+        metavar="N",
+        help="check N random directions instead of single parameters",
+    )
+    options.add_seed(parser)
+    options.add_dtype(parser)
+    options.add_header(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the report; 1 if the gradient fails."""
+    if arguments.directions and arguments.n_checks:
+        raise CommandError("--directions and --n-checks exclude each other; give one")
+    if arguments.model is None:
+        objective, theta = _random(arguments)
+    elif arguments.data is None:
+        raise CommandError(f"give the data to check {arguments.model} on: fastbp check MODEL DATA")
+    else:
+        objective, theta = _saved(arguments)
+    print(objective.network, end="\n\n", flush=True)
+    report = check_gradient(
+        objective,
+        theta,
+        n_checks=arguments.n_checks,
+        directions=arguments.directions,
+        seed=arguments.seed,
+    )
+    print(report)
+    return 0 if report else 1
+
+
+def _random(arguments: argparse.Namespace) -> tuple[Objective, NDArray[np.float64]]:
+    """A network of the widths asked for, at a random theta, on random data."""
+    widths, loss = arguments.widths, arguments.loss
+    if len(widths) < 2:
+        raise CommandError("--widths needs at least the inputs and the outputs, as in 64,10")
+    network = fastbp.mlp(
+        *widths,
+        hidden=arguments.activation,
+        output=arguments.output_activation or options.default_output(loss),
+        loss=loss,
+        l2=arguments.l2,
+        dtype=arguments.dtype,
+    )
+    rng = np.random.default_rng(arguments.seed)
+    m = arguments.samples or SAMPLES
+    X = rng.standard_normal((m, widths[0]))
+    return network.objective(X, _random_target(rng, network, m)), network.init(rng)
+
+
+def _random_target(rng: np.random.Generator, network: Network, m: int) -> NDArray[Any]:
+    """Labels, counts or quantities, as the loss takes them."""
+    k = network.widths[-1]
+    if options.is_classifier(network.loss):
+        return rng.integers(0, max(k, 2), m)
+    if network.loss == "poisson":
+        return rng.poisson(2.0, (m, k)).astype(np.float64)
+    return rng.standard_normal((m, k))
+
+
+def _saved(arguments: argparse.Namespace) -> tuple[Objective, NDArray[np.float64]]:
+    """A trained network on data of its own."""
+    trained = Trained.load(arguments.model)
+    data = trained.read(arguments.data, arguments.header)
+    target = trained.target
+    if data.texts is None:
+        raise CommandError(f"{data.path} lacks the target {target.name!r}, which the cost needs")
+    y: NDArray[Any]
+    if isinstance(target, Classes):
+        y = target.encode(data.texts)
+        if y.min() < 0:
+            i = int(y.argmin())
+            raise CommandError(
+                f"{data.path}, row {data.rows[i]}, column {target.name!r}: {data.texts[i]!r} is "
+                "not a class the model knows"
+            )
+    else:
+        y = target.encode(quantities(target.name, data, counts=target.log_rate))
+    few = slice(arguments.samples)
+    X = trained.inputs.transform(data.numbers[few])
+    return trained.network.objective(X, y[few]), trained.theta

@@ -1,0 +1,194 @@
+"""From the columns of a table to what a network computes with, and back."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp.cli.errors import CommandError
+from fastbp.cli.table import MISSING, Data, number
+
+FEW = 20  # whole numbers with more distinct values than this are quantities, not classes
+SAMPLES_PER_CLASS = 5
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Standardised columns, (x - mean) / scale; scale 0 marks a constant column, always 0."""
+
+    names: tuple[str, ...]
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, names: Sequence[str], X: NDArray[np.float64]) -> "Inputs":
+        """Mean and standard deviation of each column of the training samples."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, scale = X.mean(axis=0), X.std(axis=0)
+        finite = np.isfinite(mean) & np.isfinite(scale)
+        if not finite.all():
+            name = names[int(np.flatnonzero(~finite)[0])]
+            raise CommandError(f"column {name!r} is too large to standardise; rescale it")
+        # rounding leaves a constant column a deviation of about 1e-16 of its value
+        return cls(tuple(names), mean, np.where(scale > 1e-13 * np.abs(mean), scale, 0.0))
+
+    def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The standardised samples."""
+        safe = np.where(self.scale > 0, self.scale, 1.0)
+        return np.where(self.scale > 0, (X - self.mean) / safe, 0.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"names": list(self.names), "mean": self.mean.tolist(), "scale": self.scale.tolist()}
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "Inputs":
+        return cls(tuple(saved["names"]), np.array(saved["mean"]), np.array(saved["scale"]))
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A target that names a class: whole numbers or texts, in sorted order."""
+
+    name: str
+    labels: tuple[int | str, ...]
+    task = "classification"
+
+    @classmethod
+    def fit(cls, name: str, texts: Sequence[str]) -> "Classes":
+        numbers = _whole_numbers(texts)
+        labels = sorted(set(texts)) if numbers is None else sorted(set(numbers))
+        if len(labels) < 2:
+            raise CommandError(
+                f"column {name!r} holds one class only ({labels[0]!r}); there is nothing to learn"
+            )
+        return cls(name, tuple(labels))
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Labels 0 to K - 1; -1 for a class that is not known."""
+        index = {label: i for i, label in enumerate(self.labels)}
+        whole = isinstance(self.labels[0], int)
+        keys = [_whole(text) if whole else text for text in texts]
+        return np.array([-1 if key is None else index.get(key, -1) for key in keys], np.int64)
+
+    def known(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Which rows name a class, and the classes of those; -1 for one never seen."""
+        numeric = isinstance(self.labels[0], int)
+        named = np.array([not is_missing(text, numeric) for text in texts])
+        return self.encode(texts)[named], named
+
+    def decode(self, predictions: NDArray[Any]) -> list[int | str]:
+        """The names of class indices."""
+        return [self.labels[i] for i in predictions.tolist()]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "classes": list(self.labels)}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A target that is a number: (y - mean) / scale, or for a log-rate y / scale = exp(output)."""
+
+    name: str
+    mean: float
+    scale: float
+    log_rate: bool
+    task = "regression"
+
+    @classmethod
+    def fit(cls, name: str, y: NDArray[np.float64], log_rate: bool) -> "Quantity":
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, scale = float(y.mean()), float(y.std())
+        if not np.isfinite([mean, scale]).all():
+            raise CommandError(f"column {name!r} is too large to standardise; rescale it")
+        if scale <= 1e-13 * abs(mean):
+            raise CommandError(
+                f"column {name!r} is always {mean:g} in the training samples; "
+                "there is nothing to learn"
+            )
+        return cls(name, 0.0, mean, True) if log_rate else cls(name, mean, scale, False)
+
+    def encode(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the network is to compute."""
+        return (y - self.mean) / self.scale
+
+    def known(self, texts: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Which rows hold a finite number, and those numbers."""
+        values = np.array([math.nan if number(text) is None else float(text) for text in texts])
+        finite = np.isfinite(values)
+        return values[finite], finite
+
+    def decode(self, predictions: NDArray[Any]) -> NDArray[np.float64]:
+        """The quantity, in its units, from what the network computes."""
+        output = predictions.astype(np.float64)
+        if self.log_rate:
+            with np.errstate(over="ignore"):
+                return np.exp(output) * self.scale
+        return output * self.scale + self.mean
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "mean": self.mean,
+            "scale": self.scale,
+            "log_rate": self.log_rate,
+        }
+
+
+def target_from_dict(saved: dict[str, Any]) -> Classes | Quantity:
+    """The target a model was trained on."""
+    if "classes" in saved:
+        return Classes(saved["name"], tuple(saved["classes"]))
+    return Quantity(**saved)
+
+
+def infer_task(name: str, data: Data) -> str:
+    """Texts are classes; so are a few distinct whole numbers; other numbers are quantities."""
+    texts = data.texts or []
+    numeric = [number(text) is not None for text in texts]
+    some_numeric = any(numeric)
+    for row, text, is_number in zip(data.rows, texts, numeric, strict=True):
+        if is_missing(text, some_numeric) or (is_number and not np.isfinite(float(text))):
+            raise CommandError(
+                f"{data.path}, row {row}, column {name!r}: the value is missing "
+                f"({text!r}); fill it in or drop the row"
+            )
+    if not all(numeric):
+        return "classification"
+    whole = _whole_numbers(texts)
+    if whole is None:
+        return "regression"
+    distinct = len(set(whole))
+    few = distinct <= 2 or (distinct <= FEW and len(texts) >= SAMPLES_PER_CLASS * distinct)
+    return "classification" if few else "regression"
+
+
+def is_missing(text: str, among_numbers: bool) -> bool:
+    """Whether a cell is empty; ``none`` or ``?`` may well be the name of a class, of texts."""
+    return text == "" or (among_numbers and text.lower() in MISSING)
+
+
+def quantities(name: str, data: Data, *, counts: bool = False) -> NDArray[np.float64]:
+    """The target column as numbers; counts must not be negative."""
+    for row, text in zip(data.rows, data.texts or [], strict=True):
+        value = number(text)
+        if value is None or (counts and value < 0):
+            kind = "count or rate of at least 0" if counts else "number"
+            raise CommandError(
+                f"{data.path}, row {row}, column {name!r}: {text!r} is not a {kind}; "
+                "choose another --task or --loss, or put the value right"
+            )
+    return np.array([float(text) for text in data.texts or []])
+
+
+def _whole(text: str) -> int | None:
+    value = number(text)
+    return int(value) if value is not None and value.is_integer() else None
+
+
+def _whole_numbers(texts: Sequence[str]) -> list[int] | None:
+    values = [_whole(text) for text in texts]
+    whole = [value for value in values if value is not None]
+    return whole if len(whole) == len(values) else None

@@ -1,0 +1,204 @@
+"""Reading a CSV file: its layout, its column names, its numbers, and where one is wrong."""
+
+import csv
+import itertools
+import os
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp.cli.errors import CommandError
+
+DELIMITERS = ("\t", ";", ",")
+LOOK = 20  # rows looked at to tell the layout
+MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?", "-"))
+
+
+@dataclass(frozen=True)
+class Data:
+    """What was read: `numbers` (m, columns), `texts` of one column if asked for, row numbers."""
+
+    path: str
+    numbers: NDArray[np.float64]
+    texts: list[str] | None
+    rows: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file whose layout is known and whose values are still to be read.
+
+    Rows are numbered from 1 as a spreadsheet does, the header being row 1.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    has_header: bool
+    delimiter: str
+
+    def column(self, text: str, option: str) -> str:
+        """The name of the column meant by a name or a 0-based index."""
+        if text in self.names:
+            return text
+        if text.isdecimal() and int(text) < len(self.names):
+            return self.names[int(text)]
+        raise CommandError(
+            f"{option} {text!r} is not a column of {self.path}, "
+            f"which has {len(self.names)}: {listed(self.names)} (or an index from 0)"
+        )
+
+    def read(self, numeric: Sequence[str], text: str | None = None) -> Data:
+        """Read the named columns; every value must be there and every number finite."""
+        if not numeric:
+            raise CommandError(f"{self.path} has no column left to use as an input")
+        chosen = [self.names.index(name) for name in numeric]
+        text_column = None if text is None else self.names.index(text)
+        values, texts, numbers_of_rows = array("d"), list[str](), array("q")
+        for row, cells in itertools.islice(
+            _rows(self.path, self.delimiter), int(self.has_header), None
+        ):
+            if len(cells) != len(self.names):
+                raise CommandError(
+                    f"{self.path}, row {row}: {count(len(cells), 'value')} where "
+                    f"{'the header' if self.has_header else 'the first row'} has {len(self.names)}"
+                )
+            try:
+                values.extend([float(cells[column]) for column in chosen])
+            except ValueError:
+                raise self._not_a_number(row, cells, chosen) from None
+            if text_column is not None:
+                texts.append(cells[text_column].strip())
+            numbers_of_rows.append(row)
+        if not numbers_of_rows:
+            raise CommandError(f"{self.path} has a header and no rows after it")
+        numbers = np.frombuffer(values).reshape(len(numbers_of_rows), len(chosen))
+        self._check_finite(numbers, numeric, numbers_of_rows)
+        return Data(self.path, numbers, None if text is None else texts, numbers_of_rows)
+
+    def _not_a_number(self, row: int, cells: list[str], chosen: list[int]) -> CommandError:
+        column = next(column for column in chosen if number(cells[column]) is None)
+        name, cell = self.names[column], cells[column].strip()
+        where = f"{self.path}, row {row}, column {name!r}"
+        if cell.lower() in MISSING:
+            what = "empty" if cell == "" else f"{cell!r}"
+            return CommandError(f"{where}: the value is missing ({what}); fill it in or drop it")
+        if number(cell.replace(",", ".")) is not None:
+            return CommandError(f"{where}: {cell!r} is not a number; write a decimal point")
+        return CommandError(
+            f"{where}: {cell!r} is not a number; encode the column as numbers, or leave it out "
+            f"with --ignore"
+        )
+
+    def _check_finite(
+        self, numbers: NDArray[np.float64], names: Sequence[str], rows: Sequence[int]
+    ) -> None:
+        finite = np.isfinite(numbers)
+        if not finite.all():
+            row, column = (int(i) for i in np.argwhere(~finite)[0])
+            raise CommandError(
+                f"{self.path}, row {rows[row]}, column {names[column]!r}: "
+                f"{numbers[row, column]} is not a finite number; fill it in or drop the row"
+            )
+
+
+def open_table(path: str, header: str = "auto") -> Table:
+    """Look at the first rows of a CSV file.
+
+    Parameters
+    ----------
+    path
+        The file: UTF-8, values parted by commas, semicolons or tabs, quoted or not.
+    header
+        ``"yes"`` or ``"no"``, or ``"auto"`` to look whether the first row names the columns.
+        Columns without names are called ``"0"``, ``"1"``, ...
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        # a pipe cannot be read twice, and looking at the first rows is a reading of its own
+        raise CommandError(f"{path} is a folder or a pipe; give a CSV file")
+    delimiter = _delimiter(path)
+    head = [cells for _, cells in itertools.islice(_rows(path, delimiter), LOOK)]
+    if not head:
+        raise CommandError(f"{path} is empty")
+    has_header = _looks_like_header(head) if header == "auto" else header == "yes"
+    if not has_header:
+        return Table(path, tuple(map(str, range(len(head[0])))), False, delimiter)
+    names = tuple(cell.strip() for cell in head[0])
+    for column, name in enumerate(names):
+        if not name:
+            raise CommandError(f"{path}, row 1: column {column} (from 0) has no name; give it one")
+        if name in names[:column]:
+            raise CommandError(
+                f"{path}, row 1: columns {names.index(name)} and {column} (from 0) are both named "
+                f"{name!r}; rename one"
+            )
+    return Table(path, names, True, delimiter)
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Names for a message, the long list cut."""
+    rest = [] if len(names) <= most else [f"and {len(names) - most} more"]
+    return ", ".join([*names[:most], *rest])
+
+
+def count(n: int, noun: str) -> str:
+    """``1 value``, ``2 values``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _rows(path: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Row numbers and cells, blank rows left out."""
+    row = 0
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
+            for row, cells in enumerate(reader, start=1):
+                if cells and (len(cells) > 1 or cells[0].strip()):
+                    yield row, cells
+    except UnicodeDecodeError as error:
+        raise CommandError(
+            f"{path} is not UTF-8 text (byte 0x{error.object[error.start]:02x}): "
+            "save it as CSV in UTF-8"
+        ) from None
+    except csv.Error as error:
+        raise CommandError(f"{path}, row {row + 1}: {error}") from None
+
+
+def _delimiter(path: str) -> str:
+    """The delimiter that cuts the first rows into the same number (over 1) of cells."""
+    most, best = 1, ","
+    for delimiter in DELIMITERS:
+        try:
+            head = itertools.islice(_rows(path, delimiter), LOOK)
+            lengths = [len(cells) for _, cells in head]
+        except CommandError:
+            if delimiter == DELIMITERS[-1] and most == 1:
+                raise
+            continue
+        if lengths and lengths[0] > 1 and len(set(lengths)) == 1:
+            return delimiter
+        if lengths and lengths[0] > most:
+            most, best = lengths[0], delimiter
+    return best
+
+
+def _looks_like_header(head: list[list[str]]) -> bool:
+    """Whether row 1 holds names: it has no number, or a column turns into numbers below it."""
+    first = head[0]
+    if all(number(cell) is None for cell in first):
+        return True
+    return any(
+        number(cell) is None and cell.strip().lower() not in MISSING and number(below) is not None
+        for cells in head[1:2]
+        for cell, below in zip(first, cells, strict=False)
+    )
+
+
+def number(cell: str) -> float | None:
+    """The number a cell holds, None if it holds none."""
+    try:
+        return float(cell)
+    except ValueError:
+        return None

@@ -1,0 +1,91 @@
+"""A network with what ``fastbp train`` knows of its columns: to a file, and back to work."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp import files
+from fastbp.cli.encoding import Classes, Inputs, Quantity, target_from_dict
+from fastbp.cli.errors import CommandError
+from fastbp.cli.table import Data, Table, listed, open_table
+from fastbp.network import Network
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network, its inputs and its target."""
+
+    network: Network
+    theta: NDArray[np.float64]
+    inputs: Inputs
+    target: Classes | Quantity
+    has_header: bool
+
+    def save(self, path: str) -> None:
+        """Write everything to one file."""
+        extra = {
+            "inputs": self.inputs.to_dict(),
+            "target": self.target.to_dict(),
+            "has_header": self.has_header,
+        }
+        files.save(path, self.network, self.theta, extra)
+
+    @classmethod
+    def load(cls, path: str) -> "Trained":
+        """Read what `save` wrote."""
+        network, theta, extra = files.load(path)
+        try:
+            inputs = Inputs.from_dict(extra["inputs"])
+            target = target_from_dict(extra["target"])
+            has_header = bool(extra["has_header"])
+        except (KeyError, TypeError, ValueError):
+            raise CommandError(
+                f"{path} holds a network but not its columns; `fastbp train` writes both"
+            ) from None
+        return cls(network, theta, inputs, target, has_header)
+
+    def read(self, path: str, header: str) -> Data:
+        """The input columns, matched by name, and the texts of the target if it is there."""
+        table = open_table(path, header)
+        names, target = self._match(table)
+        return table.read(names, target)
+
+    def _match(self, table: Table) -> tuple[Sequence[str], str | None]:
+        names, target = self.inputs.names, self.target.name
+        if not self.has_header and len(table.names) == len(names):
+            # no names to go by and just the inputs: they come in their order
+            return table.names, None
+        missing = [name for name in names if name not in table.names]
+        if missing:
+            found = listed(table.names) if table.has_header else "no header row"
+            raise CommandError(
+                f"{table.path} lacks the column{'s' if len(missing) > 1 else ''} "
+                f"{listed([repr(name) for name in missing])} the model needs; it has {found}"
+            )
+        return names, target if target in table.names else None
+
+    def predict(self, X: NDArray[np.float64]) -> NDArray[Any]:
+        """Class indices, or quantities in the units of the target, for samples as read."""
+        output = self.network.predict(self.theta, self.inputs.transform(X))
+        return output if isinstance(self.target, Classes) else self.target.decode(output)
+
+    def probabilities(self, X: NDArray[np.float64]) -> NDArray[Any]:
+        """The probability of each class, shape (m, K)."""
+        return self.network.predict_proba(self.theta, self.inputs.transform(X))
+
+
+def check_output(path: str, data: str) -> None:
+    """Refuse before any work a file that could not be written after it."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise CommandError(f"--output {path}: there is no folder {folder}")
+    if os.path.isdir(path):
+        raise CommandError(f"--output {path} is a folder; name a file")
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        raise CommandError(f"--output {path}: no permission to write there")
+    if os.path.exists(path) and os.path.exists(data) and os.path.samefile(path, data):
+        raise CommandError(f"--output {path} is the data itself; name another file")

@@ -1,0 +1,220 @@
+"""Training through scipy that keeps the best point, whatever ends it."""
+
+import argparse
+import math
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp.cli.errors import CommandError
+from fastbp.cli.progress import Progress, duration
+from fastbp.objective import Objective
+
+WITH_GRADIENT = ("L-BFGS-B", "TNC", "BFGS", "CG", "Newton-CG", "SLSQP", "trust-constr")
+WITHOUT_GRADIENT = ("Nelder-Mead", "Powell", "COBYLA", "COBYQA")
+WITH_HESSIAN = ("dogleg", "trust-ncg", "trust-exact", "trust-krylov")
+
+
+def method(text: str) -> str:
+    """An argparse type: a method of `scipy.optimize.minimize`, upper and lower case alike."""
+    usable = WITH_GRADIENT + WITHOUT_GRADIENT
+    for name in usable:
+        if name.lower() == text.lower():
+            return name
+    if text.lower() in WITH_HESSIAN:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} needs a Hessian, which is not computed here; use {WITH_GRADIENT[0]}"
+        )
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not a method of scipy.optimize.minimize; choose from {', '.join(usable)}"
+    )
+
+
+def scipy_minimize() -> Callable[..., Any]:
+    """`scipy.optimize.minimize`, imported only now; called early, it says early what is missing."""
+    try:
+        minimize: Callable[..., Any] = import_module("scipy.optimize").minimize
+    except ImportError:
+        raise CommandError(
+            'training needs SciPy, which is not installed: pip install "fastbp[demo]"'
+        ) from None
+    return minimize
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How training ended. `theta` has the lowest cost of all points evaluated."""
+
+    theta: NDArray[np.float64]
+    cost: float
+    gradient_norm: float | None
+    iterations: int
+    evaluations: int
+    message: str
+    seconds: float
+    seconds_objective: float
+    seconds_display: float
+
+    def times(self) -> str:
+        """Time in our code, in scipy and in the display, apart."""
+        rest = max(self.seconds - self.seconds_objective - self.seconds_display, 0.0)
+        return (
+            f"{duration(self.seconds)} = {self.seconds_objective:.3f} s in fastbp "
+            f"({self.evaluations} evaluations, "
+            f"{1e6 * self.seconds_objective / self.evaluations:.0f} us each) "
+            f"+ {rest:.3f} s in scipy + {self.seconds_display:.3f} s for this display"
+        )
+
+
+class _Enough(Exception):
+    """Ends a method that has no limit on iterations of its own."""
+
+
+class _Watch:
+    """The objective as scipy calls it: remembers the best point and feeds the progress line."""
+
+    def __init__(self, objective: Objective, method: str, maxiter: int) -> None:
+        self.objective = objective
+        self.progress = Progress(sys.stdout, maxiter)
+        self.maxiter = maxiter
+        # COBYLA's iterations are its evaluations, and it does not report them
+        self.counts_evaluations = method == "COBYLA"
+        self.iterations = 0
+        self.evaluations = 0
+        self.seconds_objective = 0.0
+        self.seconds_display = 0.0
+        # one tuple, so that Ctrl-C cannot part the cost from its theta
+        self.best: tuple[float, NDArray[np.float64] | None, float | None] = (math.inf, None, None)
+
+    def with_gradient(self, theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        start = time.perf_counter()
+        cost, gradient = self.objective(theta)
+        self._took(start)
+        if cost < self.best[0]:
+            norm = math.sqrt(float(np.square(gradient).sum()))
+            self.best = (cost, np.array(theta, dtype=np.float64), norm)
+        self._show()
+        return cost, gradient
+
+    def without_gradient(self, theta: NDArray[np.float64]) -> float:
+        start = time.perf_counter()
+        cost = self.objective.cost(theta)
+        self._took(start)
+        if cost < self.best[0]:
+            self.best = (cost, np.array(theta, dtype=np.float64), None)
+        if self.counts_evaluations:
+            self.iterations = self.evaluations
+            self._stop_at_limit()
+        self._show()
+        return cost
+
+    def callback(self, *_: Any) -> None:
+        if not self.counts_evaluations:
+            self.iterations += 1
+            self._show()
+            self._stop_at_limit()
+
+    def finish(self) -> None:
+        self.progress.finish(self.iterations, self.evaluations, self.best[0], self.best[2])
+
+    def _stop_at_limit(self) -> None:
+        if self.iterations >= self.maxiter:
+            raise _Enough
+
+    def _took(self, start: float) -> None:
+        self.seconds_objective += time.perf_counter() - start
+        self.evaluations += 1
+
+    def _show(self) -> None:
+        start = time.perf_counter()
+        self.progress.update(self.iterations, self.evaluations, self.best[0], self.best[2])
+        self.seconds_display += time.perf_counter() - start
+
+
+def train(
+    objective: Objective,
+    theta: NDArray[np.float64],
+    *,
+    method: str = "L-BFGS-B",
+    maxiter: int = 200,
+) -> Outcome:
+    """Minimise the objective from `theta` by a method of scipy; Ctrl-C keeps the best so far.
+
+    Parameters
+    ----------
+    objective
+        The cost and its gradient.
+    theta : shape (n_parameters,)
+        The start.
+    method
+        A name out of `WITH_GRADIENT` or `WITHOUT_GRADIENT`.
+    maxiter
+        Iterations at most.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Before there was any point to keep.
+    CommandError
+        No point had a finite cost.
+    """
+    minimize = scipy_minimize()
+    gradient = method in WITH_GRADIENT
+    watch = _Watch(objective, method, maxiter)
+    start = time.perf_counter()
+    try:
+        with warnings.catch_warnings():
+            # the outcome is reported in our own words
+            warnings.simplefilter("ignore")
+            result = minimize(
+                watch.with_gradient if gradient else watch.without_gradient,
+                theta,
+                jac=True if gradient else None,
+                method=method,
+                callback=watch.callback,
+                options=_options(method, maxiter),
+            )
+        message = str(result.message)
+    except _Enough:
+        message = f"reached {maxiter} iterations (--maxiter)"
+    except KeyboardInterrupt:
+        message = "interrupted; going on with the best so far"
+        if watch.best[1] is None:
+            raise
+    seconds = time.perf_counter() - start
+    cost, best, norm = watch.best
+    if best is None:
+        raise CommandError(
+            "no point reached a finite cost; scale the data down or try another --seed"
+        )
+    watch.finish()
+    return Outcome(
+        theta=best,
+        cost=cost,
+        gradient_norm=norm,
+        iterations=watch.iterations,
+        evaluations=watch.evaluations,
+        message=" ".join(message.split()),
+        seconds=seconds,
+        seconds_objective=watch.seconds_objective,
+        seconds_display=watch.seconds_display,
+    )
+
+
+def _options(method: str, maxiter: int) -> dict[str, Any]:
+    """Lift every limit but that on iterations, which `_Watch` keeps where scipy does not."""
+    unlimited = sys.maxsize // 2
+    if method == "TNC":
+        return {"maxfun": 2**31 - 1}
+    if method == "L-BFGS-B":
+        return {"maxiter": maxiter, "maxfun": unlimited}
+    if method == "COBYQA":
+        return {"maxiter": maxiter, "maxfev": unlimited}
+    return {"maxiter": maxiter}

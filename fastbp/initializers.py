@@ -1,0 +1,86 @@
+"""Random first values of theta.
+
+Weights that are all equal leave the hidden units identical for ever, so every scheme draws them at
+random. With s_in and s_out the widths on both sides of a layer:
+
+    uniform          Theta in [-eps, eps], bias included; eps given or sqrt(6 / (s_in + s_out))
+    glorot_uniform   W in [-r, r], r = sqrt(6 / (s_in + s_out)); bias 0   (Glorot and Bengio, 2010)
+    glorot_normal    W of standard deviation sqrt(2 / (s_in + s_out)); bias 0
+    he_uniform       W in [-r, r], r = sqrt(6 / s_in); bias 0                    (He et al., 2015)
+    he_normal        W of standard deviation sqrt(2 / s_in); bias 0
+    lecun_uniform    W in [-r, r], r = sqrt(3 / s_in); bias 0                 (LeCun et al., 1998)
+    lecun_normal     W of standard deviation sqrt(1 / s_in); bias 0
+
+"glorot" is glorot_uniform, "he" he_normal and "lecun" lecun_normal. Glorot suits sigmoid and tanh,
+He relu and its relatives. The normal schemes are not truncated.
+"""
+
+from collections.abc import Callable
+from math import sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastbp.validate import one_of, positive
+
+# Annotations are text here: naming numpy.random would import it.
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastbp.layers import Dense
+
+# scheme -> (law, variance of a weight times ...): a uniform law on [-r, r] has variance r^2 / 3.
+VARIANCES: dict[str, tuple[str, Callable[[int, int], float]]] = {
+    "glorot_uniform": ("uniform", lambda s_in, s_out: 2 / (s_in + s_out)),
+    "glorot_normal": ("normal", lambda s_in, s_out: 2 / (s_in + s_out)),
+    "he_uniform": ("uniform", lambda s_in, s_out: 2 / s_in),
+    "he_normal": ("normal", lambda s_in, s_out: 2 / s_in),
+    "lecun_uniform": ("uniform", lambda s_in, s_out: 1 / s_in),
+    "lecun_normal": ("normal", lambda s_in, s_out: 1 / s_in),
+}
+SHORT_NAMES = {"glorot": "glorot_uniform", "he": "he_normal", "lecun": "lecun_normal"}
+SCHEMES = ("uniform", *SHORT_NAMES, *VARIANCES)
+
+
+def random_theta(
+    layers: "tuple[Dense, ...]", seed: Any, scheme: str, epsilon: float | None
+) -> "NDArray[np.float64]":
+    """A fresh theta for `layers`, the layers drawn in order from one generator."""
+    scheme = one_of(scheme, SCHEMES, "scheme")
+    scheme = SHORT_NAMES.get(scheme, scheme)
+    if epsilon is not None:
+        if scheme != "uniform":
+            raise ValueError(
+                f"epsilon belongs to scheme='uniform'; {scheme} takes its spread from the widths"
+            )
+        epsilon = positive(epsilon, "epsilon")
+    rng = generator(seed)
+    return np.concatenate([_random_layer(rng, layer, scheme, epsilon).ravel() for layer in layers])
+
+
+def _random_layer(
+    rng: "np.random.Generator", layer: "Dense", scheme: str, epsilon: float | None
+) -> "NDArray[np.float64]":
+    if scheme == "uniform":
+        bound = sqrt(6 / (layer.n_in + layer.n_out)) if epsilon is None else epsilon
+        return rng.uniform(-bound, bound, layer.shape)
+    law, variance = VARIANCES[scheme]
+    spread = sqrt(variance(layer.n_in, layer.n_out))
+    Theta = np.zeros(layer.shape)
+    weights = Theta[:, 1:]
+    if law == "normal":
+        weights[...] = rng.normal(0, spread, weights.shape)
+    else:
+        weights[...] = rng.uniform(-sqrt(3) * spread, sqrt(3) * spread, weights.shape)
+    return Theta
+
+
+def generator(seed: Any) -> "np.random.Generator":
+    """The random generator of a seed: None, an int >= 0, a sequence of them, or a Generator."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"seed={seed!r} cannot start a random generator; expected None, an integer >= 0 "
+            "or a numpy.random.Generator"
+        ) from error

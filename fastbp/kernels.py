@@ -1,0 +1,222 @@
+"""The kernels of backpropagation by themselves: the formulas, on arrays with a sample in each row.
+
+    z, a  = forward(Theta, a_below, "tanh")              z = a_below W' + b,  a = g(z)
+    cost, delta = output_delta("squared_error", "tanh", z, y)   delta = dloss/dz
+    below = backpropagate(Theta, delta, z_below, "tanh")        (delta W) * g'(z_below)
+    Delta = accumulate(delta, a_below)                          sum of delta [1, a_below]'
+    D     = regularized_gradient(Delta, Theta, l2, m)           Delta/m + l2/m [0, W]
+
+They are the compiled kernels the engine is made of. Arrays are taken in any layout and real dtype;
+float32 stays float32, anything else is computed in float64. Nothing is changed in place but a
+`Delta` that is passed to be added to.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp._core import core
+from fastbp.validate import one_of
+
+__all__ = ["accumulate", "backpropagate", "forward", "output_delta", "regularized_gradient"]
+
+
+def forward(
+    Theta: ArrayLike, a: ArrayLike, activation: str = "identity"
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """z = a W' + b and g(z) of a dense layer.
+
+    Parameters
+    ----------
+    Theta : (s_out, 1 + s_in), column 0 the bias b, the others W
+    a : (m, s_in), activations of the layer below, or the data
+    activation : str, the name of g
+
+    Returns
+    -------
+    z, g(z) : (m, s_out)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes do not match, an array is not real, or the activation is unknown.
+    """
+    dtype = _common(Theta, a)
+    Theta = _matrix(Theta, "Theta", dtype)
+    a = _matrix(a, "a", dtype, columns=Theta.shape[1] - 1)
+    engine = core(dtype)
+    one_of(activation, engine.ACTIVATIONS, "activation")
+    z = np.empty((len(a), len(Theta)), dtype)
+    value = np.empty_like(z)
+    engine.layer_forward(Theta, a, activation, z, value)
+    return z, value
+
+
+def backpropagate(
+    Theta: ArrayLike, delta: ArrayLike, z: ArrayLike, activation: str = "identity"
+) -> NDArray[Any]:
+    """delta of the layer below: (delta W) * g'(z).
+
+    Parameters
+    ----------
+    Theta : (s_out, 1 + s_in), of the layer that `delta` belongs to
+    delta : (m, s_out), dJ/dz of that layer
+    z : (m, s_in), preactivations of the layer below
+    activation : str, the name of the g of the layer below
+
+    Returns
+    -------
+    (m, s_in), dJ/dz of the layer below
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes do not match, an array is not real, or the activation is unknown.
+    """
+    dtype = _common(Theta, delta, z)
+    Theta = _matrix(Theta, "Theta", dtype)
+    delta = _matrix(delta, "delta", dtype, columns=len(Theta))
+    z = _matrix(z, "z", dtype, rows=len(delta), columns=Theta.shape[1] - 1)
+    engine = core(dtype)
+    hidden = [name for name in engine.ACTIVATIONS if name not in engine.OUTPUT_ONLY]
+    one_of(activation, hidden, "activation")
+    below = np.empty_like(z)
+    engine.layer_backward(Theta, delta, z, activation, below)
+    return below
+
+
+def accumulate(
+    delta: ArrayLike, a: ArrayLike, Delta: "NDArray[np.float64] | None" = None
+) -> NDArray[np.float64]:
+    """Delta += delta' [1, a], summed over the samples and over nothing else.
+
+    Parameters
+    ----------
+    delta : (m, s_out), dJ/dz of a layer
+    a : (m, s_in), activations of the layer below
+    Delta : contiguous float64 (s_out, 1 + s_in), optional; added to in place. Default: zeros.
+
+    Returns
+    -------
+    Delta, float64 whatever the precision of the samples
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes do not match or an array is not real, or Delta cannot be added to in place.
+    """
+    dtype = _common(delta, a)
+    delta = _matrix(delta, "delta", dtype)
+    a = _matrix(a, "a", dtype, rows=len(delta))
+    shape = (delta.shape[1], 1 + a.shape[1])
+    if Delta is None:
+        Delta = np.zeros(shape)
+    elif not (
+        isinstance(Delta, np.ndarray)
+        and Delta.dtype == np.float64
+        and Delta.shape == shape
+        and Delta.flags.carray
+    ):
+        raise ValueError(
+            f"Delta is added to in place: it must be a writeable C-contiguous float64 array of "
+            f"shape {shape}, not {_describe(Delta)}"
+        )
+    core(dtype).layer_accumulate(delta, a, Delta)
+    return Delta
+
+
+def regularized_gradient(
+    Delta: ArrayLike, Theta: ArrayLike, l2: float, m: float
+) -> NDArray[np.float64]:
+    """D = Delta/m + l2/m [0, W]: the gradient of 1/m sum loss + l2/(2m) sum W^2, bias free.
+
+    Parameters
+    ----------
+    Delta, Theta : (s_out, 1 + s_in)
+    l2 : float, lambda
+    m : float, number of samples (or the sum of their weights)
+
+    Returns
+    -------
+    D : float64 (s_out, 1 + s_in)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes do not match, an array is not real, or m is not positive.
+    """
+    Delta = _matrix(Delta, "Delta", "float64")
+    Theta = _matrix(Theta, "Theta", "float64", rows=Delta.shape[0], columns=Delta.shape[1])
+    if not m > 0:
+        raise ValueError(f"m={m!r} must be positive: the number of samples")
+    D = np.empty_like(Delta)
+    core("float64").layer_gradient(Delta, Theta, l2, m, D)
+    return D
+
+
+def output_delta(
+    loss: str, output: str, z: ArrayLike, y: ArrayLike
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The loss of each sample and delta(L) = dloss/dz.
+
+    Parameters
+    ----------
+    loss, output : str, names of the loss and of the output activation
+    z : (m, K), preactivations of the output layer
+    y : (m, K), targets (one-hot for labels; -1 and 1 for hinge losses)
+
+    Returns
+    -------
+    cost : (m,)
+    delta : (m, K)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes do not match, an array is not real, or loss and output do not go together.
+    """
+    dtype = _common(z, y)
+    z = _matrix(z, "z", dtype)
+    y = _matrix(y, "y", dtype, rows=z.shape[0], columns=z.shape[1])
+    engine = core(dtype)
+    one_of(loss, tuple(engine.LOSSES), "loss")
+    outputs = engine.LOSSES[loss]
+    one_of(output, engine.ACTIVATIONS if outputs is None else outputs, f"output for {loss}")
+    delta = np.empty_like(z)
+    cost = np.empty(len(z), dtype)
+    engine.output_delta(loss, output, z, y, delta, cost)
+    return cost, delta
+
+
+def _common(*arrays: ArrayLike) -> str:
+    """float32 if all arrays are, else float64."""
+    return "float32" if all(np.asarray(a).dtype == np.float32 for a in arrays) else "float64"
+
+
+def _matrix(
+    array: ArrayLike, name: str, dtype: str, rows: int | None = None, columns: int | None = None
+) -> NDArray[Any]:
+    """A contiguous matrix of `dtype` with as many rows and columns as expected, and no less."""
+    given = np.asarray(array)
+    if given.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, not {given.dtype}")
+    expected = tuple("any" if n is None else n for n in (rows, columns))
+    if (
+        given.ndim != 2
+        or given.size == 0
+        or (rows is not None and given.shape[0] != rows)
+        or (columns is not None and given.shape[1] != columns)
+        or (name == "Theta" and given.shape[1] < 2)
+    ):
+        raise ValueError(
+            f"{name} has shape {given.shape}; expected a non-empty matrix (rows, columns) = "
+            f"({expected[0]}, {expected[1]})"
+        )
+    return np.ascontiguousarray(given, dtype)
+
+
+def _describe(array: object) -> str:
+    if isinstance(array, np.ndarray):
+        return f"{array.dtype} of shape {array.shape}"
+    return type(array).__name__

@@ -1,0 +1,411 @@
+"""The network: what its layers are, how well a theta does on data, and in which direction to go."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastbp import targets, threads, validate
+from fastbp._core import core
+from fastbp.initializers import random_theta
+from fastbp.layers import Block, Dense, blocks, chain, hidden_activations, table
+from fastbp.objective import Objective
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+FORMAT_VERSION = 1
+REDUCTIONS = ("mean", "sum")
+
+
+class Network:
+    """A feed-forward network: layers, a loss and a regularisation; it holds no parameters.
+
+        z(l+1) = W a(l) + b,   a(l+1) = g(z(l+1)),   a(1) = x
+        J = 1/m sum_i loss(a(L)_i, y_i) + l2/(2m) sum W^2
+
+    No bias is in the second sum. With reduction="sum" both factors 1/m are left out. The parameters
+    are a flat vector theta, the concatenation of Theta[0].ravel(), Theta[1].ravel(), ... where
+    Theta[l] has shape (s_{l+1}, 1 + s_l) and its column 0 is the bias.
+
+    A network is immutable: networks with equal layers and settings are equal, can be keys of a
+    dictionary, and may be used from any number of threads.
+
+    Parameters
+    ----------
+    layers : sequence of Dense
+        Each takes as many inputs as the one before has outputs.
+    loss : str
+        Summed over the K outputs: "cross_entropy" (output "sigmoid" or "softmax"),
+        "squared_error" (1/2 ||a - y||^2), "absolute_error", "huber" (delta 1), "log_cosh",
+        "poisson" (output "identity": a is the log of the rate; "softplus": the rate), "hinge",
+        "squared_hinge", "multiclass_hinge".
+    l2 : float
+        The factor lambda of the regularisation, >= 0; each call may take another.
+    dtype : {"float64", "float32"}
+        Precision of the arithmetic. theta, J and the gradient are float64 in either case.
+    reduction : {"mean", "sum"}
+
+    Raises
+    ------
+    TypeError, ValueError
+        If widths do not match, or a name is unknown, or the loss cannot follow the output.
+    """
+
+    __slots__ = ("activations", "dtype", "l2", "layers", "loss", "n_parameters", "reduction",
+                 "shapes", "widths")  # fmt: skip
+
+    layers: tuple[Dense, ...]
+    loss: str
+    l2: float
+    dtype: "np.dtype[Any]"
+    reduction: str
+    widths: tuple[int, ...]
+    activations: tuple[str, ...]
+    shapes: tuple[tuple[int, int], ...]
+    n_parameters: int
+
+    def __init__(
+        self,
+        layers: Iterable[Dense],
+        loss: str = "squared_error",
+        l2: float = 0.0,
+        dtype: "DTypeLike" = "float64",
+        reduction: str = "mean",
+    ) -> None:
+        real = validate.dtype(dtype)
+        losses = core(real.name).LOSSES
+        linked = chain(layers)
+        set_once = object.__setattr__
+        set_once(self, "layers", linked)
+        set_once(self, "loss", validate.one_of(loss, tuple(losses), "loss"))
+        set_once(self, "l2", validate.non_negative(l2, "l2"))
+        set_once(self, "dtype", real)
+        set_once(self, "reduction", validate.one_of(reduction, REDUCTIONS, "reduction"))
+        set_once(self, "widths", (linked[0].n_in, *(layer.n_out for layer in linked)))
+        set_once(self, "activations", tuple(layer.activation for layer in linked))
+        set_once(self, "shapes", tuple(layer.shape for layer in linked))
+        set_once(self, "n_parameters", sum(layer.n_parameters for layer in linked))
+        _check_pairing(self, losses)
+
+    # Parameters
+
+    def init(
+        self, seed: Any = None, scheme: str = "uniform", epsilon: float | None = None
+    ) -> "NDArray[np.float64]":
+        """A random first theta, float64, the same for the same seed.
+
+        Parameters
+        ----------
+        seed : None, int, sequence of int or numpy.random.Generator
+            What numpy.random.default_rng takes; None draws a new one from the system.
+        scheme : str
+            "uniform": every entry, biases included, in [-epsilon, epsilon]. "glorot_uniform",
+            "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal": weights
+            by the widths, bias 0. "glorot" means glorot_uniform, "he" he_normal, "lecun"
+            lecun_normal. Formulas and sources: `fastbp.initializers`.
+        epsilon : float, optional
+            Of the uniform scheme; sqrt(6 / (s_in + s_out)) per layer unless given.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an unknown scheme, a bad seed, or an epsilon that is not positive.
+        """
+        return random_theta(self.layers, seed, scheme, epsilon)
+
+    def unpack(self, theta: Any) -> "list[NDArray[Any]]":
+        """The matrices Theta[0], Theta[1], ... of `theta`, as views of it.
+
+        Writing to a matrix writes to theta; a read-only theta gives read-only matrices. A gradient
+        is unpacked in the same way. `theta` may have any dtype and stride.
+
+        Raises
+        ------
+        ValueError
+            If theta is no vector of length n_parameters.
+        """
+        vector = np.asarray(theta)
+        validate.theta_shape(self, vector)
+        matrices, start = [], 0
+        for layer in self.layers:
+            end = start + layer.n_parameters
+            matrices.append(vector[start:end].reshape(layer.shape))
+            start = end
+        return matrices
+
+    def pack(self, Thetas: Sequence[Any]) -> "NDArray[np.float64]":
+        """A fresh vector theta from the matrices Theta[0], Theta[1], ...: the inverse of unpack.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is not one real matrix of shape (s_{l+1}, 1 + s_l) per layer.
+        """
+        return np.concatenate(validate.matrices(self, Thetas), dtype=np.float64)
+
+    def blocks(self) -> list[Block]:
+        """The bias and the weights of each layer, with the indices of their entries in theta."""
+        return blocks(self.layers)
+
+    # Outputs
+
+    def forward(self, theta: Any, X: Any) -> "NDArray[Any]":
+        """The activations of the last layer, shape (m, K), in the network's dtype.
+
+        Parameters
+        ----------
+        theta : array_like, shape (n_parameters,)
+        X : array_like, shape (m, s_0)
+            Finite numbers of any real dtype and memory order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If theta or X does not fit the network.
+        """
+        vector = validate.theta(self, theta)
+        data = validate.data(X, self.widths[0], self.dtype)
+        n_threads = threads.get_num_threads()
+        engine = core(self.dtype.name)
+        return engine.forward(self.widths, self.activations, vector, data, n_threads)
+
+    def predict(self, theta: Any, X: Any) -> "NDArray[Any]":
+        """What the network says about each sample.
+
+        For cross_entropy and the hinge losses the class, int64 (m,): with K > 1 outputs the one
+        with the largest activation; with one output 1 where a > 1/2 (sigmoid) or a > 0 (others),
+        else 0. Where a sample may have several classes compare `forward` with 1/2 yourself. For
+        all other losses the activation, (m,) if K = 1, else (m, K).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If theta or X does not fit the network.
+        """
+        output = self.forward(theta, X)
+        single = output.shape[1] == 1
+        if self.loss not in targets.CLASSIFIERS:
+            return output[:, 0] if single else output
+        if single:
+            threshold = 0.5 if self.activations[-1] == "sigmoid" else 0.0
+            return np.asarray(output[:, 0] > threshold, np.int64)
+        return np.asarray(output.argmax(axis=1), np.int64)
+
+    def predict_proba(self, theta: Any, X: Any) -> "NDArray[Any]":
+        """Probabilities of the classes; for sigmoid and softmax outputs.
+
+        Softmax: (m, K), rows sum to 1. Sigmoid with K > 1: (m, K), one probability for each class
+        on its own. Sigmoid with one output: (m, 2), of class 0 and class 1.
+
+        Raises
+        ------
+        ValueError
+            If the output activation gives no probabilities; also as `forward`.
+        """
+        if self.activations[-1] not in ("sigmoid", "softmax"):
+            raise ValueError(
+                f"a network with output {self.activations[-1]!r} gives no probabilities; build it "
+                "with output='sigmoid' or 'softmax', or use net.forward for its activations"
+            )
+        output = self.forward(theta, X)
+        return np.concatenate([1 - output, output], axis=1) if output.shape[1] == 1 else output
+
+    # Cost and gradient
+
+    def objective(
+        self,
+        X: Any,
+        y: Any,
+        l2: float | None = None,
+        sample_weight: Any = None,
+        n_threads: int | None = None,
+    ) -> Objective:
+        """This network bound to data, to be called many times.
+
+        Parameters
+        ----------
+        X : array_like, shape (m, s_0)
+            Samples in rows: any real or integer dtype, any memory order, read-only, memory-mapped,
+            a DataFrame. Read in place when of the network's dtype and adjacent within a row.
+        y : array_like
+            K > 1: labels (m,), integers 0..K-1, or targets (m, K). K = 1: targets (m,) or (m, 1).
+            Targets are 0..1 for cross_entropy (rows sum to 1 under softmax), >= 0 for poisson, -1
+            and 1 or 0 and 1 for the hinge losses, one-hot for multiclass_hinge, else any numbers.
+        l2 : float, optional
+            Instead of the network's own.
+        sample_weight : array_like, shape (m,), optional
+            Weights >= 0. In J and its gradient m becomes their sum.
+        n_threads : int, optional
+            Upper limit of the threads of one call; see `fastbp.threads` for the rule without it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data does not fit the network, or is not finite.
+        """
+        return Objective(self, X, y, l2, sample_weight, n_threads)
+
+    def cost(
+        self, theta: Any, X: Any, y: Any, l2: float | None = None, sample_weight: Any = None
+    ) -> float:
+        """The cost J at `theta`; parameters as for `objective`, errors too.
+
+            minimize(net.cost, theta, args=(X, y, 1), method="TNC", jac=net.gradient)
+
+        The data is checked and bound anew in every call; `objective` does it once.
+        """
+        return Objective(self, X, y, l2, sample_weight).cost(theta)
+
+    def gradient(
+        self, theta: Any, X: Any, y: Any, l2: float | None = None, sample_weight: Any = None
+    ) -> "NDArray[np.float64]":
+        """The gradient D of the cost at `theta`, float64 (n_parameters,); as `cost`.
+
+        D(l) = Delta(l)/m + l2/m [0, W(l)]
+        """
+        return Objective(self, X, y, l2, sample_weight)(theta)[1]
+
+    def cost_and_gradient(
+        self, theta: Any, X: Any, y: Any, l2: float | None = None, sample_weight: Any = None
+    ) -> "tuple[float, NDArray[np.float64]]":
+        """The cost and its gradient at `theta` from one evaluation; as `cost` and `gradient`."""
+        return Objective(self, X, y, l2, sample_weight)(theta)
+
+    # Identity
+
+    @property
+    def name(self) -> str:
+        """The widths, as people write them: "400-25-10"."""
+        return "-".join(map(str, self.widths))
+
+    def table(self) -> str:
+        """The layers as text: one row each with Theta's shape, activation and parameters."""
+        return table(self.layers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The network as plain numbers, strings and lists, ready for JSON."""
+        return {
+            "version": FORMAT_VERSION,
+            "layers": [
+                {"n_in": layer.n_in, "n_out": layer.n_out, "activation": layer.activation}
+                for layer in self.layers
+            ],
+            "loss": self.loss,
+            "l2": self.l2,
+            "dtype": self.dtype.name,
+            "reduction": self.reduction,
+        }
+
+    @classmethod
+    def from_dict(cls, description: dict[str, Any]) -> "Network":
+        """The network that `to_dict` described.
+
+        Raises
+        ------
+        ValueError
+            If the version is unknown or an entry is missing.
+        """
+        if not isinstance(description, dict):
+            raise ValueError(f"not the description of a network: {validate.described(description)}")
+        version = description.get("version")
+        if version != FORMAT_VERSION:
+            raise ValueError(
+                f"this network is written in format {version!r}; this fastbp reads format "
+                f"{FORMAT_VERSION}: read it with the fastbp that wrote it"
+            )
+        try:
+            layers = [Dense(**layer) for layer in description["layers"]]
+            settings = {key: description[key] for key in ("loss", "l2", "dtype", "reduction")}
+            return cls(layers, **settings)
+        except KeyError as error:
+            raise ValueError(f"not the description of a network: {error} is missing") from error
+        except TypeError as error:
+            raise ValueError(f"not the description of a network: {error}") from error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.to_dict(),)
+
+    def __eq__(self, other: object) -> bool:
+        return self._fields() == other._fields() if isinstance(other, Network) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._fields())
+
+    def _fields(self) -> tuple[Any, ...]:
+        return self.layers, self.loss, self.l2, self.dtype, self.reduction
+
+    def __repr__(self) -> str:
+        return (
+            f"Network {self.name}: loss {self.loss}, l2 {self.l2:g}, {self.dtype.name}, "
+            f"{self.reduction}\n{self.table()}"
+        )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Network is immutable ({name} cannot be set); make another one")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Network is immutable ({name} cannot be deleted)")
+
+
+def mlp(
+    *widths: int,
+    hidden: str = "tanh",
+    output: str = "identity",
+    loss: str = "squared_error",
+    l2: float = 0.0,
+    dtype: "DTypeLike" = "float64",
+    reduction: str = "mean",
+) -> Network:
+    """A network of dense layers from its widths, inputs first: a multilayer perceptron.
+
+        net = mlp(400, 25, 10, hidden="sigmoid", output="sigmoid", loss="cross_entropy", l2=1.0)
+
+    Parameters
+    ----------
+    *widths : int
+        s_0, s_1, ..., s_L, at least two. Two make a linear or logistic regression.
+    hidden, output : str
+        Activation of all hidden layers, and of the last one; see `Dense`.
+    loss, l2, dtype, reduction
+        As for `Network`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For fewer than two widths, and as `Dense` and `Network`.
+    """
+    if len(widths) == 1 and isinstance(widths[0], list | tuple | np.ndarray):
+        raise TypeError(f"widths are separate arguments: mlp(*widths) for widths = {widths[0]}")
+    if len(widths) < 2:
+        raise ValueError(
+            f"mlp takes at least two widths, inputs and outputs: mlp(400, 25, 10); got {widths}"
+        )
+    validate.one_of(hidden, hidden_activations(), "hidden activation")
+    activations = [hidden] * (len(widths) - 2) + [output]
+    layers = [Dense(*layer) for layer in zip(widths, widths[1:], activations, strict=False)]
+    return Network(layers, loss, l2, dtype, reduction)
+
+
+def _check_pairing(network: Network, losses: "dict[str, tuple[str, ...] | None]") -> None:
+    """Refuses a loss that cannot follow the output, saying what can."""
+    output, loss = network.activations[-1], network.loss
+    allowed = losses[loss]
+    if allowed is not None and output not in allowed:
+        others = [name for name, outputs in losses.items() if outputs is None or output in outputs]
+        raise ValueError(
+            f"loss {loss!r} cannot follow output {output!r}; use output "
+            f"{' or '.join(map(repr, allowed))}, or keep the output and use loss "
+            f"{' or '.join(map(repr, others))}"
+        )
+    if network.widths[-1] == 1 and (output == "softmax" or loss == "multiclass_hinge"):
+        advice = "output='sigmoid'" if output == "softmax" else "loss='hinge'"
+        what = "a softmax" if output == "softmax" else "a multiclass_hinge"
+        raise ValueError(
+            f"{what} over a single output is constant; use {advice}, or one output per class"
+        )
+
+
+def _rebuild(description: dict[str, Any]) -> Network:
+    """The network of a pickle; an unknown version in the description is refused."""
+    return Network.from_dict(description)

@@ -1,0 +1,180 @@
+"""What y means: labels or targets, and which values a loss takes.
+
+A network with K > 1 outputs takes labels (m,), integers 0..K-1, or targets (m, K). One with a
+single output takes targets (m,) or (m, 1). Which values a loss takes stands here too; a loss that
+is not named takes any finite targets.
+"""
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from fastbp._core import core
+from fastbp.validate import (
+    blocks,
+    extremes,
+    finite_reals,
+    first_where,
+    numbers,
+    where,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastbp.network import Network
+
+CLASSIFIERS = ("cross_entropy", "hinge", "squared_hinge", "multiclass_hinge")
+
+# loss -> (least, greatest, in words)
+RANGES = {
+    "cross_entropy": (0.0, 1.0, "probabilities from 0 to 1"),
+    "poisson": (0.0, np.inf, "counts or rates >= 0"),
+}
+ROW_SUM_TOLERANCE = 1e-3  # what float16 makes of probabilities
+
+Read = tuple["NDArray[np.int64] | None", "NDArray[Any] | None"]
+
+
+def read(y: Any, network: "Network", m: int) -> Read:
+    """y as the engine reads it: (labels, None) or (None, targets).
+
+    labels: contiguous int64 (m,), 0..K-1. targets: C-contiguous (m, K) of the network's dtype; for
+    the hinge losses -1 and 1.
+    """
+    K = network.widths[-1]
+    hint = "number the classes: classes, y = np.unique(y, return_inverse=True)"
+    array = numbers(y, "y", hint)
+    _check_shape(array, K, m)
+    if K > 1 and array.ndim == 1:
+        return _labels(array, K), None
+    if K == 1:
+        array = array.reshape(m)
+    in_place = array.dtype == network.dtype and array.flags.c_contiguous and array.flags.aligned
+    targets = finite_reals(array, network.dtype, "y", bool(in_place))
+    if network.loss in RANGES:
+        _check_range(targets, network)
+    if network.loss in core(network.dtype.name).SIGNED_LOSSES:
+        targets = _signed(targets, network.loss)
+    elif network.loss == "multiclass_hinge":
+        return _one_hot_labels(targets), None
+    elif network.loss == "cross_entropy" and network.layers[-1].activation == "softmax":
+        _check_row_sums(targets)
+    return None, targets.reshape(m, K)
+
+
+def _check_shape(array: "NDArray[Any]", K: int, m: int) -> None:
+    shape = array.shape
+    if shape == (m,) or shape == (m, K):
+        return
+    wanted = f"({m},) or ({m}, 1)" if K == 1 else f"labels ({m},) or targets ({m}, {K})"
+    if array.ndim == 0:
+        advice = "give one row per sample"
+    elif K > 1 and shape == (m, 1):
+        advice = "for labels use y.ravel()"
+    elif array.ndim <= 2 and shape in ((K, m), (1, m)):
+        advice = "samples are rows: pass y.T" if shape == (K, m) else "for labels use y.ravel()"
+    elif shape[0] != m:
+        advice = f"X has {m} rows and y has {shape[0]}: they must be the same samples"
+    else:
+        advice = f"the last layer has {K} output{'s' * (K > 1)}"
+        if array.ndim == 2:
+            advice += f" and y has {shape[1]} columns: give both the same number"
+    raise ValueError(f"y has shape {shape}; expected {wanted}; {advice}")
+
+
+def _labels(array: "NDArray[Any]", K: int) -> "NDArray[np.int64]":
+    if array.dtype.kind == "f":
+        finite_reals(array, array.dtype, "y", in_place=True)
+        place = first_where(array, lambda part: np.floor(part) != part)
+        if place is not None:
+            raise ValueError(
+                f"y is {array[place]} at {where(place)}: no label; a y of shape {array.shape} "
+                f"holds integers 0..{K - 1}, targets for {K} outputs have shape {(len(array), K)}"
+            )
+    low, high = extremes(array)
+    if low < 0 or high >= K:
+        _refuse_labels(array, int(low), int(high), K)
+    return np.ascontiguousarray(array, np.int64)
+
+
+def _refuse_labels(array: "NDArray[Any]", low: int, high: int, K: int) -> NoReturn:
+    held = f"y holds labels {low}..{high}"
+    wanted = f"the network's {K} outputs are the classes 0..{K - 1}"
+    if low == 1 and high == K:
+        raise ValueError(f"{held}, but {wanted}: labels start at 1; subtract 1: y - 1")
+    place = first_where(array, lambda part: (part < 0) | (part >= K))
+    assert place is not None
+    if low >= 0:
+        advice = f"{high + 1} classes need a last layer of {high + 1} outputs"
+    elif low == -1 and high == 1 and K == 2:
+        advice = "for labels -1 and 1 pass (y + 1) // 2, or use a network with one output"
+    else:
+        advice = "labels are integers >= 0; np.unique(y, return_inverse=True) numbers the classes"
+    raise ValueError(f"{held}, but {wanted} (first at {where(place)}); {advice}")
+
+
+def _check_range(targets: "NDArray[Any]", network: "Network") -> None:
+    least, greatest, words = RANGES[network.loss]
+    low, high = extremes(targets)
+    if least <= low and high <= greatest:
+        return
+    place = first_where(targets, lambda part: (part < least) | (part > greatest))
+    assert place is not None
+    advice = "for targets of any value use loss='squared_error'"
+    if network.loss == "cross_entropy" and (low, high) == (1, 2):
+        advice = "labels start at 1; subtract 1: y - 1"
+    elif network.loss == "cross_entropy" and (low, high) == (-1, 1):
+        advice = "for labels -1 and 1 pass (y + 1) / 2, or use loss='hinge'"
+    elif network.loss == "cross_entropy" and network.widths[-1] == 1:
+        advice += f", for classes 0..K-1 a network of K outputs (y goes up to {high:g})"
+    raise ValueError(
+        f"y is {targets[place]} at {where(place)}; loss {network.loss!r} takes {words}; {advice}"
+    )
+
+
+def _signed(targets: "NDArray[Any]", loss: str) -> "NDArray[Any]":
+    """Targets 0 and 1, or -1 and 1, as -1 and 1."""
+    low = -1 if extremes(targets)[0] < 0 else 0
+    place = first_where(targets, lambda part: (part != low) & (part != 1))
+    if place is not None:
+        raise ValueError(
+            f"y is {targets[place]} at {where(place)}; loss {loss!r} takes -1 and 1, or 0 and 1, "
+            "not a mixture; for other targets use loss='squared_error'"
+        )
+    if low == -1:
+        return targets
+    result = np.empty_like(targets)
+    for rows in blocks(targets):
+        result[rows] = 2 * targets[rows] - 1
+    return result
+
+
+def _one_hot_labels(targets: "NDArray[Any]") -> "NDArray[np.int64]":
+    """The labels of one-hot rows, written with 0 and 1 or with -1 and 1."""
+    signs = _signed(targets, "multiclass_hinge")
+    labels = np.empty(len(signs), np.int64)
+    for rows in blocks(signs):
+        hot = signs[rows] == 1
+        wrong = np.count_nonzero(hot, axis=1) != 1
+        if wrong.any():
+            row = rows.start + int(wrong.argmax())
+            raise ValueError(
+                f"y names {np.count_nonzero(signs[row] == 1)} classes in row {row}; loss "
+                "'multiclass_hinge' takes exactly one per sample; for several use loss='hinge'"
+            )
+        labels[rows] = hot.argmax(axis=1)
+    return labels
+
+
+def _check_row_sums(targets: "NDArray[Any]") -> None:
+    for rows in blocks(targets):
+        sums = targets[rows].sum(axis=1, dtype=np.float64)
+        wrong = np.abs(sums - 1) > ROW_SUM_TOLERANCE
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise ValueError(
+                f"y sums to {sums[row]:g} in row {rows.start + row}; with a softmax output the "
+                "targets of a sample are the probabilities of its classes and sum to 1; for "
+                "several classes per sample use output='sigmoid'"
+            )

@@ -1,0 +1,373 @@
+"""What bad input gets: exceptions that say what came, what was expected and what to do.
+
+Every array comes in through here once, when it is bound. An array the engine can read where it lies
+is passed on as it is; any other is converted once, block by block, so that no check or conversion
+needs a temporary of the data's size. TypeError is about kinds of things, ValueError about values.
+"""
+
+import operator
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastbp.network import Network
+
+MAX_WIDTH = 2**31 - 1
+BLOCK = 2**17  # numbers looked at between two chances for Ctrl-C; fits the L2 cache
+
+
+# Names and numbers
+
+
+def one_of(value: Any, known: Sequence[str], what: str) -> str:
+    """`value` if it is one of the `known` names of a `what`."""
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be a name, got {described(value)}; known: {', '.join(known)}")
+    if value in known:
+        return value
+    from difflib import get_close_matches
+
+    close = get_close_matches(value.lower(), known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else "."
+    raise ValueError(f"unknown {what} {value!r}{hint} Known: {', '.join(known)}")
+
+
+def count(value: Any, what: str, largest: int) -> int:
+    """`value` as an int from 1 to `largest`."""
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(
+            f"{what} must be an integer from 1 to {largest}, got {described(value)}"
+        ) from None
+    if not 1 <= number <= largest:
+        raise ValueError(f"{what} must be an integer from 1 to {largest}, got {number}")
+    return number
+
+
+def non_negative(value: Any, what: str) -> float:
+    """`value` as a finite float >= 0."""
+    number = _number(value, what, ">= 0")
+    if not 0 <= number < np.inf:
+        raise ValueError(f"{what} must be a finite number >= 0, got {number}")
+    return number
+
+
+def positive(value: Any, what: str) -> float:
+    """`value` as a finite float > 0."""
+    number = _number(value, what, "> 0")
+    if not 0 < number < np.inf:
+        raise ValueError(f"{what} must be a finite number > 0, got {number}")
+    return number
+
+
+def _number(value: Any, what: str, range_: str) -> float:
+    array = None if isinstance(value, str | bytes) else np.asarray(value)
+    if array is None or array.ndim or array.dtype.kind not in "biuf":
+        raise TypeError(f"{what} must be one number {range_}, got {described(value)}")
+    return float(array)
+
+
+def dtype(value: Any) -> "np.dtype[Any]":
+    """The dtype a network computes in: float64 or float32, in the machine's byte order."""
+    try:
+        name = "" if value is None else np.dtype(value).name  # to NumPy None means float64
+    except TypeError:
+        name = ""
+    if name not in ("float64", "float32"):
+        raise ValueError(
+            f"dtype must be 'float64' or 'float32', got {described(value)}; "
+            "data of any real dtype is converted to it"
+        )
+    return np.dtype(name)
+
+
+def described(value: Any) -> str:
+    """A value in an error message: short, with its type when that is not plain."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    text = repr(value)
+    if len(text) > 60:
+        text = text[:57] + "..."
+    plain = isinstance(value, str | int | float | None)
+    return text if plain else f"{text} ({type(value).__name__})"
+
+
+# Arrays of numbers
+
+
+def numbers(value: Any, what: str, text_hint: str = "") -> "NDArray[Any]":
+    """`value` as an ndarray of a boolean, integer or real floating dtype; no copy of an ndarray."""
+    if hasattr(value, "toarray") and hasattr(value, "nnz"):
+        raise TypeError(
+            f"{what} is a sparse matrix ({type(value).__name__}); fastbp reads dense data: "
+            f"pass {what}.toarray()"
+        )
+    ma = sys.modules.get("numpy.ma")  # no masked array exists before its module is imported
+    if ma is not None and isinstance(value, ma.MaskedArray) and ma.is_masked(value):
+        place = np.argwhere(ma.getmaskarray(value))[0]
+        raise ValueError(
+            f"{what} is masked at {where(place)}; fastbp takes no missing values: "
+            f"fill them ({what}.filled(value)) or leave those rows out"
+        )
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"{what} cannot be read as an array of numbers: {error}; got {described(value)}"
+        ) from error
+    if array.dtype.kind not in "biuf":
+        _refuse_dtype(array, what, text_hint)
+    return array
+
+
+def _refuse_dtype(array: "NDArray[Any]", what: str, text_hint: str) -> NoReturn:
+    kind = array.dtype.kind
+    expected = "expected real numbers"
+    if kind == "c":
+        advice = f"pass {what}.real if the imaginary part means nothing"
+    elif kind == "O":
+        expected = f"expected real numbers, not Python objects{_first_non_number(array)}"
+        advice = f"convert it with {what}.astype(float)"
+    elif kind in "US":
+        expected = "expected real numbers, not text"
+        advice = text_hint or f"convert it with {what}.astype(float)"
+    elif kind in "mM":
+        advice = "turn dates into numbers of seconds or days first"
+    else:
+        advice = "numpy.lib.recfunctions.structured_to_unstructured makes one array of a record"
+    raise TypeError(f"{what} has dtype {array.dtype}; {expected}; {advice}")
+
+
+def _first_non_number(array: "NDArray[Any]") -> str:
+    for place, item in np.ndenumerate(array):
+        if not isinstance(item, int | float | np.number | np.bool_):
+            return f" ({described(item)}{' at ' + where(place) if place else ''})"
+    return ""
+
+
+def blocks(array: "NDArray[Any]") -> Iterator[slice]:
+    """Slices of rows that cut `array` into blocks of about BLOCK numbers."""
+    m = array.shape[0]
+    rows = max(1, BLOCK * m // max(1, array.size))
+    for start in range(0, m, rows):
+        yield slice(start, start + rows)
+
+
+def extremes(array: "NDArray[Any]") -> tuple[float, float]:
+    """The least and the greatest entry of a nonempty array; nan for both if any entry is nan."""
+    if array.size > BLOCK:
+        parts = [_extremes(array[rows]) for rows in blocks(array)]
+        lows, highs = zip(*parts, strict=True)
+        low, high = np.minimum.reduce(lows), np.maximum.reduce(highs)
+    else:
+        low, high = _extremes(array)
+    return low.item(), high.item()
+
+
+def _extremes(block: "NDArray[Any]") -> tuple[Any, Any]:
+    # Two SIMD passes over a block in cache: as fast as one sum, and exact where a sum overflows.
+    return np.minimum.reduce(block, axis=None), np.maximum.reduce(block, axis=None)
+
+
+def all_finite(array: "NDArray[Any]") -> bool:
+    """Whether no entry is nan or infinite."""
+    if array.dtype.kind != "f" or array.size == 0:
+        return True
+    low, high = extremes(array)
+    return bool(low - low == 0 == high - high)
+
+
+def first_where(array: "NDArray[Any]", test: Any) -> tuple[int, ...] | None:
+    """Index of the first entry for which `test`, vectorised over a block of rows, is true."""
+    for rows in blocks(array):
+        found = test(array[rows])
+        if found.any():
+            place = np.unravel_index(int(found.argmax()), found.shape)
+            return (rows.start + int(place[0]), *map(int, place[1:]))
+    return None
+
+
+def where(place: Any) -> str:
+    """An index in words; rows and columns count from 0, as in NumPy."""
+    if len(place) == 2:
+        return f"row {place[0]}, column {place[1]}"
+    return f"row {place[0]}" if len(place) == 1 else f"index {tuple(map(int, place))}"
+
+
+def readable(array: "NDArray[Any]", real: "np.dtype[Any]") -> bool:
+    """Whether the engine can read a 1-d or 2-d array in place: rows of adjacent, aligned reals."""
+    return bool(
+        array.dtype == real
+        and array.flags.aligned
+        and (
+            array.flags.c_contiguous
+            or (
+                array.ndim == 2
+                and array.strides[1] == real.itemsize
+                and array.strides[0] % real.itemsize == 0
+            )
+        )
+    )
+
+
+def finite_reals(
+    array: "NDArray[Any]", real: "np.dtype[Any]", what: str, in_place: bool
+) -> "NDArray[Any]":
+    """`array` itself if `in_place`, else its C-ordered copy in dtype `real`; finite either way."""
+    if in_place:
+        result, finite = array, all_finite(array)
+    else:
+        result, finite = np.empty(array.shape, real), True
+        with np.errstate(all="ignore"):
+            for rows in blocks(array):
+                result[rows] = array[rows]
+                finite = finite and all_finite(result[rows])
+    if not finite:
+        _refuse_non_finite(array, result, what)
+    return result
+
+
+def _refuse_non_finite(array: "NDArray[Any]", result: "NDArray[Any]", what: str) -> NoReturn:
+    place = first_where(result, lambda part: ~np.isfinite(part))
+    assert place is not None
+    value = array[place]
+    if np.isfinite(value):
+        limit = np.finfo(result.dtype).max
+        advice = (
+            "or build the network with dtype='float64'" if result.dtype == np.float32 else "first"
+        )
+        raise ValueError(
+            f"{what} is {value!s} at {where(place)} (counted from 0): too large for "
+            f"{result.dtype}, which ends at {limit:.2g}; scale the data {advice}"
+        )
+    raise ValueError(
+        f"{what} is {value} at {where(place)} (counted from 0); expected finite numbers: "
+        "correct the value, fill it in, or leave that row out"
+    )
+
+
+# The arguments of a network
+
+
+def data(X: Any, n_in: int, real: "np.dtype[Any]") -> "NDArray[Any]":
+    """X as the engine reads it: real (m, n_in), finite, adjacent within a row; m >= 1."""
+    array = numbers(X, "X")
+    if array.ndim != 2:
+        _refuse_dimensions(array, n_in)
+    if array.shape[1] != n_in:
+        _refuse_width(array, n_in)
+    if array.shape[0] == 0:
+        raise ValueError(f"X has shape {array.shape}: no samples; expected at least one row")
+    return finite_reals(array, real, "X", readable(array, real))
+
+
+def _refuse_dimensions(array: "NDArray[Any]", n_in: int) -> NoReturn:
+    advice = "flatten each sample: X.reshape(len(X), -1)"
+    if array.ndim == 0:
+        advice = "put each sample into a row"
+    elif array.ndim == 1 and n_in == 1:
+        advice = "for samples of one number each use X.reshape(-1, 1)"
+    elif array.ndim == 1:
+        advice = "for a single sample use X.reshape(1, -1)"
+    raise ValueError(
+        f"X has shape {array.shape}; expected (m, {n_in}), one row per sample; {advice}"
+    )
+
+
+def _refuse_width(array: "NDArray[Any]", n_in: int) -> NoReturn:
+    m, n = array.shape
+    advice = f"or build the network for {n} inputs"
+    if m == n_in:
+        advice = "samples are rows: pass X.T"
+    elif n == n_in + 1 and m > 0 and bool(np.all(array[:, 0] == 1)):
+        advice = "fastbp adds the bias itself: leave out the column of ones, X[:, 1:]"
+    raise ValueError(
+        f"X has shape {array.shape}, so {n} columns; the network has {n_in} inputs and expects "
+        f"(m, {n_in}); {advice}"
+    )
+
+
+def theta(network: "Network", value: Any) -> "NDArray[np.float64]":
+    """theta as the engine reads it: contiguous float64 of the network's length; any values."""
+    array = numbers(value, "theta")
+    theta_shape(network, array)
+    return np.require(array, np.float64, ["C", "A"])
+
+
+def theta_shape(network: "Network", array: "NDArray[Any]") -> None:
+    """Refuses an array that is no vector of the network's number of parameters."""
+    expected = network.n_parameters
+    if array.shape == (expected,):
+        return
+    if array.ndim != 1:
+        advice = "use theta.ravel()" if array.size == expected else "net.pack([...]) joins matrices"
+        raise ValueError(f"theta has shape {array.shape}; expected ({expected},); {advice}")
+    weights = sum(layer.n_in * layer.n_out for layer in network.layers)
+    advice = "net.init(seed=0) makes one that fits"
+    if array.shape[0] == weights:
+        advice = "so many are the weights alone: column 0 of each Theta is the bias"
+    raise ValueError(
+        f"theta has {array.shape[0]} numbers, but the network has {expected} parameters; "
+        f"{advice}\n{network.table()}"
+    )
+
+
+def matrices(network: "Network", Thetas: Any) -> "list[NDArray[Any]]":
+    """The matrices Theta[0], Theta[1], ..., checked against the layers, each flattened."""
+    if len(Thetas) != len(network.layers):
+        raise ValueError(
+            f"pack got {len(Thetas)} matrices, but the network has {len(network.layers)} layers; "
+            f"give one Theta per layer\n{network.table()}"
+        )
+    result = []
+    for number, (Theta, shape) in enumerate(zip(Thetas, network.shapes, strict=True)):
+        array = numbers(Theta, f"Theta[{number}]")
+        if array.shape != shape:
+            n_out, columns = shape
+            advice = f"{n_out} rows, the bias in column 0 and {columns - 1} weights"
+            if array.shape == (columns, n_out):
+                advice += f"; pass Theta[{number}].T"
+            elif array.shape == (n_out, columns - 1):
+                advice += "; the column of biases is missing"
+            raise ValueError(f"Theta[{number}] has shape {array.shape}; expected {shape}: {advice}")
+        result.append(array.ravel())
+    return result
+
+
+def sample_weight(value: Any, m: int, real: "np.dtype[Any]") -> "NDArray[Any] | None":
+    """Weights as the engine reads them: contiguous real (m,), finite, >= 0, not all zero."""
+    if value is None:
+        return None
+    array = numbers(value, "sample_weight")
+    if array.shape != (m,):
+        advice = "use sample_weight.ravel()" if array.size == m else "give one weight per sample"
+        raise ValueError(f"sample_weight has shape {array.shape}; expected ({m},); {advice}")
+    in_place = readable(array, real) and array.flags.c_contiguous
+    result = finite_reals(array, real, "sample_weight", bool(in_place))
+    low, high = extremes(result)
+    if low < 0:
+        place = first_where(result, lambda part: part < 0)
+        assert place is not None
+        raise ValueError(
+            f"sample_weight is {array[place]} at {where(place)}; expected weights >= 0; "
+            "a weight of 0 leaves a sample out"
+        )
+    if high == 0:
+        raise ValueError(
+            f"sample_weight is 0 for every sample in {real}; expected at least one weight > 0"
+        )
+    with np.errstate(over="ignore"):
+        total = float(np.add.reduce(result, dtype=np.float64))
+    if total == np.inf:
+        raise ValueError(
+            "sample_weight sums to more than float64 holds; divide the weights by their largest"
+        )
+    return result

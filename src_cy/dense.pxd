@@ -1,0 +1,135 @@
+"""A dense layer on one tile of samples: z = W a + b forward, W' delta backward, Delta.
+
+Within a tile arrays are feature-major, `a[unit, sample]`. The two exceptions are what the layer
+reads as rows: the data X, used where it lies, and the transposed tile `at[sample, unit]` that Delta
+is made from.
+"""
+from libc.string cimport memset
+
+from lanes cimport LANES, lanes_splat, lanes_store, real
+from product cimport matrix, multiply_add, transpose
+
+
+cdef struct Dense:
+    Py_ssize_t n_in
+    Py_ssize_t n_out
+    int activation
+    bint keeps_z
+    Py_ssize_t theta_at     # Theta[j, i] is theta[theta_at + j (n_in + 1) + i], bias at i = 0
+    Py_ssize_t delta_at     # Delta[j, i] is partial[delta_at + j delta_row + i], bias at i = n_in
+    Py_ssize_t delta_row    # n_in + 1, rounded up to whole registers
+    Py_ssize_t z_at         # where z and a of a tile are in the scratch of a thread
+    Py_ssize_t a_at
+
+
+cdef inline Py_ssize_t round_up(Py_ssize_t n) noexcept nogil:
+    """The next multiple of LANES."""
+    return (n + LANES - 1) // LANES * LANES
+
+
+cdef inline Py_ssize_t row_stride(Py_ssize_t n) noexcept nogil:
+    """A row length >= n in whole registers that does not map all rows to the same cache sets."""
+    n = round_up(n)
+    if n * sizeof(real) % 512 == 0:
+        n += LANES
+    return n
+
+
+cdef inline void fill(
+    Py_ssize_t rows, Py_ssize_t columns, const real *value, Py_ssize_t value_step,
+    real *out, Py_ssize_t stride,
+) noexcept nogil:
+    """out[r, :] = value[r * value_step]."""
+    cdef Py_ssize_t r, c
+    for r in range(rows):
+        c = 0
+        while c < columns:
+            lanes_store(out + c, lanes_splat(value[r * value_step]))
+            c += LANES
+        out += stride
+
+
+cdef inline void pack_first(
+    const Dense *layer, const real *theta, Py_ssize_t start, Py_ssize_t stop,
+    real *packed, Py_ssize_t packed_row,
+) noexcept nogil:
+    """packed[i, j] = W[j, i] for start <= i < stop: the first layer's Q (see product.pxd)."""
+    cdef const real *W = theta + layer.theta_at + 1
+    transpose(layer.n_out, stop - start, W + start, layer.n_in + 1,
+              packed + start * packed_row, packed_row)
+
+
+cdef inline void forward_first(
+    const Dense *layer, const real *theta, const real *packed, Py_ssize_t packed_row,
+    const real *X, Py_ssize_t x_row, Py_ssize_t count, Py_ssize_t columns, Py_ssize_t stride,
+    real *zt, real *z,
+) noexcept nogil:
+    """z = W x + b with X as the user has it: zt[sample, unit] by registers of units, then turned."""
+    cdef const real *Theta = theta + layer.theta_at
+    cdef Py_ssize_t s, j
+    for s in range(count):
+        for j in range(layer.n_out):
+            zt[s * packed_row + j] = Theta[j * (layer.n_in + 1)]
+    multiply_add(count, round_up(layer.n_out), layer.n_in, matrix(X, x_row, 1),
+                 packed, packed_row, zt, packed_row)
+    # The rows count ... columns hold an earlier tile: lanes that nobody reads.
+    transpose(columns, layer.n_out, zt, packed_row, z, stride)
+
+
+cdef inline void forward_hidden(
+    const Dense *layer, const real *theta, const real *a, Py_ssize_t columns, Py_ssize_t stride,
+    real *z,
+) noexcept nogil:
+    """z = W a + b."""
+    cdef const real *Theta = theta + layer.theta_at
+    cdef Py_ssize_t row = layer.n_in + 1
+    fill(layer.n_out, columns, Theta, row, z, stride)
+    multiply_add(layer.n_out, columns, layer.n_in, matrix(Theta + 1, row, 1),
+                 a, stride, z, stride)
+
+
+cdef inline void backward(
+    const Dense *layer, const real *theta, const real *delta, Py_ssize_t columns,
+    Py_ssize_t stride, real *below,
+) noexcept nogil:
+    """below = W' delta, still to be multiplied by the slope of the layer below."""
+    cdef const real *Theta = theta + layer.theta_at
+    cdef real zero = 0
+    fill(layer.n_in, columns, &zero, 0, below, stride)
+    multiply_add(layer.n_in, columns, layer.n_out, matrix(Theta + 1, 1, layer.n_in + 1),
+                 delta, stride, below, stride)
+
+
+cdef inline void add_rows(
+    Py_ssize_t rows, Py_ssize_t columns, const real *source, Py_ssize_t source_row,
+    double *out, Py_ssize_t out_row,
+) noexcept nogil:
+    cdef Py_ssize_t r, c
+    for r in range(rows):
+        for c in range(columns):
+            out[r * out_row + c] += source[r * source_row + c]
+
+
+cdef inline void accumulate(
+    const Dense *layer, const real *delta, Py_ssize_t stride, Py_ssize_t count,
+    const real *inputs, Py_ssize_t input_row, Py_ssize_t full,
+    const real *tail, Py_ssize_t tail_row, real *narrow, double *partial,
+) noexcept nogil:
+    """Delta += sum over samples of delta [a, 1]'.
+
+    The first `full` columns are read from `inputs`, the others with the 1 from `tail`. In float32
+    the sum over the tile is made in `narrow`, and added to the double partial sum.
+    """
+    cdef double *wide = partial + layer.delta_at
+    cdef real *out
+    if sizeof(real) == sizeof(double):
+        out = <real *>wide
+    else:
+        out = narrow
+        memset(out, 0, layer.n_out * layer.delta_row * sizeof(real))
+    multiply_add(layer.n_out, full, count, matrix(delta, stride, 1),
+                 inputs, input_row, out, layer.delta_row)
+    multiply_add(layer.n_out, layer.delta_row - full, count, matrix(delta, stride, 1),
+                 tail, tail_row, out + full, layer.delta_row)
+    if sizeof(real) != sizeof(double):
+        add_rows(layer.n_out, layer.n_in + 1, narrow, layer.delta_row, wide, layer.delta_row)

@@ -1,0 +1,318 @@
+"""One evaluation: tiles of samples through the network and back, sums in a fixed order.
+
+The samples are cut into tiles and the tiles into chunks, by m and the widths alone. Each chunk has
+its own partial sums; in the end they are added up in a fixed tree. Threads only choose who computes
+a chunk, so that cost and gradient have the same bits for every number of threads.
+"""
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy, memset
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+
+from activations cimport activate
+from dense cimport (
+    Dense, accumulate, backward, fill, forward_first, forward_hidden, pack_first, round_up,
+)
+from lanes cimport LANES, real
+from losses cimport apply_loss
+from product cimport transpose
+from fastbp._threads cimport parallel_for
+
+
+cdef enum:
+    PACK_ROWS = 64              # features of the first layer packed by one item of work
+    POLL_NANOSECONDS = 50000000
+
+
+cdef struct Plan:
+    Py_ssize_t m
+    Py_ssize_t n_layers
+    Py_ssize_t n_parameters
+    Dense *layers
+    # data, as the user has it
+    const real *X
+    Py_ssize_t x_row
+    const int64_t *labels
+    const real *targets
+    const real *weights
+    # cost
+    int loss
+    bint loss_from_z
+    real other_label            # what a one-hot target has at the other labels: 0, or -1
+    double scale                # 1/m, 1/(sum of weights), or 1 for reduction "sum"
+    double l2
+    # how the samples are shared out
+    Py_ssize_t tile             # samples in a tile
+    Py_ssize_t n_tiles
+    Py_ssize_t n_chunks
+    Py_ssize_t stride           # row length of a tile's arrays
+    Py_ssize_t packed_row       # row length of the first layer's packed weights
+    Py_ssize_t at_row           # row length of a transposed tile
+    Py_ssize_t n_delta          # length of a chunk's partial Delta
+    # where things are in the scratch of a thread
+    Py_ssize_t delta_at, below_at, zt_at, at_at, tail_at, y_at, cost_at, narrow_at
+    Py_ssize_t scratch          # reals a thread needs
+
+
+cdef struct Evaluation:
+    const Plan *plan
+    const real *theta
+    real *packed
+    real *scratch               # plan.scratch reals for each thread
+    double *partial             # n_chunks x n_delta
+    double *costs               # n_chunks
+    double *gradient            # NULL: cost only
+    real *output                # not NULL: forward only, a(L) as (m, K)
+    long long next_poll
+    bint stopped
+
+
+cdef inline long long now() noexcept nogil:
+    """Monotonic nanoseconds."""
+    cdef timespec t
+    clock_gettime(CLOCK_MONOTONIC, &t)
+    return <long long>t.tv_sec * 1000000000 + t.tv_nsec
+
+
+cdef inline void poll(void *context) noexcept nogil:
+    """On the calling thread: looks for Ctrl-C every 50 ms of work. The exception stays set."""
+    cdef Evaluation *run = <Evaluation *>context
+    cdef long long t = now()
+    if t >= run.next_poll and not run.stopped:
+        with gil:
+            if PyErr_CheckSignals() != 0:
+                run.stopped = True
+        run.next_poll = now() + POLL_NANOSECONDS
+
+
+cdef inline void tile_forward(
+    const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
+) noexcept nogil:
+    cdef const Plan *plan = run.plan
+    cdef Dense *layer = plan.layers
+    cdef Py_ssize_t i
+    forward_first(layer, run.theta, run.packed, plan.packed_row,
+                  plan.X + start * plan.x_row, plan.x_row, count, columns, plan.stride,
+                  scratch + plan.zt_at, scratch + layer.z_at)
+    for i in range(plan.n_layers):
+        if i > 0:
+            forward_hidden(layer, run.theta, scratch + plan.layers[i - 1].a_at, columns,
+                           plan.stride, scratch + layer.z_at)
+        activate(layer.activation, 0, layer.n_out, columns, plan.stride,
+                 scratch + layer.z_at, scratch + layer.a_at, scratch + layer.a_at)
+        layer += 1
+
+
+cdef inline void tile_targets(
+    const Plan *plan, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns, real *y,
+) noexcept nogil:
+    """y[k, sample]: the targets turned, or one-hot labels."""
+    cdef Py_ssize_t K = plan.layers[plan.n_layers - 1].n_out
+    cdef Py_ssize_t s
+    if plan.targets != NULL:
+        transpose(count, K, plan.targets + start * K, K, y, plan.stride)
+    else:
+        fill(K, columns, &plan.other_label, 0, y, plan.stride)
+        for s in range(count):
+            y[plan.labels[start + s] * plan.stride + s] = 1
+
+
+cdef inline double sum_cost(const real *cost, Py_ssize_t count) noexcept nogil:
+    """The sum in double, in an order that depends on count alone."""
+    cdef double part[8]
+    cdef Py_ssize_t s
+    cdef int k
+    for k in range(8):
+        part[k] = 0
+    for s in range(count // 8):
+        for k in range(8):
+            part[k] += cost[8 * s + k]
+    for s in range(count // 8 * 8, count):
+        part[s % 8] += cost[s]
+    return ((part[0] + part[4]) + (part[2] + part[6])) + ((part[1] + part[5]) + (part[3] + part[7]))
+
+
+cdef inline double tile_loss(
+    const Plan *plan, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
+) noexcept nogil:
+    """The tile's cost; leaves delta(L)."""
+    cdef const Dense *last = plan.layers + plan.n_layers - 1
+    cdef real *delta = scratch + plan.delta_at
+    cdef real *cost = scratch + plan.cost_at
+    cdef Py_ssize_t s, k
+    cdef real w
+    tile_targets(plan, start, count, columns, scratch + plan.y_at)
+    apply_loss(plan.loss, last.n_out, columns, plan.stride,
+               scratch + (last.z_at if plan.loss_from_z else last.a_at),
+               scratch + plan.y_at, delta, cost)
+    if not plan.loss_from_z:
+        activate(last.activation, 1, last.n_out, columns, plan.stride,
+                 scratch + last.z_at, scratch + last.a_at, delta)
+    if plan.weights != NULL:
+        for s in range(count):
+            w = plan.weights[start + s]
+            cost[s] *= w
+            for k in range(last.n_out):
+                delta[k * plan.stride + s] *= w
+    return sum_cost(cost, count)
+
+
+cdef inline void tile_backward(
+    const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
+    double *partial,
+) noexcept nogil:
+    cdef const Plan *plan = run.plan
+    cdef const Dense *layer
+    cdef const Dense *under
+    cdef const real *X = plan.X + start * plan.x_row
+    cdef real *delta = scratch + plan.delta_at
+    cdef real *below = scratch + plan.below_at
+    cdef real *at = scratch + plan.at_at
+    cdef real *tail = scratch + plan.tail_at
+    cdef real *narrow = scratch + plan.narrow_at
+    cdef Py_ssize_t i, s, k, full
+    for i in range(plan.n_layers - 1, 0, -1):
+        layer = plan.layers + i
+        under = plan.layers + i - 1
+        transpose(layer.n_in, count, scratch + under.a_at, plan.stride, at, plan.at_row)
+        for s in range(count):
+            at[s * plan.at_row + layer.n_in] = 1
+        accumulate(layer, delta, plan.stride, count, NULL, 0, 0, at, plan.at_row, narrow, partial)
+        backward(layer, run.theta, delta, columns, plan.stride, below)
+        activate(under.activation, 1, under.n_out, columns, plan.stride,
+                 scratch + under.z_at, scratch + under.a_at, below)
+        delta, below = below, delta
+    layer = plan.layers
+    full = layer.n_in // LANES * LANES
+    for s in range(count):
+        for k in range(layer.n_in - full):
+            tail[s * LANES + k] = X[s * plan.x_row + full + k]
+        tail[s * LANES + layer.n_in - full] = 1
+    accumulate(layer, delta, plan.stride, count, X, plan.x_row, full, tail, LANES, narrow, partial)
+
+
+cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
+    cdef Evaluation *run = <Evaluation *>context
+    cdef const Plan *plan = run.plan
+    cdef real *scratch = run.scratch + worker * plan.scratch
+    cdef double *partial = run.partial + chunk * plan.n_delta
+    cdef const Dense *last = plan.layers + plan.n_layers - 1
+    cdef Py_ssize_t tile, start, count, columns
+    cdef double cost = 0
+    if run.gradient != NULL:
+        memset(partial, 0, plan.n_delta * sizeof(double))
+    for tile in range(chunk * plan.n_tiles // plan.n_chunks,
+                      (chunk + 1) * plan.n_tiles // plan.n_chunks):
+        if run.stopped:
+            return
+        start = tile * plan.tile
+        count = min(plan.tile, plan.m - start)
+        columns = round_up(count)
+        tile_forward(run, scratch, start, count, columns)
+        if run.output != NULL:
+            transpose(last.n_out, count, scratch + last.a_at, plan.stride,
+                      run.output + start * last.n_out, last.n_out)
+        else:
+            cost += tile_loss(plan, scratch, start, count, columns)
+            if run.gradient != NULL:
+                tile_backward(run, scratch, start, count, columns, partial)
+        if worker == 0 and plan.n_tiles > 1:
+            poll(context)
+    run.costs[chunk] = cost
+
+
+cdef inline void run_pack(void *context, int worker, Py_ssize_t item) noexcept nogil:
+    cdef Evaluation *run = <Evaluation *>context
+    cdef const Dense *first = run.plan.layers
+    pack_first(first, run.theta, item * PACK_ROWS, min((item + 1) * PACK_ROWS, first.n_in),
+               run.packed, run.plan.packed_row)
+
+
+cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept nogil:
+    """D = scale (Delta + l2 [0, W]) for one layer's share: its partial sums added in a tree."""
+    cdef Evaluation *run = <Evaluation *>context
+    cdef const Plan *plan = run.plan
+    cdef const Dense *layer = plan.layers + item % plan.n_layers
+    cdef Py_ssize_t share = item // plan.n_layers, shares = finish_shares(plan)
+    cdef Py_ssize_t j, i, c, step, row = layer.n_in + 1
+    cdef const real *Theta
+    cdef double *sums
+    cdef double *D
+    for j in range(share * layer.n_out // shares, (share + 1) * layer.n_out // shares):
+        sums = run.partial + layer.delta_at + j * layer.delta_row
+        step = 1
+        while step < plan.n_chunks:
+            c = 0
+            while c + step < plan.n_chunks:
+                for i in range(row):
+                    sums[c * plan.n_delta + i] += sums[(c + step) * plan.n_delta + i]
+                c += 2 * step
+            step *= 2
+        D = run.gradient + layer.theta_at + j * row
+        Theta = run.theta + layer.theta_at + j * row
+        D[0] = plan.scale * sums[layer.n_in]
+        if plan.l2 == 0:
+            for i in range(layer.n_in):
+                D[1 + i] = plan.scale * sums[i]
+        else:
+            for i in range(layer.n_in):
+                D[1 + i] = plan.scale * (sums[i] + plan.l2 * Theta[1 + i])
+
+
+cdef inline Py_ssize_t finish_shares(const Plan *plan) noexcept nogil:
+    """Into how many items the end of an evaluation is cut, for each layer."""
+    return 1 + plan.n_delta * plan.n_chunks // 262144
+
+
+cdef inline double sum_squares(const Plan *plan, const real *theta) noexcept nogil:
+    """Sum of squared weights, bias free, in double: eight sums for each unit's row."""
+    cdef const Dense *layer
+    cdef const real *row
+    cdef double total = 0
+    cdef double part[8]
+    cdef Py_ssize_t l, j, i
+    cdef int k
+    for l in range(plan.n_layers):
+        layer = plan.layers + l
+        for j in range(layer.n_out):
+            row = theta + layer.theta_at + j * (layer.n_in + 1) + 1
+            for k in range(8):
+                part[k] = 0
+            for i in range(layer.n_in // 8):
+                for k in range(8):
+                    part[k] += <double>row[8 * i + k] * <double>row[8 * i + k]
+            for i in range(layer.n_in // 8 * 8, layer.n_in):
+                part[i % 8] += <double>row[i] * <double>row[i]
+            total += (((part[0] + part[4]) + (part[2] + part[6]))
+                      + ((part[1] + part[5]) + (part[3] + part[7])))
+    return total
+
+
+cdef inline Py_ssize_t evaluate(Evaluation *run, int n_threads, double *cost) noexcept nogil:
+    """Everything. Returns how many shares of the work were not done (see parallel_for)."""
+    cdef const Plan *plan = run.plan
+    cdef Py_ssize_t missing, c, step
+    run.stopped = False
+    run.next_poll = now() + POLL_NANOSECONDS
+    missing = parallel_for(
+        run_pack, poll, run, (plan.layers.n_in + PACK_ROWS - 1) // PACK_ROWS,
+        n_threads if plan.layers.n_in * plan.layers.n_out > 100000 else 1)
+    missing += parallel_for(run_chunk, poll, run, plan.n_chunks, n_threads)
+    if run.stopped or missing > 0 or run.output != NULL:
+        return missing
+    step = 1
+    while step < plan.n_chunks:
+        c = 0
+        while c + step < plan.n_chunks:
+            run.costs[c] += run.costs[c + step]
+            c += 2 * step
+        step *= 2
+    cost[0] = run.costs[0]
+    if plan.l2 != 0:
+        cost[0] += 0.5 * plan.l2 * sum_squares(plan, run.theta)
+    cost[0] *= plan.scale
+    if run.gradient != NULL:
+        c = finish_shares(plan)
+        missing += parallel_for(
+            run_finish, poll, run, plan.n_layers * c, n_threads if c > 1 else 1)
+    return missing

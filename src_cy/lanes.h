@@ -1,0 +1,71 @@
+/* The one thing Cython cannot say: SIMD registers as values.
+ *
+ * `real` is the precision of a build and `lanes_t` a register full of them, one sample (or one
+ * feature) in each lane. Only GCC/Clang vector extensions are used, no intrinsics, so the same
+ * source serves x86-64-v2, v3, v4 and aarch64; the width follows from the compiler's target flags.
+ */
+#ifndef FASTBP_LANES_H
+#define FASTBP_LANES_H
+
+#if !defined(__GNUC__)
+#error "fastbp needs GCC >= 12 or Clang >= 14: its kernels use their vector extensions."
+#endif
+
+#include <stdint.h>
+
+#ifdef FASTBP_FLOAT32
+typedef float real;
+typedef int32_t integer;
+#else
+typedef double real;
+typedef int64_t integer;
+#endif
+
+#if defined(__AVX512F__)
+#define LANES_BYTES 64
+#define BLOCK_COLUMNS 4 /* 32 registers: 6 x 4 accumulators, 4 of a row, 1 broadcast */
+#elif defined(__AVX2__)
+#define LANES_BYTES 32
+#define BLOCK_COLUMNS 2 /* 16 registers: 6 x 2 accumulators, 2 of a row, 1 broadcast */
+#elif defined(__aarch64__)
+#define LANES_BYTES 16
+#define BLOCK_COLUMNS 4
+#else
+#define LANES_BYTES 16
+#define BLOCK_COLUMNS 2
+#endif
+
+typedef real lanes_t __attribute__((vector_size(LANES_BYTES), may_alias));
+typedef integer ilanes_t __attribute__((vector_size(LANES_BYTES), may_alias));
+typedef real unaligned_lanes_t
+    __attribute__((vector_size(LANES_BYTES), aligned(sizeof(real)), may_alias));
+
+#define LANES ((int)(LANES_BYTES / sizeof(real)))
+
+/* x - 0 is x for every x, also -0 and NaN, and the compiler sees a broadcast. */
+#define lanes_splat(x) ((real)(x) - (lanes_t){0})
+#define lanes_load(p) (*(const unaligned_lanes_t *)(p))
+#define lanes_store(p, v) ((void)(*(unaligned_lanes_t *)(p) = (v)))
+
+/* Perfect shuffle of two registers: a0 b0 a1 b1 ... (low halves), the same of the high halves. */
+#if LANES_BYTES == 64 && defined(FASTBP_FLOAT32)
+#define lanes_zip_low(a, b) \
+    __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define lanes_zip_high(a, b) \
+    __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif LANES_BYTES == 64 || (LANES_BYTES == 32 && defined(FASTBP_FLOAT32))
+#define lanes_zip_low(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define lanes_zip_high(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#elif LANES_BYTES == 32 || defined(FASTBP_FLOAT32)
+#define lanes_zip_low(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define lanes_zip_high(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#else
+#define lanes_zip_low(a, b) __builtin_shufflevector(a, b, 0, 2)
+#define lanes_zip_high(a, b) __builtin_shufflevector(a, b, 1, 3)
+#endif
+
+/* Return type of a kernel: everything it calls is inlined into it, so that the sizes of register
+ * blocks are constants and coefficients stay in registers. */
+#define kernel_void __attribute__((flatten)) void
+
+#endif

@@ -1,0 +1,18 @@
+"""SIMD registers as values (see lanes.h). Cython takes `lanes_t` for a number, so that
+`acc += w * row` is one instruction; comparisons and shuffles go through macros."""
+
+cdef extern from "lanes.h" nogil:
+    ctypedef double real
+    ctypedef long long integer
+    ctypedef double lanes_t
+    ctypedef long long ilanes_t
+    ctypedef void kernel_void
+
+    const int LANES
+    const int BLOCK_COLUMNS
+
+    lanes_t lanes_splat(real x)
+    lanes_t lanes_load(const real *p)
+    void lanes_store(real *p, lanes_t v)
+    lanes_t lanes_zip_low(lanes_t a, lanes_t b)
+    lanes_t lanes_zip_high(lanes_t a, lanes_t b)

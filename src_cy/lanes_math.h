@@ -1,0 +1,91 @@
+/* What the elementary functions need of a register beyond arithmetic: its bits, comparisons and
+ * choices. A mask has all bits set in the lanes where a comparison holds; GCC and Clang turn the
+ * bitwise choice into one blend.
+ */
+#ifndef FASTBP_LANES_MATH_H
+#define FASTBP_LANES_MATH_H
+
+#include "lanes.h"
+
+typedef
+#ifdef FASTBP_FLOAT32
+    uint32_t
+#else
+    uint64_t
+#endif
+        ulanes_t __attribute__((vector_size(LANES_BYTES), may_alias));
+
+#define MANTISSA_BITS (sizeof(real) == 8 ? 52 : 23)
+#define LANES_AT_MOST 16
+#define SIGN_BIT ((integer)1 << (8 * sizeof(real) - 2) << 1)
+
+/* The same number, written to the digits of each precision. */
+#define lanes_constant(wide, narrow) lanes_splat(sizeof(real) == 8 ? (wide) : (narrow))
+#define lanes_integer(wide, narrow) ((integer)(sizeof(real) == 8 ? (wide) : (narrow)) - (ilanes_t){0})
+
+#define lanes_divide(a, b) ((a) / (b))
+#define lanes_bits(v) ((ilanes_t)(v))
+#define lanes_from_bits(i) ((lanes_t)(i))
+#define lanes_shift_left(i, n) ((ilanes_t)((ulanes_t)(i) << (n)))
+#define lanes_shift_right(i, n) ((ilanes_t)((ulanes_t)(i) >> (n)))
+
+#define lanes_gt(a, b) ((ilanes_t)((a) > (b)))
+#define lanes_ge(a, b) ((ilanes_t)((a) >= (b)))
+#define lanes_lt(a, b) ((ilanes_t)((a) < (b)))
+#define lanes_eq(a, b) ((ilanes_t)((a) == (b)))
+
+#define lanes_odd(i) (-((i) & lanes_integer(1, 1)))
+
+/* A product rounded before it is added to anything. Where two products meet in a sum the compiler
+ * may fuse either; this says which one it may not, so that every build gives the same bits. */
+static inline lanes_t lanes_rounded(lanes_t v)
+{
+#if defined(__AVX512F__)
+    __asm__("" : "+v"(v));
+#elif defined(__x86_64__)
+    __asm__("" : "+x"(v));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(v));
+#endif
+    return v;
+}
+
+static inline lanes_t lanes_select(ilanes_t mask, lanes_t a, lanes_t b)
+{
+    return (lanes_t)((mask & (ilanes_t)a) | (~mask & (ilanes_t)b));
+}
+
+/* Where a or b is NaN both give b. Were a known to be constant, GCC would make three instructions of
+ * it instead of two. */
+static inline lanes_t lanes_max(lanes_t a, lanes_t b)
+{
+    a = lanes_rounded(a);
+    return lanes_select(a > b, a, b);
+}
+
+static inline lanes_t lanes_min(lanes_t a, lanes_t b)
+{
+    a = lanes_rounded(a);
+    return lanes_select(a < b, a, b);
+}
+
+#define lanes_abs(v) ((lanes_t)((ilanes_t)(v) & ~lanes_integer(SIGN_BIT, SIGN_BIT)))
+#define lanes_minus_abs(v) ((lanes_t)((ilanes_t)(v) | lanes_integer(SIGN_BIT, SIGN_BIT)))
+/* v >= 0 with the sign of s. */
+#define lanes_with_sign(v, s) \
+    ((lanes_t)((ilanes_t)(v) | ((ilanes_t)(s) & lanes_integer(SIGN_BIT, SIGN_BIT))))
+/* The size of v with the sign of s. */
+#define lanes_copysign(v, s) \
+    ((lanes_t)(((ilanes_t)(v) & ~lanes_integer(SIGN_BIT, SIGN_BIT)) \
+               | ((ilanes_t)(s) & lanes_integer(SIGN_BIT, SIGN_BIT))))
+
+/* Whether the mask is set in any lane. */
+static inline int lanes_any(ilanes_t mask)
+{
+    integer any = 0;
+    for (int k = 0; k < LANES; k++)
+        any |= mask[k];
+    return any != 0;
+}
+
+#endif

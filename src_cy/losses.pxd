@@ -1,0 +1,218 @@
+"""Losses: each is one function, giving the loss and its derivative in one register, and one row.
+
+A loss of the output `a` goes with every output activation: the engine multiplies by g'. A pair that
+is computed from `z` (cross_entropy of a sigmoid, say) gives delta = dloss/dz at once and names the
+output it is for; it is finite for every finite z. Losses sum over the K outputs of a sample.
+"""
+from elementary cimport (
+    lanes_abs, lanes_copysign, lanes_divide, lanes_exp, lanes_exp_negative, lanes_gt, lanes_log,
+    lanes_log1p, lanes_max, lanes_minus_abs, lanes_select, lanes_sigmoid, lanes_softplus_sigmoid,
+    lanes_tanh,
+)
+from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
+
+ctypedef lanes_t (*loss_function_t)(lanes_t v, lanes_t y, lanes_t *slope) noexcept nogil
+
+cdef struct Loss:
+    const char *name
+    const char *output      # computed from z for this output activation; NULL: from any a
+    bint signed_labels      # targets are -1 and +1
+
+cdef enum:
+    CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, SQUARED_ERROR, ABSOLUTE_ERROR, HUBER, LOG_COSH, POISSON
+    POISSON_SOFTPLUS, HINGE, SQUARED_HINGE, MULTICLASS_HINGE
+    N_LOSSES
+
+
+cdef inline lanes_t cross_entropy(lanes_t z, lanes_t y, lanes_t *slope) noexcept nogil:
+    """-y log a - (1 - y) log(1 - a) with a = sigmoid(z): softplus(z) - yz; slope a - y."""
+    slope[0] = lanes_sigmoid(z) - y
+    # With y in {0, 1} this adds no two large numbers: softplus(z) - z is softplus(-z).
+    cdef lanes_t small = lanes_log1p(lanes_exp_negative(lanes_minus_abs(z)))
+    return (lanes_max(z, lanes_splat(0)) - z * y) + small
+
+
+cdef inline lanes_t squared_error(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogil:
+    """(a - y)^2 / 2."""
+    slope[0] = a - y
+    return <real>0.5 * (slope[0] * slope[0])
+
+
+cdef inline lanes_t absolute_error(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogil:
+    """|a - y|; slope 0 at the kink."""
+    cdef lanes_t e = a - y
+    # NaN is neither above nor below zero, and must not become 0.
+    slope[0] = lanes_select(
+        lanes_gt(lanes_abs(e), lanes_splat(0)), lanes_copysign(lanes_splat(1), e), e)
+    return lanes_abs(e)
+
+
+cdef inline lanes_t huber(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogil:
+    """e^2/2 where |e| <= 1 else |e| - 1/2, with e = a - y."""
+    cdef lanes_t size = lanes_abs(a - y)
+    cdef lanes_t cut = lanes_select(lanes_gt(size, lanes_splat(1)), lanes_splat(1), size)
+    slope[0] = lanes_copysign(cut, a - y)
+    return cut * (size - <real>0.5 * cut)
+
+
+cdef inline lanes_t log_cosh(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogil:
+    """log cosh e with e = a - y; slope tanh e."""
+    cdef lanes_t size = lanes_abs(a - y)
+    slope[0] = lanes_tanh(a - y)
+    # cosh e = 1 + 2 sinh(e/2)^2 where that is small, else exp|e| (1 + exp(-2|e|)) / 2.
+    cdef lanes_t t = slope[0] * slope[0]
+    return lanes_select(
+        lanes_gt(lanes_splat(<real>0.5), size),
+        <real>-0.5 * lanes_log1p(-t),
+        size + (lanes_log1p(lanes_exp(<real>-2 * size)) - <real>0.69314718055994530942))
+
+
+cdef inline lanes_t poisson(lanes_t z, lanes_t y, lanes_t *slope) noexcept nogil:
+    """rate - y log rate with rate = exp(z)."""
+    cdef lanes_t rate = lanes_exp(z)
+    slope[0] = rate - y
+    return rate - z * y
+
+
+cdef inline lanes_t poisson_softplus(lanes_t z, lanes_t y, lanes_t *slope) noexcept nogil:
+    """rate - y log rate with rate = softplus(z), whose logarithm tends to z far below 0."""
+    cdef lanes_t far = lanes_splat(-40)
+    cdef lanes_t rate, sigma
+    lanes_softplus_sigmoid(z, &rate, &sigma)
+    cdef lanes_t log_rate = lanes_select(lanes_gt(far, z), z, lanes_log(rate))
+    cdef lanes_t ratio = lanes_select(lanes_gt(far, z), lanes_splat(1), lanes_divide(sigma, rate))
+    slope[0] = sigma - ratio * y
+    return rate - log_rate * y
+
+
+cdef inline lanes_t hinge(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogil:
+    """max(0, 1 - ya), y = -1 or 1; slope 0 at the kink."""
+    cdef lanes_t short = 1 - y * a
+    slope[0] = lanes_select(lanes_gt(short, lanes_splat(0)), -y, lanes_splat(0))
+    return lanes_select(lanes_gt(lanes_splat(0), short), lanes_splat(0), short)
+
+
+cdef inline lanes_t squared_hinge(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogil:
+    """max(0, 1 - ya)^2, y = -1 or 1."""
+    cdef lanes_t short = 1 - y * a
+    short = lanes_select(lanes_gt(lanes_splat(0), short), lanes_splat(0), short)
+    slope[0] = <real>-2 * y * short
+    return short * short
+
+
+cdef inline void each(
+    loss_function_t loss, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    const real *v, const real *y, real *delta, real *cost,
+) noexcept nogil:
+    cdef Py_ssize_t r, c = 0
+    cdef lanes_t slope, total
+    while c < columns:
+        total = lanes_splat(0)
+        for r in range(rows):
+            total += loss(lanes_load(v + r * stride + c), lanes_load(y + r * stride + c), &slope)
+            lanes_store(delta + r * stride + c, slope)
+        lanes_store(cost + c, total)
+        c += LANES
+
+
+cdef inline void softmax_cross_entropy(
+    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    const real *v, const real *y, real *delta, real *cost,
+) noexcept nogil:
+    """-sum_k y_k log a_k = sum_k y_k (logsumexp z - z_k); slope a sum(y) - y."""
+    cdef Py_ssize_t r, c = 0
+    cdef lanes_t top, total, mass, loss
+    while c < columns:
+        top = lanes_load(v + c)
+        for r in range(1, rows):
+            top = lanes_select(
+                lanes_gt(lanes_load(v + r * stride + c), top),
+                lanes_load(v + r * stride + c), top)
+        total = lanes_splat(0)
+        mass = lanes_splat(0)
+        loss = lanes_splat(0)
+        for r in range(rows):
+            lanes_store(delta + r * stride + c, lanes_exp(lanes_load(v + r * stride + c) - top))
+            total += lanes_load(delta + r * stride + c)
+            mass += lanes_load(y + r * stride + c)
+            loss += lanes_load(y + r * stride + c) * (top - lanes_load(v + r * stride + c))
+        lanes_store(cost + c, mass * lanes_log(total) + loss)
+        total = lanes_divide(mass, total)
+        for r in range(rows):
+            lanes_store(
+                delta + r * stride + c,
+                lanes_load(delta + r * stride + c) * total - lanes_load(y + r * stride + c))
+        c += LANES
+
+
+cdef inline void multiclass_hinge(
+    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    const real *v, const real *y, real *delta, real *cost,
+) noexcept nogil:
+    """max_k (z_k + 1 - y_k) - sum_k y_k z_k, y one-hot (Crammer and Singer 2001).
+
+    The slope is 1 at the (first) largest margin less y: zero when that is the label itself.
+    """
+    cdef Py_ssize_t r, c = 0
+    cdef lanes_t worst, margin, label, found, hit
+    while c < columns:
+        worst = lanes_load(v + c) + (1 - lanes_load(y + c))
+        label = lanes_load(y + c) * lanes_load(v + c)
+        for r in range(1, rows):
+            margin = lanes_load(v + r * stride + c) + (1 - lanes_load(y + r * stride + c))
+            worst = lanes_select(lanes_gt(worst, margin), worst, margin)
+            label += lanes_load(y + r * stride + c) * lanes_load(v + r * stride + c)
+        lanes_store(cost + c, worst - label)
+        # The label wins ties, so that the slope is 0 where the loss is.
+        found = lanes_select(lanes_gt(worst, label), lanes_splat(0), lanes_splat(1))
+        for r in range(rows):
+            margin = lanes_load(v + r * stride + c) + (1 - lanes_load(y + r * stride + c))
+            hit = lanes_select(lanes_gt(worst, margin), lanes_splat(0), 1 - found)
+            lanes_store(
+                delta + r * stride + c,
+                lanes_select(lanes_gt(worst, label),
+                             hit - lanes_load(y + r * stride + c), lanes_splat(0)))
+            found += hit
+        c += LANES
+
+
+cdef inline void loss_row(
+    Loss *table, int i, const char *name, const char *output, bint signed_labels,
+) noexcept nogil:
+    table[i].name = name
+    table[i].output = output
+    table[i].signed_labels = signed_labels
+
+
+cdef inline void loss_table(Loss *table) noexcept nogil:
+    loss_row(table, CROSS_ENTROPY, "cross_entropy", "sigmoid", False)
+    loss_row(table, SOFTMAX_CROSS_ENTROPY, "cross_entropy", "softmax", False)
+    loss_row(table, SQUARED_ERROR, "squared_error", NULL, False)
+    loss_row(table, ABSOLUTE_ERROR, "absolute_error", NULL, False)
+    loss_row(table, HUBER, "huber", NULL, False)
+    loss_row(table, LOG_COSH, "log_cosh", NULL, False)
+    loss_row(table, POISSON, "poisson", "identity", False)
+    loss_row(table, POISSON_SOFTPLUS, "poisson", "softplus", False)
+    loss_row(table, HINGE, "hinge", NULL, True)
+    loss_row(table, SQUARED_HINGE, "squared_hinge", NULL, True)
+    loss_row(table, MULTICLASS_HINGE, "multiclass_hinge", "identity", False)
+
+
+cdef inline kernel_void apply_loss(
+    int loss, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    const real *v, const real *y, real *delta, real *cost,
+) noexcept nogil:
+    """cost[s] = sum_k loss(v[k, s], y[k, s]) and delta[k, s] = dloss/dv, where v is z if the row
+    names its output activation, else a. delta is another array than v."""
+    if loss == CROSS_ENTROPY: each(cross_entropy, rows, columns, stride, v, y, delta, cost)
+    elif loss == SOFTMAX_CROSS_ENTROPY:
+        softmax_cross_entropy(rows, columns, stride, v, y, delta, cost)
+    elif loss == SQUARED_ERROR: each(squared_error, rows, columns, stride, v, y, delta, cost)
+    elif loss == ABSOLUTE_ERROR: each(absolute_error, rows, columns, stride, v, y, delta, cost)
+    elif loss == HUBER: each(huber, rows, columns, stride, v, y, delta, cost)
+    elif loss == LOG_COSH: each(log_cosh, rows, columns, stride, v, y, delta, cost)
+    elif loss == POISSON: each(poisson, rows, columns, stride, v, y, delta, cost)
+    elif loss == POISSON_SOFTPLUS: each(poisson_softplus, rows, columns, stride, v, y, delta, cost)
+    elif loss == HINGE: each(hinge, rows, columns, stride, v, y, delta, cost)
+    elif loss == SQUARED_HINGE: each(squared_hinge, rows, columns, stride, v, y, delta, cost)
+    elif loss == MULTICLASS_HINGE: multiclass_hinge(rows, columns, stride, v, y, delta, cost)

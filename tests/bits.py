@@ -1,0 +1,44 @@
+"""Print, as JSON, a digest of cost and gradient of many problems at this process's CPU level.
+
+test_engine.py runs this under FASTBP_CPU=v3 and v4 and compares.
+"""
+
+import hashlib
+import json
+import sys
+
+import numpy as np
+from problems import DTYPES, Case, hidden_names, name_of, table
+
+from fastbp._core import core
+
+# Sizes of a tile and of the partial sums must not depend on the length of a register: these walk
+# past the points where they change.
+TILES = [((n, 20, 5), 700) for n in range(120, 280)]
+SUMS = [((n, 40), 3001) for n in range(296, 320)]
+
+
+def settings(dtype):
+    yield from table(dtype)
+    for widths, m in (*TILES, *SUMS, ((30, 20, 20, 1), 20011)):
+        names = {"loss": "squared_error", "output": "identity", "hidden": "tanh"}
+        yield {**names, "widths": widths, "m": m, "dtype": dtype, "kind": 1}
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def digests():
+    for dtype in DTYPES:
+        for row in settings(dtype):
+            yield name_of(row), digest(Case(**row).bits(2))
+        z = np.linspace(-50, 50, 4001).astype(dtype)
+        for name in hidden_names():
+            for order in range(3):
+                values = core(dtype).apply_activation(name, z, order)
+                yield f"{name}-{order}-{dtype}", digest(values.tobytes())
+
+
+if __name__ == "__main__":
+    json.dump(dict(digests()), sys.stdout)

@@ -1,0 +1,101 @@
+"""The progress line, held-out samples and scores."""
+
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from fastbp.cli import scores
+from fastbp.cli.progress import Progress, duration
+
+
+class Terminal:
+    def __init__(self):
+        self.text = ""
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+def test_on_a_terminal_one_line_is_drawn_over(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "121")
+    monkeypatch.setattr("fastbp.cli.progress.REDRAW", 0.0)
+    terminal = Terminal()
+    progress = Progress(terminal, 100)
+    for i in range(1, 4):
+        progress.update(i, 2 * i, 1 / i, 0.5)
+    progress.finish(4, 8, 0.25, 0.5)
+    assert terminal.text.endswith("\n")
+    lines = terminal.text[:-1].split("\r")[1:]
+    assert [line.split("  ")[0] for line in lines] == [f"iteration {i}/100" for i in (1, 2, 3, 4)]
+    assert {len(line) for line in lines} == {120}  # nothing of a longer line shines through
+
+
+@pytest.mark.parametrize("columns", [80, 30])
+def test_a_narrow_terminal_gets_one_line_that_fits(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("fastbp.cli.progress.REDRAW", 0.0)
+    monkeypatch.setattr("time.perf_counter", iter(range(100)).__next__)
+    terminal = Terminal()
+    progress = Progress(terminal, 200)
+    progress.update(120, 12345, 0.0918117, 1.81e-3)
+    line = terminal.text.removeprefix("\r")
+    assert len(line) == columns - 1
+    assert line.startswith("120/200  cost 0.091812")
+    assert columns < 80 or line.rstrip().endswith(" left")
+
+
+def test_elsewhere_lines_are_sparse(capsys):
+    progress = Progress(sys.stdout, 1000)
+    for i in range(1, 131):
+        progress.update(i, i, 1.0, None)
+        progress.update(i, i, 1.0, None)
+    progress.finish(130, 130, 1.0, None)
+    shown = [int(n) for n in re.findall(r"iteration (\d+)/1000", capsys.readouterr().out)]
+    assert shown == [1, 2, 5, 10, 20, 50, 100, 130]
+
+
+def test_durations_read_well():
+    assert [duration(s) for s in (0.123, 12.3, 200, 7500)] == [
+        "0.12 s", "12 s", "3 min 20 s", "2 h 5 min",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("fraction", [0, 0.2, 0.5, 0.99])
+def test_split_takes_the_same_share_of_every_class(fraction):
+    labels = np.repeat([0, 1, 2, 3], [100, 50, 10, 1])
+    train, test = scores.split(len(labels), fraction, 7, labels)
+    assert sorted([*train, *test]) == list(range(len(labels)))
+    for label, size in enumerate([100, 50, 10, 1]):
+        held_out = int((labels[test] == label).sum())
+        assert held_out == min(round(fraction * size), size - 1)
+    again = scores.split(len(labels), fraction, 7, labels)
+    assert np.array_equal(train, again[0])
+    assert fraction in (0, 0.99) or not np.array_equal(
+        train, scores.split(len(labels), fraction, 8, labels)[0]
+    )
+
+
+def test_scores_by_hand():
+    assert scores.accuracy(np.array([0, 1, 2, 2]), np.array([0, 1, 1, 2])) == 0.75
+    truth, predicted = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 5.0])
+    assert scores.r_squared(truth, predicted) == -1.0
+    assert scores.root_mean_square(truth, predicted) == pytest.approx(np.sqrt(4 / 3))
+    assert np.isnan(scores.r_squared(np.ones(3), predicted))
+
+
+def test_confusion_table_by_hand():
+    table = scores.confusion_table(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), ["no", "yes"])
+    assert table.splitlines() == [
+        "      predicted",
+        "true   no  yes",
+        "no      1    1",
+        "yes     .    2",
+    ]

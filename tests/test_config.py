@@ -1,0 +1,130 @@
+"""The CPU level and the report of what runs here."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastbp
+from fastbp import _core
+
+ALL = ("v2", "v3", "v4")
+
+
+def run(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+# CPU levels
+
+
+@pytest.mark.parametrize(
+    ("supported", "wanted", "expected"),
+    [
+        (ALL, None, "v4"),
+        (ALL, "", "v4"),
+        (ALL[:2], None, "v3"),
+        (ALL, "v2", "v2"),
+        (ALL, "v3", "v3"),
+        (("base",), None, "base"),
+        (("base",), "base", "base"),
+    ],
+)
+def test_the_highest_level_or_the_wanted_one_is_chosen(supported, wanted, expected):
+    assert _core.choose_level(supported, wanted) == expected
+
+
+@pytest.mark.parametrize(
+    ("supported", "wanted", "message"),
+    [
+        (ALL, "v5", "FASTBP_CPU='v5' is not a CPU level; use one of v2, v3, v4, or unset it"),
+        (ALL[:1], "avx2", "FASTBP_CPU='avx2' is not a CPU level; use one of v2, v3, v4"),
+        (
+            ALL[:2],
+            "v4",
+            "FASTBP_CPU=v4: this CPU and this build of fastbp have only v2, v3; use one",
+        ),
+        (("base",), "v3", "FASTBP_CPU='v3' is not a CPU level; use one of base"),
+    ],
+)
+def test_an_impossible_level_says_which_there_are(supported, wanted, message):
+    with pytest.raises(ValueError, match=message):
+        _core.choose_level(supported, wanted)
+
+
+@pytest.mark.parametrize("level", _core.LEVELS)
+@pytest.mark.parametrize("dtype", _core.PRECISIONS)
+def test_every_level_of_this_cpu_runs(level, dtype):
+    code = (
+        "import fastbp\n"
+        f"net = fastbp.mlp(2, 3, 1, dtype={dtype!r})\n"
+        "J = net.cost(net.init(seed=0), [[0.5, -1.0], [2.0, 1.0]], [0.25, -1.0])\n"
+        "print(fastbp.show_config('dicts')['engine']['CPU level'], J)"
+    )
+    result = run(code, FASTBP_CPU=level)
+    assert not result.stderr
+    chosen, J = result.stdout.split()
+    net = fastbp.mlp(2, 3, 1, dtype=dtype)
+    here = net.cost(net.init(seed=0), [[0.5, -1.0], [2.0, 1.0]], [0.25, -1.0])
+    assert chosen == level
+    assert float(J) == pytest.approx(here, rel=1e-13 if dtype == "float64" else 1e-5)
+
+
+def test_an_unknown_level_in_the_environment_stops_the_import():
+    result = run("import fastbp", FASTBP_CPU="v9")
+    assert result.returncode != 0
+    assert "FASTBP_CPU='v9' is not a CPU level" in result.stderr
+
+
+def test_importing_loads_no_other_library_and_starts_no_thread():
+    code = (
+        "import sys, os, fastbp\n"
+        "print([name for name in ('scipy', 'pandas', 'matplotlib') if name in sys.modules],"
+        " len(os.listdir('/proc/self/task')) if os.path.exists('/proc/self/task') else 1)"
+    )
+    # NumPy's BLAS starts its own threads when it is imported, unless told not to.
+    result = run(code, OPENBLAS_NUM_THREADS="1")
+    assert result.stdout.split() == ["[]", "1"]
+
+
+# show_config
+
+
+def test_show_config_prints_and_returns_nothing(capsys):
+    assert fastbp.show_config() is None
+    text = capsys.readouterr().out
+    for word in (fastbp.__version__, np.__version__, _core.LEVEL, platform.python_version()):
+        assert word in text
+    assert f"fastbp._core.f64_{_core.LEVEL}" in text
+    assert "number" in text
+
+
+def test_show_config_returns_dicts_and_prints_nothing(capsys):
+    with fastbp.num_threads(3):
+        config = fastbp.show_config(mode="dicts")
+    assert capsys.readouterr().out == ""
+    assert config["versions"]["fastbp"] == fastbp.__version__
+    assert config["engine"]["CPU level"] == _core.LEVEL
+    assert config["engine"]["float32"] == f"fastbp._core.f32_{_core.LEVEL}"
+    assert config["threads"] == {"number": 3, "from": "num_threads() block"}
+
+
+def test_show_config_refuses_other_modes():
+    with pytest.raises(ValueError, match="mode must be 'stdout' or 'dicts', got 'json'"):
+        fastbp.show_config("json")
+
+
+def test_every_public_name_is_there_and_documented():
+    for name in fastbp.__all__:
+        assert getattr(fastbp, name).__doc__
+    with pytest.raises(AttributeError, match="module 'fastbp' has no attribute 'backprop'"):
+        fastbp.backprop  # noqa: B018
