@@ -1,9 +1,10 @@
-"""Derives the polynomial coefficients of elementary.pxd: ``python src_cy/coefficients.py``.
+"""Derives the coefficients of the elementary functions: ``python src_cy/coefficients.py``.
 
-Each polynomial is the minimax fit (Remez exchange, mpmath) of the function it stands for, weighted so
-that the error is relative to the final result. Coefficients are rounded from the lowest power up
-and the rest is fitted again after each rounding, so that a rounding error is made up for by its
-successors. The last column printed is the largest relative error, as a power of two.
+Each polynomial is the minimax fit (Remez exchange, mpmath) of the function it stands for,
+weighted so that the error is relative to the final result. Where the interval begins at 0,
+coefficients are rounded from the lowest power up and the rest is fitted again after each rounding,
+so that a rounding error is made up for by its successors. The last column printed is
+the largest relative error, as a power of two.
 """
 
 import mpmath as mp
@@ -14,7 +15,7 @@ POINTS = 1500
 
 
 def remez(f, weight, lo, hi, n):
-    """n coefficients c minimising max |weight(x) (f(x) - sum c_k x^k)| on [lo, hi], and that maximum."""
+    """n coefficients c minimising max |weight (f - sum c_k x^k)| on [lo, hi], and that maximum."""
     grid = [(lo + hi) / 2 - (hi - lo) / 2 * mp.cos(mp.pi * k / POINTS) for k in range(POINTS + 1)]
     values = [(x, f(x), weight(x)) for x in grid if abs(x) > 1e-5 * hi]
     nodes = [round(k * (len(values) - 1) / n) for k in range(n + 1)]
@@ -56,11 +57,11 @@ def fit(name, f, weight, lo, hi, n, real):
         rounded = [mp.mpf(float(real(c))) for c in remez(f, weight, lo, hi, n)[0]]
     for k in range(len(rounded), n):
 
-        def rest(x):
+        def rest(x, k=k):
             done = mp.polyval(rounded[::-1], x) if rounded else mp.mpf(0)
             return (f(x) - done) / x**k
 
-        c, _ = remez(rest, lambda x: weight(x) * abs(x) ** k, lo, hi, n - k)
+        c, _ = remez(rest, lambda x, k=k: weight(x) * abs(x) ** k, lo, hi, n - k)
         rounded.append(mp.mpf(float(real(c[0]))))
     grid = [lo + (hi - lo) * k / POINTS for k in range(POINTS + 1)]
     worst = max(abs(weight(x) * (f(x) - mp.polyval(rounded[::-1], x))) for x in grid)
@@ -94,6 +95,14 @@ def exp_rest(r):
     return (mp.expm1(r) - r) / r**2
 
 
+def tanh_rest(r):
+    return (mp.expm1(2 * r) / 2 - r) / r**2
+
+
+def log1p_rest(e):
+    return (mp.log1p(e) - e) / e**2
+
+
 def log_rest(z):
     s = mp.sqrt(z)
     return (2 * mp.atanh(s) / s - 2) / z
@@ -125,10 +134,19 @@ def erf_weight(u):
     return mp.sqrt(u) / mp.erf(mp.sqrt(u)) if u else mp.sqrt(mp.pi) / 2
 
 
+def erfc_scaled(t):
+    y = mp.mpf("2.5") * (1 + t) / (1 - t)
+    return mp.erfc(y) * mp.exp(y * y) * (y + mp.mpf("2.5"))
+
+
 def main():
     sixth = mp.mpf(1) / 6
     exp_f = series(exp_rest, [mp.mpf(1) / 2, sixth, mp.mpf(1) / 24])
     exp_w = series(lambda r: r**2 / abs(mp.expm1(r)), [0, 1])
+    tanh_f = series(tanh_rest, [mp.mpf(1), mp.mpf(2) / 3, mp.mpf(1) / 3])
+    tanh_w = series(lambda r: 2 * r**2 / mp.expm1(2 * r), [0, 1])
+    log1p_f = series(log1p_rest, [-mp.mpf(1) / 2, mp.mpf(1) / 3])
+    log1p_w = series(lambda e: e**2 / mp.log1p(e), [0, 1])
     log_f = series(log_rest, [mp.mpf(2) / 3, mp.mpf(2) / 5])
     sin_f = series(sin_rest, [-sixth, mp.mpf(1) / 120])
     cos_f = series(cos_rest, [mp.mpf(1) / 24, -mp.mpf(1) / 720])
@@ -139,15 +157,20 @@ def main():
 
     for real, n in (np.float64, 10), (np.float32, 5):
         fit("exp", exp_f, lambda r: abs(exp_w(r)), -half, half, n, real)
+    for real, n in (np.float64, 10), (np.float32, 5):
+        fit("tanh", tanh_f, tanh_w, 0, half, n, real)
     for real, n in (np.float64, 7), (np.float32, 3):
         fit("log", log_f, log_weight, 0, log_end, n, real)
-    for real, n in (np.float64, 10), (np.float32, 4):
-        fit("log1p, 0..1", log_f, log_weight, 0, mp.mpf(1) / 9, n, real)
+    for real, n in (np.float64, 20), (np.float32, 9):
+        fit("log1p", log1p_f, log1p_w, 0, 1, n, real)
     for real, n in (np.float64, 6), (np.float32, 3):
         fit("sin", sin_f, sin_weight, 0, sin_end, n, real)
         fit("cos", cos_f, lambda u: u**2 / mp.cos(mp.sqrt(u)), 0, sin_end, n, real)
     for real, n in (np.float64, 13), (np.float32, 7):
         fit("erf", erf_f, erf_weight, 0, 1, n, real)
+    for real, n, last in (np.float64, 21, "27.5"), (np.float32, 9, "10.2"):
+        ends = [(y - mp.mpf("2.5")) / (y + mp.mpf("2.5")) for y in (mp.mpf("0.5"), mp.mpf(last))]
+        fit("erfc", erfc_scaled, lambda t: 1 / erfc_scaled(t), *ends, n, real)
     parts("ln 2", mp.log(2), 42, 2, np.float64)
     parts("ln 2", mp.log(2), 15, 2, np.float32)
     parts("pi/2", mp.pi / 2, 33, 4, np.float64)

@@ -20,9 +20,10 @@ from elementary cimport (
     lanes_tanh,
 )
 from engine cimport Evaluation, Plan, evaluate, now
+from few cimport FEW_BYTES
 from lanes cimport LANES, kernel_void, lanes_load, lanes_store, lanes_t, real
 from losses cimport N_LOSSES, Loss, apply_loss, loss_table
-from product cimport transpose
+from product cimport Ahead, matrix, transpose
 
 cdef extern from *:
     """
@@ -234,7 +235,9 @@ cdef class Problem:
                 row = max(row, layer.delta_row)
         plan.packed_row = row_stride(plan.layers[0].n_out)
         plan.at_row = row_stride(row)
-        floats += widths[0] + 2 * widest + plan.packed_row + plan.at_row + 2 * LANES + widths[n_layers]
+        # Tiles and chunks follow from m and the widths alone, never from the register length: the
+        # order of the sums must not.
+        floats += widths[0] + 3 * widest + widths[1]
         samples = MAX_TILE
         while samples > MIN_TILE and samples * floats * <Py_ssize_t>sizeof(real) > TILE_BYTES:
             samples //= 2
@@ -242,22 +245,26 @@ cdef class Problem:
         plan.n_tiles = (plan.m + plan.tile - 1) // plan.tile
         plan.n_chunks = min(
             plan.n_tiles, max(<Py_ssize_t>MIN_CHUNKS, min(
-                <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // plan.n_delta)))
+                <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // plan.n_parameters)))
+        plan.few = plan.m if plan.m * <Py_ssize_t>sizeof(real) <= <Py_ssize_t>FEW_BYTES else 0
+        plan.few_row = round_up(max(widest, <Py_ssize_t>widths[0]) + 1)
         samples = round_up(plan.tile)
         plan.stride = row_stride(samples)
         for l in range(n_layers):
             layer = &plan.layers[l]
-            layer.z_at = layer.a_at = take(&top, layer.n_out * plan.stride)
+            # Whole registers of units, so that a tile is turned without looking at its edges.
+            layer.z_at = layer.a_at = take(&top, round_up(layer.n_out) * plan.stride)
             if layer.keeps_z:
-                layer.a_at = take(&top, layer.n_out * plan.stride)
-        plan.delta_at = take(&top, widest * plan.stride)
-        plan.below_at = take(&top, widest * plan.stride)
+                layer.a_at = take(&top, round_up(layer.n_out) * plan.stride)
+        plan.delta_at = take(&top, round_up(widest) * plan.stride)
+        plan.below_at = take(&top, round_up(widest) * plan.stride)
         plan.zt_at = take(&top, samples * plan.packed_row)
         plan.at_at = take(&top, samples * plan.at_row)
         plan.tail_at = take(&top, samples * LANES)
         plan.y_at = take(&top, <Py_ssize_t>widths[n_layers] * plan.stride)
         plan.cost_at = take(&top, samples)
         plan.narrow_at = take(&top, narrow if sizeof(real) != sizeof(double) else 0)
+        plan.few_at = take(&top, plan.few * plan.few_row * (2 * n_layers + 3))
         plan.scratch = top
         return 0
 

@@ -7,7 +7,7 @@ is made from.
 from libc.string cimport memset
 
 from lanes cimport LANES, lanes_splat, lanes_store, real
-from product cimport matrix, multiply_add, transpose
+from product cimport Ahead, Matrix, matrix, multiply_add, transpose, turn
 
 
 cdef struct Dense:
@@ -62,7 +62,7 @@ cdef inline void pack_first(
 cdef inline void forward_first(
     const Dense *layer, const real *theta, const real *packed, Py_ssize_t packed_row,
     const real *X, Py_ssize_t x_row, Py_ssize_t count, Py_ssize_t columns, Py_ssize_t stride,
-    real *zt, real *z,
+    real *zt, real *z, Ahead *ahead,
 ) noexcept nogil:
     """z = W x + b with X as the user has it: zt[sample, unit] by registers of units, then turned."""
     cdef const real *Theta = theta + layer.theta_at
@@ -71,33 +71,33 @@ cdef inline void forward_first(
         for j in range(layer.n_out):
             zt[s * packed_row + j] = Theta[j * (layer.n_in + 1)]
     multiply_add(count, round_up(layer.n_out), layer.n_in, matrix(X, x_row, 1),
-                 packed, packed_row, zt, packed_row)
+                 packed, packed_row, zt, packed_row, ahead)
     # The rows count ... columns hold an earlier tile: lanes that nobody reads.
-    transpose(columns, layer.n_out, zt, packed_row, z, stride)
+    turn(columns, layer.n_out, zt, packed_row, z, stride)
 
 
 cdef inline void forward_hidden(
     const Dense *layer, const real *theta, const real *a, Py_ssize_t columns, Py_ssize_t stride,
-    real *z,
+    real *z, Ahead *ahead,
 ) noexcept nogil:
     """z = W a + b."""
     cdef const real *Theta = theta + layer.theta_at
     cdef Py_ssize_t row = layer.n_in + 1
     fill(layer.n_out, columns, Theta, row, z, stride)
     multiply_add(layer.n_out, columns, layer.n_in, matrix(Theta + 1, row, 1),
-                 a, stride, z, stride)
+                 a, stride, z, stride, ahead)
 
 
 cdef inline void backward(
     const Dense *layer, const real *theta, const real *delta, Py_ssize_t columns,
-    Py_ssize_t stride, real *below,
+    Py_ssize_t stride, real *below, Ahead *ahead,
 ) noexcept nogil:
     """below = W' delta, still to be multiplied by the slope of the layer below."""
     cdef const real *Theta = theta + layer.theta_at
     cdef real zero = 0
     fill(layer.n_in, columns, &zero, 0, below, stride)
     multiply_add(layer.n_in, columns, layer.n_out, matrix(Theta + 1, 1, layer.n_in + 1),
-                 delta, stride, below, stride)
+                 delta, stride, below, stride, ahead)
 
 
 cdef inline void add_rows(
@@ -111,9 +111,9 @@ cdef inline void add_rows(
 
 
 cdef inline void accumulate(
-    const Dense *layer, const real *delta, Py_ssize_t stride, Py_ssize_t count,
+    const Dense *layer, Matrix delta, Py_ssize_t count,
     const real *inputs, Py_ssize_t input_row, Py_ssize_t full,
-    const real *tail, Py_ssize_t tail_row, real *narrow, double *partial,
+    const real *tail, Py_ssize_t tail_row, real *narrow, double *partial, Ahead *ahead,
 ) noexcept nogil:
     """Delta += sum over samples of delta [a, 1]'.
 
@@ -127,9 +127,9 @@ cdef inline void accumulate(
     else:
         out = narrow
         memset(out, 0, layer.n_out * layer.delta_row * sizeof(real))
-    multiply_add(layer.n_out, full, count, matrix(delta, stride, 1),
-                 inputs, input_row, out, layer.delta_row)
-    multiply_add(layer.n_out, layer.delta_row - full, count, matrix(delta, stride, 1),
-                 tail, tail_row, out + full, layer.delta_row)
+    multiply_add(layer.n_out, full, count, delta,
+                 inputs, input_row, out, layer.delta_row, ahead)
+    multiply_add(layer.n_out, layer.delta_row - full, count, delta,
+                 tail, tail_row, out + full, layer.delta_row, ahead)
     if sizeof(real) != sizeof(double):
         add_rows(layer.n_out, layer.n_in + 1, narrow, layer.delta_row, wide, layer.delta_row)

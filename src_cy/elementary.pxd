@@ -9,7 +9,8 @@ No operand pair is left for the compiler to fuse in two ways, so builds with fus
 the same bits; those without differ in the last place. Infinities, NaN, signed zeros and subnormal
 numbers (in and out) are treated as libm treats them.
 
-Errors are the largest seen, in units in the last place, float64 / float32 (tests/test_elementary.py).
+Errors are the largest seen, in units in the last place, float64 / float32; see
+tests/test_elementary.py.
 """
 
 from exponential cimport (
@@ -18,10 +19,10 @@ from exponential cimport (
 )
 from lanes cimport LANES, ilanes_t, lanes_load, lanes_splat, lanes_store, lanes_t, real
 from lanes_math cimport (
-    LANES_AT_MOST, MANTISSA_BITS, lanes_abs, lanes_any, lanes_bits, lanes_constant, lanes_copysign,
-    lanes_divide, lanes_eq, lanes_from_bits, lanes_ge, lanes_gt, lanes_integer, lanes_lt, lanes_max,
-    lanes_min, lanes_minus_abs, lanes_odd, lanes_rounded, lanes_select, lanes_shift_left,
-    lanes_shift_right, lanes_with_sign,
+    LANES_AT_MOST, MANTISSA_BITS, lanes_abs, lanes_add_bits, lanes_any, lanes_bits, lanes_constant,
+    lanes_copysign, lanes_divide, lanes_eq, lanes_from_bits, lanes_ge, lanes_gt, lanes_integer,
+    lanes_lt, lanes_max, lanes_min, lanes_minus_abs, lanes_odd, lanes_rounded, lanes_select,
+    lanes_shift_left, lanes_shift_right, lanes_subtract_bits, lanes_with_sign,
 )
 from libc.math cimport cos, fabs, sin
 from normal cimport lanes_erf, lanes_gaussian, lanes_normal
@@ -40,7 +41,7 @@ cdef inline ilanes_t _one() noexcept nogil:
 
 cdef inline lanes_t _significand(lanes_t x, lanes_t *k) noexcept nogil:
     """1 + f of a normal x > 0, and k."""
-    cdef ilanes_t i = lanes_bits(x) + (_one() - _sqrt_half())
+    cdef ilanes_t i = lanes_add_bits(lanes_bits(x), _one() - _sqrt_half())
     cdef ilanes_t exponent = lanes_shift_right(i, MANTISSA_BITS)
     k[0] = lanes_from_bits(exponent | lanes_integer(0x4330000000000000, 0x4B000000))
     k[0] = k[0] - lanes_constant(4503599627370496.0 + 1023, 8388608.0 + 127)
@@ -64,7 +65,8 @@ cdef inline lanes_t _log_sum(lanes_t k, lanes_t f) noexcept nogil:
     else:
         p = lanes_splat(0.29870694875717163) * z + lanes_splat(0.3997758626937866)
         p = p * z + lanes_splat(0.6666677594184875)
-    cdef lanes_t low = lanes_rounded(k * lanes_constant(5.497923018708371e-14, 1.428606765330187e-06))
+    cdef lanes_t low = k * lanes_constant(5.497923018708371e-14, 1.428606765330187e-06)
+    low = lanes_rounded(low)
     low = s * (p * z + half_square) + low
     return k * lanes_constant(0.6931471805598903, 0.693145751953125) + (f - (half_square - low))
 
@@ -80,7 +82,8 @@ cdef inline lanes_t _log_or_special(lanes_t x, lanes_t y) noexcept nogil:
 
 cdef inline lanes_t lanes_log(lanes_t x) noexcept nogil:
     """Natural logarithm; 0.79 / 0.77 ulp."""
-    cdef ilanes_t tiny = lanes_lt(x, lanes_constant(2.2250738585072014e-308, 1.1754943508222875e-38))
+    cdef lanes_t normal = lanes_constant(2.2250738585072014e-308, 1.1754943508222875e-38)
+    cdef ilanes_t tiny = lanes_lt(x, normal)
     cdef lanes_t k
     cdef lanes_t up = x * lanes_constant(18014398509481984.0, 33554432.0)
     cdef lanes_t f = _significand(lanes_select(tiny, up, x), &k) - lanes_splat(1)
@@ -95,26 +98,29 @@ cdef inline lanes_t lanes_log1p(lanes_t x) noexcept nogil:
     cdef lanes_t cut = (lanes_splat(1) - (u - b)) + (x - b)
     cdef lanes_t k
     cdef lanes_t m = _significand(u, &k)
-    cdef lanes_t scale = lanes_from_bits(lanes_bits(m) - lanes_bits(u) + _one())
+    cdef lanes_t scale = lanes_from_bits(
+        lanes_add_bits(lanes_subtract_bits(lanes_bits(m), lanes_bits(u)), _one()))
     cut = lanes_select(lanes_lt(x, lanes_constant(1e20, 1e10)), cut * scale, lanes_splat(0))
     cdef lanes_t f = cut + (m - lanes_splat(1))
     return lanes_copysign(_log_or_special(u, _log_sum(k, f)), x)
 
 
-# sin and cos: x = n pi/2 + h + l with |h| <= pi/4 and l below its last place. pi/2 has four parts, the
-# first three so short that their products with n are exact up to the bound; libm beyond it.
+# sin and cos: x = n pi/2 + h + low with |h| <= pi/4 and low below its last place. pi/2 has four
+# parts, the first three so short that their products with n are exact up to the bound; libm beyond.
 
-cdef inline void _sine_cosine(lanes_t x, lanes_t *sine, lanes_t *cosine, ilanes_t *n) noexcept nogil:
-    """sin(h + l), cos(h + l) and n (its lowest bits) for |x| up to _trig_bound()."""
+cdef inline void _sine_cosine(
+    lanes_t x, lanes_t *sine, lanes_t *cosine, ilanes_t *n
+) noexcept nogil:
+    """sin(h + low), cos(h + low) and n (its lowest bits) for |x| up to _trig_bound()."""
     cdef lanes_t t = _nearest(x * lanes_constant(0.6366197723675814, 0.6366197466850281), 0)
     n[0] = lanes_bits(t)
     t = t - _nearest(lanes_splat(0), 0)
     cdef lanes_t a = x - t * lanes_constant(1.5707963267341256, 1.57080078125)
     cdef lanes_t b = a - t * lanes_constant(6.077100506303966e-11, -4.454515874385834e-06)
-    cdef lanes_t l = (a - b) - t * lanes_constant(6.077100506303966e-11, -4.454515874385834e-06)
+    cdef lanes_t low = (a - b) - t * lanes_constant(6.077100506303966e-11, -4.454515874385834e-06)
     cdef lanes_t h = b - t * lanes_constant(2.0222662487111665e-21, 6.076561476220377e-11)
-    l = l + ((b - h) - t * lanes_constant(2.0222662487111665e-21, 6.076561476220377e-11))
-    l = l - t * lanes_constant(8.4784276603689e-32, 5.390302953474238e-15)
+    low = low + ((b - h) - t * lanes_constant(2.0222662487111665e-21, 6.076561476220377e-11))
+    low = low - t * lanes_constant(8.4784276603689e-32, 5.390302953474238e-15)
 
     cdef lanes_t u = h * h
     cdef lanes_t p
@@ -129,7 +135,7 @@ cdef inline void _sine_cosine(lanes_t x, lanes_t *sine, lanes_t *cosine, ilanes_
         p = p * u + lanes_splat(-0.16666655242443085)
     cdef lanes_t one = lanes_splat(1)
     cdef lanes_t w = one - u * lanes_splat(0.5)
-    sine[0] = h + ((h * u) * p + lanes_rounded(l * w))
+    sine[0] = h + ((h * u) * p + lanes_rounded(low * w))
     if sizeof(real) == 8:
         p = lanes_splat(-1.1358740979413157e-11) * u + lanes_splat(2.0875705255272026e-09)
         p = p * u + lanes_splat(-2.755731421616885e-07)
@@ -140,7 +146,7 @@ cdef inline void _sine_cosine(lanes_t x, lanes_t *sine, lanes_t *cosine, ilanes_
         p = lanes_splat(2.4432327336398885e-05) * u + lanes_splat(-0.0013887309469282627)
         p = p * u + lanes_splat(0.04166664555668831)
     cdef lanes_t cut = (one - w) - u * lanes_splat(0.5)
-    cosine[0] = w + ((u * u) * p + (cut - lanes_rounded(h * l)))
+    cosine[0] = w + ((u * u) * p + (cut - lanes_rounded(h * low)))
 
 
 cdef inline lanes_t _quadrant(ilanes_t n, lanes_t sine, lanes_t cosine) noexcept nogil:

@@ -13,14 +13,15 @@ from activations cimport activate
 from dense cimport (
     Dense, accumulate, backward, fill, forward_first, forward_hidden, pack_first, round_up,
 )
+from few cimport few_backward, few_forward, few_gradient
 from lanes cimport LANES, real
 from losses cimport apply_loss
-from product cimport transpose
+from product cimport Ahead, matrix, transpose, turn
 from fastbp._threads cimport parallel_for
 
 
 cdef enum:
-    PACK_ROWS = 64              # features of the first layer packed by one item of work
+    PACK_FEATURES = 64              # features of the first layer packed by one item of work
     POLL_NANOSECONDS = 50000000
 
 
@@ -51,7 +52,10 @@ cdef struct Plan:
     Py_ssize_t n_delta          # length of a chunk's partial Delta
     # where things are in the scratch of a thread
     Py_ssize_t delta_at, below_at, zt_at, at_at, tail_at, y_at, cost_at, narrow_at
+    Py_ssize_t few_at
     Py_ssize_t scratch          # reals a thread needs
+    Py_ssize_t few              # the m samples are too few to fill the lanes (see few.pxd); or 0
+    Py_ssize_t few_row
 
 
 cdef struct Evaluation:
@@ -87,17 +91,18 @@ cdef inline void poll(void *context) noexcept nogil:
 
 cdef inline void tile_forward(
     const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
+    Ahead *ahead,
 ) noexcept nogil:
     cdef const Plan *plan = run.plan
     cdef Dense *layer = plan.layers
     cdef Py_ssize_t i
     forward_first(layer, run.theta, run.packed, plan.packed_row,
                   plan.X + start * plan.x_row, plan.x_row, count, columns, plan.stride,
-                  scratch + plan.zt_at, scratch + layer.z_at)
+                  scratch + plan.zt_at, scratch + layer.z_at, ahead)
     for i in range(plan.n_layers):
         if i > 0:
             forward_hidden(layer, run.theta, scratch + plan.layers[i - 1].a_at, columns,
-                           plan.stride, scratch + layer.z_at)
+                           plan.stride, scratch + layer.z_at, ahead)
         activate(layer.activation, 0, layer.n_out, columns, plan.stride,
                  scratch + layer.z_at, scratch + layer.a_at, scratch + layer.a_at)
         layer += 1
@@ -159,7 +164,7 @@ cdef inline double tile_loss(
 
 cdef inline void tile_backward(
     const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
-    double *partial,
+    double *partial, Ahead *ahead,
 ) noexcept nogil:
     cdef const Plan *plan = run.plan
     cdef const Dense *layer
@@ -174,11 +179,12 @@ cdef inline void tile_backward(
     for i in range(plan.n_layers - 1, 0, -1):
         layer = plan.layers + i
         under = plan.layers + i - 1
-        transpose(layer.n_in, count, scratch + under.a_at, plan.stride, at, plan.at_row)
+        turn(layer.n_in, columns, scratch + under.a_at, plan.stride, at, plan.at_row)
         for s in range(count):
             at[s * plan.at_row + layer.n_in] = 1
-        accumulate(layer, delta, plan.stride, count, NULL, 0, 0, at, plan.at_row, narrow, partial)
-        backward(layer, run.theta, delta, columns, plan.stride, below)
+        accumulate(layer, matrix(delta, plan.stride, 1), count, NULL, 0, 0, at, plan.at_row,
+                   narrow, partial, ahead)
+        backward(layer, run.theta, delta, columns, plan.stride, below, ahead)
         activate(under.activation, 1, under.n_out, columns, plan.stride,
                  scratch + under.z_at, scratch + under.a_at, below)
         delta, below = below, delta
@@ -188,7 +194,63 @@ cdef inline void tile_backward(
         for k in range(layer.n_in - full):
             tail[s * LANES + k] = X[s * plan.x_row + full + k]
         tail[s * LANES + layer.n_in - full] = 1
-    accumulate(layer, delta, plan.stride, count, X, plan.x_row, full, tail, LANES, narrow, partial)
+    accumulate(layer, matrix(delta, plan.stride, 1), count, X, plan.x_row, full, tail, LANES,
+               narrow, partial, ahead)
+
+
+cdef inline void few_tile_forward(const Evaluation *run, real *scratch) noexcept nogil:
+    """As tile_forward, sample-major but for the outputs.
+
+    From few_at on: a of layers 0 ... L, delta, below, then z of layers 1 ... L where it is kept.
+    """
+    cdef const Plan *plan = run.plan
+    cdef const Dense *layer
+    cdef const Dense *last = plan.layers + plan.n_layers - 1
+    cdef Py_ssize_t m = plan.few, row = plan.few_row, i, s, k
+    cdef real *a = scratch + plan.few_at
+    cdef real *z
+    for s in range(m):
+        memcpy(a + s * row, plan.X + s * plan.x_row, plan.layers.n_in * sizeof(real))
+    for i in range(plan.n_layers):
+        layer = plan.layers + i
+        z = a + m * row
+        few_forward(layer, run.theta, m, a, row, z, row)
+        if i < plan.n_layers - 1:
+            if layer.keeps_z:
+                memcpy(z + (plan.n_layers + 2) * m * row, z, m * row * sizeof(real))
+            activate(layer.activation, 0, m, round_up(layer.n_out), row, z, z, z)
+        a = z
+    for s in range(m):
+        for k in range(last.n_out):
+            scratch[last.z_at + k * plan.stride + s] = a[s * row + k]
+    activate(last.activation, 0, last.n_out, round_up(m), plan.stride,
+             scratch + last.z_at, scratch + last.a_at, scratch + last.a_at)
+
+
+cdef inline void few_tile_backward(
+    const Evaluation *run, real *scratch, Ahead *ahead,
+) noexcept nogil:
+    """As tile_backward, and the gradient itself."""
+    cdef const Plan *plan = run.plan
+    cdef const Dense *layer = plan.layers + plan.n_layers - 1
+    cdef const Dense *under
+    cdef Py_ssize_t m = plan.few, row = plan.few_row, i, s, k
+    cdef real *delta = scratch + plan.few_at + (plan.n_layers + 1) * m * row
+    cdef real *below = delta + m * row
+    cdef real *a
+    for s in range(m):
+        for k in range(layer.n_out):
+            delta[s * row + k] = scratch[plan.delta_at + k * plan.stride + s]
+    for i in range(plan.n_layers - 1, -1, -1):
+        layer = plan.layers + i
+        a = scratch + plan.few_at + i * m * row
+        few_gradient(layer, run.theta, m, delta, row, a, row, plan.scale, plan.l2, run.gradient)
+        if i > 0:
+            under = plan.layers + i - 1
+            few_backward(layer, run.theta, m, delta, row, below, row, ahead)
+            activate(under.activation, 1, m, round_up(under.n_out), row,
+                     a + (plan.n_layers + 2) * m * row if under.keeps_z else a, a, below)
+            delta, below = below, delta
 
 
 cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
@@ -197,25 +259,36 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef real *scratch = run.scratch + worker * plan.scratch
     cdef double *partial = run.partial + chunk * plan.n_delta
     cdef const Dense *last = plan.layers + plan.n_layers - 1
+    cdef Py_ssize_t stop = (chunk + 1) * plan.n_tiles // plan.n_chunks
     cdef Py_ssize_t tile, start, count, columns
+    cdef Ahead ahead
     cdef double cost = 0
-    if run.gradient != NULL:
+    if run.gradient != NULL and plan.few == 0:
         memset(partial, 0, plan.n_delta * sizeof(double))
-    for tile in range(chunk * plan.n_tiles // plan.n_chunks,
-                      (chunk + 1) * plan.n_tiles // plan.n_chunks):
+    for tile in range(chunk * plan.n_tiles // plan.n_chunks, stop):
         if run.stopped:
             return
         start = tile * plan.tile
         count = min(plan.tile, plan.m - start)
         columns = round_up(count)
-        tile_forward(run, scratch, start, count, columns)
+        # While this tile is computed the next one comes from memory.
+        ahead.next = <const char *>(plan.X + (start + count) * plan.x_row)
+        ahead.end = ahead.next
+        if tile + 1 < stop and plan.x_row > 0:
+            ahead.end += min(plan.tile, plan.m - start - count) * plan.x_row * sizeof(real)
+        if plan.few > 0:
+            few_tile_forward(run, scratch)
+        else:
+            tile_forward(run, scratch, start, count, columns, &ahead)
         if run.output != NULL:
             transpose(last.n_out, count, scratch + last.a_at, plan.stride,
                       run.output + start * last.n_out, last.n_out)
         else:
             cost += tile_loss(plan, scratch, start, count, columns)
-            if run.gradient != NULL:
-                tile_backward(run, scratch, start, count, columns, partial)
+            if run.gradient != NULL and plan.few > 0:
+                few_tile_backward(run, scratch, &ahead)
+            elif run.gradient != NULL:
+                tile_backward(run, scratch, start, count, columns, partial, &ahead)
         if worker == 0 and plan.n_tiles > 1:
             poll(context)
     run.costs[chunk] = cost
@@ -224,7 +297,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
 cdef inline void run_pack(void *context, int worker, Py_ssize_t item) noexcept nogil:
     cdef Evaluation *run = <Evaluation *>context
     cdef const Dense *first = run.plan.layers
-    pack_first(first, run.theta, item * PACK_ROWS, min((item + 1) * PACK_ROWS, first.n_in),
+    pack_first(first, run.theta, item * PACK_FEATURES, min((item + 1) * PACK_FEATURES, first.n_in),
                run.packed, run.plan.packed_row)
 
 
@@ -294,9 +367,11 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, int n_threads, double *cost) no
     cdef Py_ssize_t missing, c, step
     run.stopped = False
     run.next_poll = now() + POLL_NANOSECONDS
-    missing = parallel_for(
-        run_pack, poll, run, (plan.layers.n_in + PACK_ROWS - 1) // PACK_ROWS,
-        n_threads if plan.layers.n_in * plan.layers.n_out > 100000 else 1)
+    missing = 0
+    if plan.few == 0:
+        missing = parallel_for(
+            run_pack, poll, run, (plan.layers.n_in + PACK_FEATURES - 1) // PACK_FEATURES,
+            n_threads if plan.layers.n_in * plan.layers.n_out > 100000 else 1)
     missing += parallel_for(run_chunk, poll, run, plan.n_chunks, n_threads)
     if run.stopped or missing > 0 or run.output != NULL:
         return missing
@@ -311,7 +386,7 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, int n_threads, double *cost) no
     if plan.l2 != 0:
         cost[0] += 0.5 * plan.l2 * sum_squares(plan, run.theta)
     cost[0] *= plan.scale
-    if run.gradient != NULL:
+    if run.gradient != NULL and plan.few == 0:
         c = finish_shares(plan)
         missing += parallel_for(
             run_finish, poll, run, plan.n_layers * c, n_threads if c > 1 else 1)

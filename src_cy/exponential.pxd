@@ -7,12 +7,13 @@ from lanes cimport lanes_splat, lanes_t, real
 from lanes_math cimport (
     MANTISSA_BITS, lanes_abs, lanes_bits, lanes_constant, lanes_copysign, lanes_divide, lanes_eq,
     lanes_from_bits, lanes_lt, lanes_max, lanes_min, lanes_minus_abs, lanes_rounded, lanes_select,
-    lanes_shift_left, lanes_with_sign,
+    lanes_shift_left, lanes_subtract_bits, lanes_with_sign,
 )
 
 
 cdef inline lanes_t _nearest(lanes_t x, int bias) noexcept nogil:
-    """x rounded to an integer, plus bias, in the lowest bits of a float near 1.5 2**MANTISSA_BITS."""
+    """x rounded to an integer, plus bias, in the lowest bits of a float near
+    1.5 2**MANTISSA_BITS."""
     return x + (lanes_constant(6755399441055744.0, 12582912.0) + lanes_splat(bias))
 
 
@@ -23,7 +24,7 @@ cdef inline lanes_t _remainder(lanes_t x, lanes_t n) noexcept nogil:
 
 
 cdef inline lanes_t _expm1_reduced(lanes_t r, lanes_t last) noexcept nogil:
-    """r**2 Q(r) + last, where r**2 Q(r) + r = expm1(r); even and odd powers of Q run in parallel."""
+    """r**2 Q(r) + last, where r**2 Q(r) + r = expm1(r); even and odd powers of Q in parallel."""
     cdef lanes_t s = r * r
     cdef lanes_t even, odd
     if sizeof(real) == 8:
@@ -47,8 +48,8 @@ cdef inline lanes_t _log2e() noexcept nogil:
 
 
 cdef inline lanes_t lanes_exp(lanes_t x) noexcept nogil:
-    """e**x; 1.08 / 1.05 ulp. The power of two is applied in two halves: no overflow before its time,
-    and one rounding where the result is subnormal."""
+    """e**x; 1.08 / 1.05 ulp. The power of two is applied in two halves: no overflow before its
+    time, and one rounding where the result is subnormal."""
     cdef int bias = 1023 if sizeof(real) == 8 else 127
     x = lanes_max(lanes_constant(-746.0, -105.0), x)
     x = lanes_min(lanes_constant(710.0, 89.0), x)
@@ -57,14 +58,14 @@ cdef inline lanes_t lanes_exp(lanes_t x) noexcept nogil:
     cdef lanes_t h = _nearest(n * lanes_splat(0.5), bias)
     cdef lanes_t first = lanes_from_bits(lanes_shift_left(lanes_bits(h), MANTISSA_BITS))
     cdef lanes_t second = lanes_from_bits(
-        lanes_shift_left(lanes_bits(t) - lanes_bits(h), MANTISSA_BITS))
+        lanes_shift_left(lanes_subtract_bits(lanes_bits(t), lanes_bits(h)), MANTISSA_BITS))
     cdef lanes_t r = _remainder(x, n)
     return (_expm1_reduced(r, r) * first + first) * second
 
 
 cdef inline lanes_t _exp_negative(lanes_t x, lanes_t rest) noexcept nogil:
-    """e**(x - rest) for x <= 0 and a small rest, in fewer instructions: the result is made 2**100 (2**32) times too large, so
-    that one power of two will do, and scaled down by a constant."""
+    """e**(x - rest) for x <= 0 and a small rest, in fewer instructions than exp: the result is made
+    2**100 (2**32) times too large, so that one power of two will do, and scaled down after that."""
     cdef int bias = 1023 + 100 if sizeof(real) == 8 else 127 + 32
     x = lanes_max(lanes_constant(-746.0, -105.0), x)
     cdef lanes_t t = _nearest(x * _log2e(), bias)
@@ -102,8 +103,8 @@ cdef inline lanes_t lanes_tanh(lanes_t x) noexcept nogil:
     without fused multiply-add).
 
     The error of g matters less and less as g grows, where that of expm1(-2|x|) would be doubled;
-    hence also one part of ln 2 / 2 is enough. |x| = n ln 2 / 2 + r with n rounded down: r >= 0, so no
-    term of g = 2**n r + 2**n r**2 Q(r) + (2**n - 1) / 2 cancels another.
+    hence also one part of ln 2 / 2 is enough. |x| = n ln 2 / 2 + r with n rounded down: r >= 0, so
+    no term of g = 2**n r + 2**n r**2 Q(r) + (2**n - 1) / 2 cancels another.
     """
     cdef int bias = 1023 if sizeof(real) == 8 else 127
     cdef lanes_t half = lanes_splat(0.5)
@@ -130,13 +131,13 @@ cdef inline lanes_t lanes_tanh(lanes_t x) noexcept nogil:
         even = even * s + lanes_splat(1.0000017881393433)
     cdef lanes_t g = ((odd * r + even) * s + r) * scale + (scale * half - half)
     cdef lanes_t q = lanes_divide(g, g + lanes_splat(1))
-    q = lanes_select(lanes_eq(n, lanes_splat(0)), g - g * q, q)  # 1 + g has lost digits of a small g
+    q = lanes_select(lanes_eq(n, lanes_splat(0)), g - g * q, q)  # 1 + g cut digits of a small g
     return lanes_with_sign(q, x)
 
 
 cdef inline lanes_t lanes_sigmoid(lanes_t x) noexcept nogil:
-    """1 / (1 + e**-x); 2.17 / 2.17 ulp. It is e / (1 + e), e = e**x, where x < 0: small results keep
-    their digits."""
+    """1 / (1 + e**-x); 2.17 / 2.17 ulp. It is e / (1 + e), e = e**x, where x < 0: small results
+    keep their digits."""
     cdef lanes_t e = lanes_exp_negative(lanes_minus_abs(x))
     cdef lanes_t top = lanes_select(lanes_lt(x, lanes_splat(0)), e, lanes_splat(1))
     return lanes_divide(top, e + lanes_splat(1))

@@ -15,6 +15,9 @@ cdef real *rows_of(const real[:, ::1] array, Py_ssize_t start) noexcept:
     return <real *>&array[start, 0]
 
 
+cdef Ahead nothing       # no data to be asked for ahead: both pointers NULL
+
+
 def _tile(*shapes):
     """Zeroed arrays of a tile."""
     return [np.zeros(shape, np.float64 if sizeof(real) == 8 else np.float32) for shape in shapes]
@@ -27,14 +30,14 @@ def layer_forward(const real[:, ::1] Theta, const real[:, ::1] inputs, activatio
     cdef Py_ssize_t row = row_stride(layer.n_out), stride = row_stride(MAX_TILE)
     cdef Py_ssize_t m = inputs.shape[0], start, count, columns
     cdef real[:, ::1] packed, zt, zs, values
-    packed, zt, zs, values = _tile((layer.n_in, row), (MAX_TILE, row), (layer.n_out, stride),
-                                   (layer.n_out, stride))
+    packed, zt, zs, values = _tile((layer.n_in, row), (MAX_TILE, row), (row, stride),
+                                   (row, stride))
     pack_first(&layer, &Theta[0, 0], 0, layer.n_in, &packed[0, 0], row)
     for start in range(0, m, MAX_TILE):
         count = min(m - start, <Py_ssize_t>MAX_TILE)
         columns = round_up(count)
         forward_first(&layer, &Theta[0, 0], &packed[0, 0], row, rows_of(inputs, start), layer.n_in,
-                      count, columns, stride, &zt[0, 0], &zs[0, 0])
+                      count, columns, stride, &zt[0, 0], &zs[0, 0], &nothing)
         activate(kind, 0, layer.n_out, columns, stride, &zs[0, 0], &values[0, 0], &values[0, 0])
         transpose(layer.n_out, count, &zs[0, 0], stride, rows_of(z, start), layer.n_out)
         transpose(layer.n_out, count, &values[0, 0], stride, rows_of(a, start), layer.n_out)
@@ -52,7 +55,7 @@ def layer_backward(const real[:, ::1] Theta, const real[:, ::1] delta, const rea
         columns = round_up(count)
         transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, &above[0, 0], stride)
         transpose(count, layer.n_in, rows_of(z, start), layer.n_in, &zs[0, 0], stride)
-        backward(&layer, &Theta[0, 0], &above[0, 0], columns, stride, &below[0, 0])
+        backward(&layer, &Theta[0, 0], &above[0, 0], columns, stride, &below[0, 0], &nothing)
         activate(kind, 0, layer.n_in, columns, stride, &zs[0, 0], &values[0, 0], &values[0, 0])
         activate(kind, 1, layer.n_in, columns, stride, &zs[0, 0], &values[0, 0], &below[0, 0])
         transpose(layer.n_in, count, &below[0, 0], stride, rows_of(out, start), layer.n_in)
@@ -72,8 +75,8 @@ def layer_accumulate(const real[:, ::1] delta, const real[:, ::1] inputs, double
             for i in range(layer.n_in):
                 at[s, i] = inputs[start + s, i]
             at[s, layer.n_in] = 1
-        accumulate(&layer, &above[0, 0], stride, count, NULL, 0, 0, &at[0, 0], layer.delta_row,
-                   &narrow[0, 0], &sums[0, 0])
+        accumulate(&layer, matrix(&above[0, 0], stride, 1), count, NULL, 0, 0, &at[0, 0], layer.delta_row,
+                   &narrow[0, 0], &sums[0, 0], &nothing)
     for j in range(layer.n_out):
         Delta[j, 0] += sums[j, layer.n_in]
         for i in range(layer.n_in):

@@ -46,6 +46,8 @@ typedef real unaligned_lanes_t
 #define lanes_splat(x) ((real)(x) - (lanes_t){0})
 #define lanes_load(p) (*(const unaligned_lanes_t *)(p))
 #define lanes_store(p, v) ((void)(*(unaligned_lanes_t *)(p) = (v)))
+#define lanes_prefetch(p) __builtin_prefetch(p, 1)        /* to be written, first-level cache */
+#define lanes_prefetch_far(p) __builtin_prefetch(p, 0, 2) /* to be read, second-level cache */
 
 /* Perfect shuffle of two registers: a0 b0 a1 b1 ... (low halves), the same of the high halves. */
 #if LANES_BYTES == 64 && defined(FASTBP_FLOAT32)

@@ -17,15 +17,19 @@ typedef
 
 #define MANTISSA_BITS (sizeof(real) == 8 ? 52 : 23)
 #define LANES_AT_MOST 16
-#define SIGN_BIT ((integer)1 << (8 * sizeof(real) - 2) << 1)
+#define SIGN_BIT ((integer)(1ull << (8 * sizeof(real) - 1)))
 
 /* The same number, written to the digits of each precision. */
 #define lanes_constant(wide, narrow) lanes_splat(sizeof(real) == 8 ? (wide) : (narrow))
-#define lanes_integer(wide, narrow) ((integer)(sizeof(real) == 8 ? (wide) : (narrow)) - (ilanes_t){0})
+#define lanes_integer(wide, narrow) \
+    ((integer)(sizeof(real) == 8 ? (wide) : (narrow)) - (ilanes_t){0})
 
 #define lanes_divide(a, b) ((a) / (b))
 #define lanes_bits(v) ((ilanes_t)(v))
 #define lanes_from_bits(i) ((lanes_t)(i))
+/* Sums of bit patterns wrap around; those of NaN and of negative numbers do. */
+#define lanes_add_bits(i, j) ((ilanes_t)((ulanes_t)(i) + (ulanes_t)(j)))
+#define lanes_subtract_bits(i, j) ((ilanes_t)((ulanes_t)(i) - (ulanes_t)(j)))
 #define lanes_shift_left(i, n) ((ilanes_t)((ulanes_t)(i) << (n)))
 #define lanes_shift_right(i, n) ((ilanes_t)((ulanes_t)(i) >> (n)))
 
@@ -55,8 +59,8 @@ static inline lanes_t lanes_select(ilanes_t mask, lanes_t a, lanes_t b)
     return (lanes_t)((mask & (ilanes_t)a) | (~mask & (ilanes_t)b));
 }
 
-/* Where a or b is NaN both give b. Were a known to be constant, GCC would make three instructions of
- * it instead of two. */
+/* Where a or b is NaN both give b. Were a known to be constant, GCC would make three instructions
+ * of it instead of two. */
 static inline lanes_t lanes_max(lanes_t a, lanes_t b)
 {
     a = lanes_rounded(a);

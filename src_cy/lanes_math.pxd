@@ -13,6 +13,8 @@ cdef extern from "lanes_math.h" nogil:
     lanes_t lanes_divide(lanes_t a, lanes_t b)  # a / b without Python's test for zero
     ilanes_t lanes_bits(lanes_t v)
     lanes_t lanes_from_bits(ilanes_t i)
+    ilanes_t lanes_add_bits(ilanes_t i, ilanes_t j)
+    ilanes_t lanes_subtract_bits(ilanes_t i, ilanes_t j)
     ilanes_t lanes_shift_left(ilanes_t i, int n)
     ilanes_t lanes_shift_right(ilanes_t i, int n)
 

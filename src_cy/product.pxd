@@ -15,13 +15,22 @@ the register width: that is why x86-64-v3 and v4 give the same bits.
 from libc.string cimport memcpy, memset
 
 from lanes cimport (
-    BLOCK_COLUMNS, LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t,
-    lanes_zip_high, lanes_zip_low, real,
+    BLOCK_COLUMNS, LANES, kernel_void, lanes_load, lanes_prefetch,
+    lanes_prefetch_far, lanes_splat, lanes_store, lanes_t, lanes_zip_high, lanes_zip_low, real,
 )
 
 
 cdef enum:
     DEPTH = 64      # rows of Q taken at once: 64 rows of 4 registers are 16 KiB
+    CACHE_LINE = 64
+    PACK_ROWS = 64  # rows of P from which copying a panel of Q pays
+
+
+cdef struct Ahead:
+    # Data that will be needed soon: a cache line of it is asked for at each step of a product, so
+    # that it arrives from memory while the processor computes.
+    const char *next
+    const char *end
 
 
 cdef struct Matrix:
@@ -42,6 +51,7 @@ cdef inline Matrix matrix(const real *data, Py_ssize_t row, Py_ssize_t column) n
 cdef inline void block(
     const int R, const int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
     const real *q, Py_ssize_t q_row, Py_ssize_t n, real *out, Py_ssize_t out_row,
+    const char *ahead, Py_ssize_t step,
 ) noexcept nogil:
     """out[R, C registers] += P[R, n] Q[n, C registers], the accumulators in registers."""
     cdef lanes_t acc[12][4]
@@ -52,7 +62,10 @@ cdef inline void block(
     for r in range(R):
         for c in range(C):
             acc[r][c] = lanes_load(out + r * out_row + c * LANES)
+            lanes_prefetch(out + (r + R) * out_row + c * LANES)     # for the block to come
     for k in range(n):
+        lanes_prefetch_far(ahead)
+        ahead += step
         for c in range(C):
             row[c] = lanes_load(q + c * LANES)
         for r in range(R):
@@ -69,36 +82,37 @@ cdef inline void block(
 cdef inline kernel_void sized_block(
     int R, int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
     const real *q, Py_ssize_t q_row, Py_ssize_t n, real *out, Py_ssize_t out_row,
+    const char *ahead, Py_ssize_t step,
 ) noexcept nogil:
     """`block` with sizes known to the compiler: one copy of it for each."""
     cdef int size = 16 * C + R
-    if size == 17: block(1, 1, p, p_row, p_column, q, q_row, n, out, out_row)
-    elif size == 18: block(2, 1, p, p_row, p_column, q, q_row, n, out, out_row)
-    elif size == 19: block(3, 1, p, p_row, p_column, q, q_row, n, out, out_row)
-    elif size == 20: block(4, 1, p, p_row, p_column, q, q_row, n, out, out_row)
-    elif size == 21: block(5, 1, p, p_row, p_column, q, q_row, n, out, out_row)
-    elif size == 22: block(6, 1, p, p_row, p_column, q, q_row, n, out, out_row)
-    elif size == 28: block(12, 1, p, p_row, p_column, q, q_row, n, out, out_row)
-    elif size == 33: block(1, 2, p, p_row, p_column, q, q_row, n, out, out_row)
-    elif size == 34: block(2, 2, p, p_row, p_column, q, q_row, n, out, out_row)
-    elif size == 35: block(3, 2, p, p_row, p_column, q, q_row, n, out, out_row)
-    elif size == 36: block(4, 2, p, p_row, p_column, q, q_row, n, out, out_row)
-    elif size == 37: block(5, 2, p, p_row, p_column, q, q_row, n, out, out_row)
-    elif size == 38: block(6, 2, p, p_row, p_column, q, q_row, n, out, out_row)
+    if size == 17: block(1, 1, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+    elif size == 18: block(2, 1, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+    elif size == 19: block(3, 1, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+    elif size == 20: block(4, 1, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+    elif size == 21: block(5, 1, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+    elif size == 22: block(6, 1, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+    elif size == 28: block(12, 1, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+    elif size == 33: block(1, 2, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+    elif size == 34: block(2, 2, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+    elif size == 35: block(3, 2, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+    elif size == 36: block(4, 2, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+    elif size == 37: block(5, 2, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+    elif size == 38: block(6, 2, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
     if BLOCK_COLUMNS == 4:
-        if size == 44: block(12, 2, p, p_row, p_column, q, q_row, n, out, out_row)
-        elif size == 49: block(1, 3, p, p_row, p_column, q, q_row, n, out, out_row)
-        elif size == 50: block(2, 3, p, p_row, p_column, q, q_row, n, out, out_row)
-        elif size == 51: block(3, 3, p, p_row, p_column, q, q_row, n, out, out_row)
-        elif size == 52: block(4, 3, p, p_row, p_column, q, q_row, n, out, out_row)
-        elif size == 53: block(5, 3, p, p_row, p_column, q, q_row, n, out, out_row)
-        elif size == 54: block(6, 3, p, p_row, p_column, q, q_row, n, out, out_row)
-        elif size == 65: block(1, 4, p, p_row, p_column, q, q_row, n, out, out_row)
-        elif size == 66: block(2, 4, p, p_row, p_column, q, q_row, n, out, out_row)
-        elif size == 67: block(3, 4, p, p_row, p_column, q, q_row, n, out, out_row)
-        elif size == 68: block(4, 4, p, p_row, p_column, q, q_row, n, out, out_row)
-        elif size == 69: block(5, 4, p, p_row, p_column, q, q_row, n, out, out_row)
-        elif size == 70: block(6, 4, p, p_row, p_column, q, q_row, n, out, out_row)
+        if size == 44: block(12, 2, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+        elif size == 49: block(1, 3, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+        elif size == 50: block(2, 3, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+        elif size == 51: block(3, 3, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+        elif size == 52: block(4, 3, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+        elif size == 53: block(5, 3, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+        elif size == 54: block(6, 3, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+        elif size == 65: block(1, 4, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+        elif size == 66: block(2, 4, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+        elif size == 67: block(3, 4, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+        elif size == 68: block(4, 4, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+        elif size == 69: block(5, 4, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+        elif size == 70: block(6, 4, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
 
 
 cdef inline int rows_of_block(Py_ssize_t left, int C) noexcept nogil:
@@ -111,33 +125,84 @@ cdef inline int rows_of_block(Py_ssize_t left, int C) noexcept nogil:
     return <int>((left + blocks - 1) // blocks)
 
 
+cdef inline void pack_panel(
+    int C, Py_ssize_t n, const real *q, Py_ssize_t q_row, real *panel,
+) noexcept nogil:
+    """panel[n, C registers] = q, row after row."""
+    cdef Py_ssize_t k
+    cdef int c
+    for k in range(n):
+        for c in range(C):
+            lanes_store(panel + c * LANES, lanes_load(q + c * LANES))
+        q += q_row
+        panel += C * LANES
+
+
+cdef inline void multiply_panel(
+    int C, Py_ssize_t rows, Py_ssize_t n, Matrix p, const real *q, Py_ssize_t q_row,
+    real *out, Py_ssize_t out_row, Ahead *ahead,
+) noexcept nogil:
+    """out[rows, C registers] += P[rows, n] Q[n, C registers], with n <= DEPTH.
+
+    All rows of P pass over a panel of Q that stays in the first-level cache. Where they are many
+    the panel is copied first: aligned, and on 4 pages of memory where it may have been on 64.
+    """
+    cdef lanes_t copied[DEPTH * 4]
+    cdef Py_ssize_t r = 0, step
+    cdef int R
+    if rows > PACK_ROWS:
+        pack_panel(C, n, q, q_row, <real *>copied)
+        q = <real *>copied
+        q_row = C * LANES
+    while r < rows:
+        R = rows_of_block(rows - r, C)
+        step = CACHE_LINE if ahead.next < ahead.end else 0
+        sized_block(R, C, p.data + r * p.row, p.row, p.column, q, q_row, n,
+                    out + r * out_row, out_row, ahead.next, step)
+        ahead.next += n * step
+        r += R
+
+
+cdef inline int panel_columns(Py_ssize_t left) noexcept nogil:
+    """How many registers wide the next panel is: even shares, so that none is left thin."""
+    cdef Py_ssize_t panels = (left + BLOCK_COLUMNS - 1) // BLOCK_COLUMNS
+    return <int>((left + panels - 1) // panels)
+
+
 cdef inline void multiply_add(
     Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t n,
-    Matrix p, const real *q, Py_ssize_t q_row, real *out, Py_ssize_t out_row,
+    Matrix p, const real *q, Py_ssize_t q_row, real *out, Py_ssize_t out_row, Ahead *ahead,
 ) noexcept nogil:
-    """out[rows, columns] += P[rows, n] Q[n, columns]; columns is a multiple of LANES."""
-    cdef Py_ssize_t left, panels, r, k, depth, c
-    cdef int C, R
-    k = 0
-    while k < n:
-        # A panel of Q stays in the first-level cache while all rows of P pass over it.
-        depth = min(n - k, <Py_ssize_t>DEPTH)
-        left = columns // LANES
+    """out[rows, columns] += P[rows, n] Q[n, columns]; columns is a multiple of LANES.
+
+    The larger of out and P is gone through once, the other stays in the second-level cache.
+    """
+    cdef Py_ssize_t k, c
+    cdef int C
+    if columns > n:
         c = 0
-        while left > 0:
-            panels = (left + BLOCK_COLUMNS - 1) // BLOCK_COLUMNS
-            C = <int>((left + panels - 1) // panels)
-            r = 0
-            while r < rows:
-                R = rows_of_block(rows - r, C)
-                sized_block(
-                    R, C, p.data + r * p.row + k * p.column, p.row, p.column,
-                    q + k * q_row + c, q_row, depth, out + r * out_row + c, out_row,
-                )
-                r += R
+        while c < columns:
+            C = panel_columns((columns - c) // LANES)
+            k = 0
+            while k < n:
+                multiply_panel(
+                    C, rows, min(n - k, <Py_ssize_t>DEPTH),
+                    matrix(p.data + k * p.column, p.row, p.column), q + k * q_row + c, q_row,
+                    out + c, out_row, ahead)
+                k += DEPTH
             c += C * LANES
-            left -= C
-        k += depth
+    else:
+        k = 0
+        while k < n:
+            c = 0
+            while c < columns:
+                C = panel_columns((columns - c) // LANES)
+                multiply_panel(
+                    C, rows, min(n - k, <Py_ssize_t>DEPTH),
+                    matrix(p.data + k * p.column, p.row, p.column), q + k * q_row + c, q_row,
+                    out + c, out_row, ahead)
+                c += C * LANES
+            k += DEPTH
 
 
 cdef inline void transpose_block(
@@ -159,6 +224,21 @@ cdef inline void transpose_block(
         width *= 2
     for i in range(LANES):
         lanes_store(out + i * out_row, a[i])
+
+
+cdef inline kernel_void turn(
+    Py_ssize_t rows, Py_ssize_t columns, const real *source, Py_ssize_t source_row,
+    real *out, Py_ssize_t out_row,
+) noexcept nogil:
+    """out[c, r] = source[r, c] for rows and columns rounded up to whole registers."""
+    cdef Py_ssize_t r = 0, c
+    while r < rows:
+        c = 0
+        while c < columns:
+            transpose_block(source + r * source_row + c, source_row,
+                            out + c * out_row + r, out_row)
+            c += LANES
+        r += LANES
 
 
 cdef inline kernel_void transpose(

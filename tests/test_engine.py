@@ -26,6 +26,7 @@ from problems import (
     table,
 )
 
+import fastbp
 from fastbp._core import LEVELS, core
 
 # Each of these widths and samples is more work than one thread should do alone.
@@ -289,10 +290,11 @@ def test_python_threads_share_a_problem(dtype):
 @pytest.mark.skipif(not {"v3", "v4"} <= set(LEVELS), reason="this CPU has not both v3 and v4")
 def test_v3_and_v4_give_the_same_bits():
     here = Path(__file__).parent
+    package = str(Path(fastbp.__file__).parents[1])  # the one this process has
     running = [
         subprocess.Popen(
             [sys.executable, str(here / "bits.py")],
-            env={**os.environ, "FASTBP_CPU": level},
+            env={**os.environ, "FASTBP_CPU": level, "PYTHONPATH": package},
             stdout=subprocess.PIPE,
         )
         for level in ("v3", "v4")

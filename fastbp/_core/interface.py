@@ -1,4 +1,7 @@
-"""What every compiled engine offers, whatever its precision and CPU level (for type checkers)."""
+"""What every compiled engine offers, whatever its precision and CPU level (for type checkers).
+
+.ci/stubs makes the stub of each engine from this file, and stubtest holds it against the module.
+"""
 
 from typing import Any, Protocol
 
@@ -9,11 +12,33 @@ from numpy.typing import NDArray
 class Problem(Protocol):
     """A network bound to its data: the one call into the engine."""
 
-    n_evaluations: int
-    seconds: float
+    def __init__(
+        self,
+        widths: tuple[int, ...],
+        activations: tuple[str, ...],
+        loss: str | None,  # None: forward only
+        X: NDArray[Any],
+        labels: NDArray[np.int64] | None,
+        targets: NDArray[Any] | None,
+        sample_weight: NDArray[Any] | None,
+        l2: float,
+        mean: bool,
+        n_threads: int,
+    ) -> None: ...
 
     # The second part is a fresh float64 gradient, or None when none is wanted.
     def evaluate(self, theta: NDArray[np.float64], gradient: bool) -> tuple[float, Any]: ...
+
+    def forward(self, theta: NDArray[np.float64]) -> NDArray[Any]: ...
+
+    @property
+    def n_evaluations(self) -> int: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def threads_used(self) -> int: ...
 
 
 class Engine(Protocol):
@@ -23,20 +48,10 @@ class Engine(Protocol):
     OUTPUT_ONLY: tuple[str, ...]  # activations of the last layer only
     LOSSES: dict[str, tuple[str, ...] | None]  # name -> output activations; None: any
     SIGNED_LOSSES: tuple[str, ...]  # their targets are -1 and 1
-
-    def Problem(
-        self,
-        widths: tuple[int, ...],
-        activations: tuple[str, ...],
-        loss: str,
-        X: NDArray[Any],
-        labels: NDArray[np.int64] | None,
-        targets: NDArray[Any] | None,
-        sample_weight: NDArray[Any] | None,
-        l2: float,
-        mean: bool,
-        n_threads: int,
-    ) -> Problem: ...
+    ELEMENTARY: tuple[str, ...]  # what apply_elementary knows
+    COMPILER: str
+    REAL: int  # NumPy's number for the dtype
+    Problem: type[Problem]
 
     def forward(
         self,
@@ -46,3 +61,52 @@ class Engine(Protocol):
         X: NDArray[Any],
         n_threads: int,
     ) -> NDArray[Any]: ...
+
+    # fastbp.kernels: the arrays are C-contiguous and of `real`, Delta and D of float64.
+
+    def layer_forward(
+        self,
+        Theta: NDArray[Any],
+        inputs: NDArray[Any],
+        activation: str,
+        z: NDArray[Any],
+        a: NDArray[Any],
+    ) -> None: ...
+
+    def layer_backward(
+        self,
+        Theta: NDArray[Any],
+        delta: NDArray[Any],
+        z: NDArray[Any],
+        activation: str,
+        out: NDArray[Any],
+    ) -> None: ...
+
+    def layer_accumulate(
+        self, delta: NDArray[Any], inputs: NDArray[Any], Delta: NDArray[np.float64]
+    ) -> None: ...
+
+    def layer_gradient(
+        self,
+        Delta: NDArray[np.float64],
+        Theta: NDArray[np.float64],
+        l2: float,
+        m: float,
+        D: NDArray[np.float64],
+    ) -> None: ...
+
+    def output_delta(
+        self,
+        loss: str,
+        output: str,
+        z: NDArray[Any],
+        y: NDArray[Any],
+        delta: NDArray[Any],
+        cost: NDArray[Any],
+    ) -> None: ...
+
+    # For the tests: one function over an array.
+
+    def apply_activation(self, name: str, z: NDArray[Any], order: int) -> NDArray[Any]: ...
+
+    def apply_elementary(self, name: str, x: NDArray[Any]) -> NDArray[Any]: ...

@@ -1,5 +1,6 @@
 """Training through scipy that keeps the best point, whatever ends it."""
 
+import os
 import argparse
 import math
 import sys
@@ -39,6 +40,9 @@ def method(text: str) -> str:
 
 def scipy_minimize() -> Callable[..., Any]:
     """`scipy.optimize.minimize`, imported only now; called early, it says early what is missing."""
+    # scipy's linear algebra is on vectors here: threads of its BLAS, which spin for work, only take
+    # the processors from the objective. Read when scipy is first imported; a user's choice stays.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         minimize: Callable[..., Any] = import_module("scipy.optimize").minimize
     except ImportError:

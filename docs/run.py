@@ -1,0 +1,197 @@
+"""Runs the pages of the documentation: their code, what it prints, their figures.
+
+    python docs/run.py                      # check every page, and the README
+    python docs/run.py docs/accuracy.md     # check these pages
+    python docs/run.py --update             # write what is printed, and the figures, anew
+
+The ```python blocks of a page are run in order, in one namespace. What a block prints must be the
+```text block that follows it: the same words, and numbers equal within RTOL and ATOL, since CPU
+levels differ in the last place. A word after `text` asks for another comparison:
+
+    text rtol=0.05      numbers within 5 %: where an optimiser's path amplifies the last place
+    text words          the same words, any numbers: a table of rounding errors
+    text varies         not compared: what depends on the machine
+
+A block ```python figure=NAME.svg leaves a matplotlib figure, which `--update` writes to figures/;
+without matplotlib it is left out.
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import re
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, NamedTuple
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+FIGURES = DOCS / "figures"
+RTOL, ATOL = 1e-6, 1e-9
+
+FENCE = re.compile(r"^```(\w+)[ \t]*([^\n]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+# Digits that belong to a name (v4, float64) are no number.
+NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])")
+STYLE = {"svg.hashsalt": "fastbp", "svg.fonttype": "none", "font.size": 9, "axes.grid": True,
+         "axes.spines.top": False, "axes.spines.right": False, "grid.color": "#e0e0e0",
+         "figure.figsize": (6, 3.4), "figure.constrained_layout.use": True}  # fmt: skip
+
+
+class Block(NamedTuple):
+    """A fenced block: what stands after the fence, its text, and where it lies in the page."""
+
+    language: str
+    options: str
+    body: str
+    start: int
+    end: int
+    line: int
+
+
+class Mismatch(Exception):
+    """A page says something else than its code does."""
+
+
+def pages() -> list[Path]:
+    return [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+
+
+def blocks(page: str) -> list[Block]:
+    return [
+        Block(*found.groups(), found.start(), found.end(), page.count("\n", 0, found.start()) + 1)
+        for found in FENCE.finditer(page)
+    ]
+
+
+def steps(page: str) -> Iterator[tuple[Block, Block | None]]:
+    """Each python block, with the text block after it if nothing but blank lines is between."""
+    found = blocks(page)
+    for block, after in zip_longest(found, found[1:]):
+        if block.language == "python":
+            follows = (
+                after is not None
+                and after.language == "text"
+                and not page[block.end : after.start].strip()
+            )
+            yield block, after if follows else None
+
+
+def run(path: Path, update: bool = False) -> None:
+    """Runs one page.
+
+    Raises
+    ------
+    Mismatch
+        If a block fails, or prints something else than the page shows.
+    """
+    page = path.read_text(encoding="utf-8")
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    written, position = [], 0
+    for block, shown in steps(page):
+        where = f"{path.name}, line {block.line}"
+        printed = execute(block, namespace, where, update)
+        if not update:
+            compare(printed, shown, where)
+            continue
+        written.append(page[position : block.end])
+        position = block.end if shown is None else shown.end
+        if printed:
+            options = "" if shown is None or not shown.options else f" {shown.options}"
+            written.append(f"\n\n```text{options}\n{printed}```")
+    if update:
+        path.write_text("".join([*written, page[position:]]), encoding="utf-8")
+
+
+def execute(block: Block, namespace: dict[str, Any], where: str, update: bool) -> str:
+    """Runs one block and returns what it printed, without spaces at the ends of lines."""
+    figure = re.fullmatch(r"figure=([\w-]+\.svg)", block.options)
+    if block.options and not figure:
+        raise Mismatch(f"{where}: unknown option {block.options!r}")
+    printed = io.StringIO()
+    try:
+        code = compile("\n" * block.line + block.body, where, "exec")
+        with contextlib.redirect_stdout(printed):
+            if figure:
+                draw(code, namespace, FIGURES / figure[1] if update else None)
+            else:
+                exec(code, namespace)
+    except Exception:
+        raise Mismatch(f"{where}: the code failed\n{traceback.format_exc()}") from None
+    return "".join(line.rstrip() + "\n" for line in printed.getvalue().splitlines())
+
+
+def draw(code: Any, namespace: dict[str, Any], path: Path | None) -> None:
+    """Runs code that leaves a figure; the file is text and the same for the same numbers."""
+    try:
+        import matplotlib
+    except ModuleNotFoundError:
+        return
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    with matplotlib.rc_context(STYLE):
+        exec(code, namespace)
+        if path is not None:
+            path.parent.mkdir(exist_ok=True)
+            plt.savefig(path, metadata={"Date": None, "Creator": None})
+            lines = path.read_text(encoding="utf-8").splitlines()
+            path.write_text("\n".join(line.rstrip() for line in lines) + "\n", encoding="utf-8")
+        plt.close("all")
+
+
+def compare(printed: str, shown: Block | None, where: str) -> None:
+    if shown is None:
+        if printed:
+            raise Mismatch(f"{where}: prints what the page does not show\n{printed}")
+        return
+    options = shown.options or f"rtol={RTOL}"
+    if not printed:
+        raise Mismatch(f"{where}: prints nothing, the page shows\n{shown.body}")
+    if options == "varies":
+        return
+    words = NUMBER.sub("#", printed).split(), NUMBER.sub("#", shown.body).split()
+    # Rules of tables are as long as the numbers above them.
+    same = [re.sub("[-=]{3,}", "---", " ".join(side)) for side in words]
+    difference = f"{where}: prints\n{printed}\nbut the page shows\n{shown.body}"
+    if same[0] != same[1]:
+        raise Mismatch(difference)
+    if options == "words":
+        return
+    tolerance = re.fullmatch(r"rtol=([0-9.e-]+)", options)
+    if not tolerance:
+        raise Mismatch(f"{where}: unknown option {options!r}")
+    rtol = float(tolerance[1])
+    for new, old in zip(NUMBER.findall(printed), NUMBER.findall(shown.body), strict=True):
+        a, b = float(new), float(old)
+        if abs(a - b) > rtol * max(abs(a), abs(b)) + ATOL:
+            raise Mismatch(f"{difference}\n{new} is not {old} within {rtol:g}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("pages", nargs="*", type=Path, help="all, unless given")
+    parser.add_argument("--update", action="store_true", help="write outputs and figures anew")
+    arguments = parser.parse_args(argv)
+    failures = 0
+    for path in [page.resolve() for page in arguments.pages] or pages():
+        with tempfile.TemporaryDirectory() as folder:
+            before = os.getcwd()
+            os.chdir(folder)  # what a page writes is thrown away
+            try:
+                run(path, arguments.update)
+                print(f"{path.name}: ok")
+            except Mismatch as mismatch:
+                failures += 1
+                print(mismatch, file=sys.stderr)
+            finally:
+                os.chdir(before)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

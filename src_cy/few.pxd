@@ -1,0 +1,119 @@
+"""A dense layer on a handful of samples: lanes are units, because there are no samples to fill them.
+
+With m = 1 a register of samples has one in use. Here a tile is sample-major, `a[sample, unit]`, and
+every weight is read once, in the order in which it lies: a dot product for each unit going forward,
+a sum of rows of W going back. Sums have a fixed order, whatever the register width.
+"""
+from dense cimport Dense
+from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
+from product cimport Ahead, matrix, multiply_add
+
+cdef enum:
+    FEW_BYTES = 16          # this many bytes of one unit's samples, or fewer, are few: 2, or 4
+    DOT_BYTES = 64          # a dot product has as many partial sums as the widest register lanes
+
+
+cdef inline void dots(
+    const int R, Py_ssize_t n, const real *W, Py_ssize_t row, const real *a, real *z,
+) noexcept nogil:
+    """z[r] += W[r, :] a for R rows at once."""
+    cdef lanes_t acc[4][4]
+    cdef real part[16]
+    cdef Py_ssize_t i = 0, r
+    cdef int v, width, k
+    cdef int lanes = DOT_BYTES // sizeof(real)
+    for r in range(R):
+        for v in range(lanes // LANES):
+            acc[r][v] = lanes_splat(0)
+    while i + lanes <= n:
+        for r in range(R):
+            for v in range(lanes // LANES):
+                acc[r][v] += lanes_load(W + r * row + i + v * LANES) * lanes_load(a + i + v * LANES)
+        i += lanes
+    for r in range(R):
+        for v in range(lanes // LANES):
+            lanes_store(part + v * LANES, acc[r][v])
+        for k in range(n - i):
+            part[k] += W[r * row + i + k] * a[i + k]
+        width = lanes // 2
+        while width > 0:
+            for k in range(width):
+                part[k] += part[k + width]
+            width //= 2
+        z[r] += part[0]
+
+
+cdef inline kernel_void dot_rows(
+    Py_ssize_t rows, Py_ssize_t n, const real *W, Py_ssize_t row, const real *a, real *z,
+) noexcept nogil:
+    cdef Py_ssize_t j = 0
+    while j + 4 <= rows:
+        dots(4, n, W + j * row, row, a, z + j)
+        j += 4
+    while j < rows:
+        dots(1, n, W + j * row, row, a, z + j)
+        j += 1
+
+
+cdef inline void few_forward(
+    const Dense *layer, const real *theta, Py_ssize_t m, const real *a, Py_ssize_t a_row,
+    real *z, Py_ssize_t z_row,
+) noexcept nogil:
+    """z = W a + b."""
+    cdef const real *Theta = theta + layer.theta_at
+    cdef Py_ssize_t s, j, row = layer.n_in + 1
+    for s in range(m):
+        for j in range(layer.n_out):
+            z[s * z_row + j] = Theta[j * row]
+        dot_rows(layer.n_out, layer.n_in, Theta + 1, row, a + s * a_row, z + s * z_row)
+
+
+cdef inline void few_backward(
+    const Dense *layer, const real *theta, Py_ssize_t m, const real *delta, Py_ssize_t delta_row,
+    real *below, Py_ssize_t below_row, Ahead *ahead,
+) noexcept nogil:
+    """below = W' delta, still to be multiplied by the slope of the layer below."""
+    cdef const real *W = theta + layer.theta_at + 1
+    cdef Py_ssize_t s, i, j, row = layer.n_in + 1
+    cdef Py_ssize_t full = layer.n_in // LANES * LANES
+    cdef real total
+    for s in range(m):
+        for i in range(full):
+            below[s * below_row + i] = 0
+        for i in range(full, layer.n_in):
+            total = 0
+            for j in range(layer.n_out):
+                total += delta[s * delta_row + j] * W[j * row + i]
+            below[s * below_row + i] = total
+    multiply_add(m, full, layer.n_out, matrix(delta, delta_row, 1), W, row,
+                 below, below_row, ahead)
+
+
+cdef inline void few_gradient(
+    const Dense *layer, const real *theta, Py_ssize_t m, const real *delta, Py_ssize_t delta_row,
+    const real *a, Py_ssize_t a_row, double scale, double l2, double *gradient,
+) noexcept nogil:
+    """D = scale (sum over samples of delta [1, a]' + l2 [0, W]), at once: Delta is never stored."""
+    cdef Py_ssize_t j, i, s, n = layer.n_in
+    cdef const real *W
+    cdef double *D
+    cdef double d
+    for j in range(layer.n_out):
+        D = gradient + layer.theta_at + j * (n + 1)
+        W = theta + layer.theta_at + j * (n + 1) + 1
+        d = delta[j]
+        D[0] = d
+        for i in range(n):
+            D[1 + i] = d * a[i]
+        for s in range(1, m):
+            d = delta[s * delta_row + j]
+            D[0] += d
+            for i in range(n):
+                D[1 + i] += d * a[s * a_row + i]
+        D[0] *= scale
+        if l2 != 0:
+            for i in range(n):
+                D[1 + i] = scale * (D[1 + i] + l2 * W[i])
+        elif scale != 1:
+            for i in range(n):
+                D[1 + i] *= scale
