@@ -177,6 +177,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("pages", nargs="*", type=Path, help="all, unless given")
     parser.add_argument("--update", action="store_true", help="write outputs and figures anew")
     arguments = parser.parse_args(argv)
+    # Before numpy is imported: on a busy machine the threads of scipy's BLAS wait for one another.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     failures = 0
     for path in [page.resolve() for page in arguments.pages] or pages():
         with tempfile.TemporaryDirectory() as folder:

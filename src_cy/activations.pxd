@@ -5,8 +5,8 @@ says `keeps_z` has both. To add an activation: the function, its row, its line i
 messages, command line and tests follow from the table.
 """
 from elementary cimport (
-    lanes_cos, lanes_divide, lanes_erf, lanes_exp, lanes_expm1, lanes_gt, lanes_select, lanes_sigmoid,
-    lanes_sin, lanes_softplus_sigmoid, lanes_tanh,
+    lanes_cos, lanes_divide, lanes_exp, lanes_expm1, lanes_gaussian, lanes_gt, lanes_max,
+    lanes_normal, lanes_select, lanes_sigmoid, lanes_sin, lanes_softplus_sigmoid, lanes_tanh,
 )
 from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
 
@@ -77,7 +77,7 @@ cdef inline lanes_t softplus(int order, lanes_t z, lanes_t a) noexcept nogil:
     cdef lanes_t value, slope
     if order == 0:
         lanes_softplus_sigmoid(z, &value, &slope)
-        return value
+        return lanes_max(lanes_splat(0), z) + value
     slope = -lanes_expm1(-a)
     return slope if order == 1 else slope * lanes_exp(-a)
 
@@ -92,10 +92,10 @@ cdef inline lanes_t silu(int order, lanes_t z, lanes_t a) noexcept nogil:
 
 cdef inline lanes_t gelu(int order, lanes_t z, lanes_t a) noexcept nogil:
     """g = z Phi(z), g' = Phi + z phi, g'' = phi(2 - z^2); Phi, phi: the normal distribution."""
-    cdef lanes_t Phi = <real>0.5 * lanes_erf(<real>0.70710678118654752440 * z) + <real>0.5
+    cdef lanes_t Phi, phi
+    lanes_normal(z, &Phi, &phi)
     if order == 0:
         return z * Phi
-    cdef lanes_t phi = <real>0.39894228040143267794 * lanes_exp(<real>-0.5 * (z * z))
     return Phi + z * phi if order == 1 else phi * (2 - z * z)
 
 
@@ -109,7 +109,7 @@ cdef inline lanes_t sin(int order, lanes_t z, lanes_t a) noexcept nogil:
 cdef inline lanes_t gaussian(int order, lanes_t z, lanes_t a) noexcept nogil:
     """g = exp(-z^2), g' = -2za, g'' = (4z^2 - 2)a."""
     if order == 0:
-        return lanes_exp(-(z * z))
+        return lanes_gaussian(z)
     return <real>-2 * z * a if order == 1 else (4 * (z * z) - 2) * a
 
 

@@ -41,9 +41,10 @@ cdef extern from *:
 cnp.import_array()
 
 cdef enum:
-    TILE_BYTES = 524288         # what a tile's arrays may take of the second-level cache
-    MIN_TILE = 64
+    TILE_BYTES = 262144         # what a tile's arrays may take of the second-level cache
+    MIN_TILE = 32
     MAX_TILE = 256
+    LARGE_THETA = 1048576       # bytes of weights that no tile leaves in that cache: read them rarely
     MAX_CHUNKS = 32
     MIN_CHUNKS = 4
     CHUNK_DOUBLES = 262144      # more chunks than MIN_CHUNKS only within this size of all of them
@@ -97,6 +98,16 @@ cdef void *allocate(size_t n_bytes) except NULL:
         raise MemoryError(f"no memory for {n_bytes} bytes of scratch")
     memset(out, 0, n_bytes)
     return out
+
+
+cdef Py_ssize_t aligned_after(const real *X, Py_ssize_t row, Py_ssize_t n_in) noexcept:
+    """The first column from which registers of X are aligned, in all rows; 0 if there is none."""
+    cdef Py_ssize_t register = LANES * sizeof(real)
+    cdef Py_ssize_t over = <Py_ssize_t>(<size_t>X % <size_t>register)
+    if row % LANES != 0 or over == 0 or over % <Py_ssize_t>sizeof(real) != 0:
+        return 0
+    over = (register - over) // <Py_ssize_t>sizeof(real)
+    return over if over < n_in else 0
 
 
 cdef inline Py_ssize_t take(Py_ssize_t *top, Py_ssize_t n) noexcept nogil:
@@ -172,6 +183,7 @@ cdef class Problem:
         self.plan.m = m
         self.plan.X = &x_view[0, 0]
         self.plan.x_row = x_view.strides[0] // <Py_ssize_t>sizeof(real)
+        self.plan.lead = aligned_after(self.plan.X, self.plan.x_row, n_in)
         self.plan.labels = NULL
         self.plan.targets = NULL
         self.plan.weights = NULL
@@ -239,8 +251,9 @@ cdef class Problem:
         # order of the sums must not.
         floats += widths[0] + 3 * widest + widths[1]
         samples = MAX_TILE
-        while samples > MIN_TILE and samples * floats * <Py_ssize_t>sizeof(real) > TILE_BYTES:
-            samples //= 2
+        if plan.n_parameters * <Py_ssize_t>sizeof(real) <= LARGE_THETA:
+            while samples > MIN_TILE and samples * floats * <Py_ssize_t>sizeof(real) > TILE_BYTES:
+                samples //= 2
         plan.tile = min(samples, plan.m)
         plan.n_tiles = (plan.m + plan.tile - 1) // plan.tile
         plan.n_chunks = min(
@@ -260,7 +273,7 @@ cdef class Problem:
         plan.below_at = take(&top, round_up(widest) * plan.stride)
         plan.zt_at = take(&top, samples * plan.packed_row)
         plan.at_at = take(&top, samples * plan.at_row)
-        plan.tail_at = take(&top, samples * LANES)
+        plan.tail_at = take(&top, samples * 2 * LANES)
         plan.y_at = take(&top, <Py_ssize_t>widths[n_layers] * plan.stride)
         plan.cost_at = take(&top, samples)
         plan.narrow_at = take(&top, narrow if sizeof(real) != sizeof(double) else 0)

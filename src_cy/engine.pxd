@@ -33,6 +33,7 @@ cdef struct Plan:
     # data, as the user has it
     const real *X
     Py_ssize_t x_row
+    Py_ssize_t lead             # the first column from which its registers are aligned
     const int64_t *labels
     const real *targets
     const real *weights
@@ -175,7 +176,7 @@ cdef inline void tile_backward(
     cdef real *at = scratch + plan.at_at
     cdef real *tail = scratch + plan.tail_at
     cdef real *narrow = scratch + plan.narrow_at
-    cdef Py_ssize_t i, s, k, full
+    cdef Py_ssize_t i, s, k, full, row
     for i in range(plan.n_layers - 1, 0, -1):
         layer = plan.layers + i
         under = plan.layers + i - 1
@@ -189,13 +190,21 @@ cdef inline void tile_backward(
                  scratch + under.z_at, scratch + under.a_at, below)
         delta, below = below, delta
     layer = plan.layers
-    full = layer.n_in // LANES * LANES
+    # Delta's columns are the features from `lead` on, then those before it, then the bias: whole
+    # registers are read where X lies, the rest is copied.
+    full = (layer.n_in - plan.lead) // LANES * LANES
+    row = layer.delta_row - full
     for s in range(count):
-        for k in range(layer.n_in - full):
-            tail[s * LANES + k] = X[s * plan.x_row + full + k]
-        tail[s * LANES + layer.n_in - full] = 1
-    accumulate(layer, matrix(delta, plan.stride, 1), count, X, plan.x_row, full, tail, LANES,
-               narrow, partial, ahead)
+        k = 0
+        for i in range(plan.lead + full, layer.n_in):
+            tail[s * row + k] = X[s * plan.x_row + i]
+            k += 1
+        for i in range(plan.lead):
+            tail[s * row + k] = X[s * plan.x_row + i]
+            k += 1
+        tail[s * row + k] = 1
+    accumulate(layer, matrix(delta, plan.stride, 1), count, X + plan.lead, plan.x_row, full,
+               tail, row, narrow, partial, ahead)
 
 
 cdef inline void few_tile_forward(const Evaluation *run, real *scratch) noexcept nogil:
@@ -308,6 +317,7 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
     cdef const Dense *layer = plan.layers + item % plan.n_layers
     cdef Py_ssize_t share = item // plan.n_layers, shares = finish_shares(plan)
     cdef Py_ssize_t j, i, c, step, row = layer.n_in + 1
+    cdef Py_ssize_t lead = plan.lead if layer == plan.layers else 0
     cdef const real *Theta
     cdef double *sums
     cdef double *D
@@ -324,12 +334,20 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
         D = run.gradient + layer.theta_at + j * row
         Theta = run.theta + layer.theta_at + j * row
         D[0] = plan.scale * sums[layer.n_in]
-        if plan.l2 == 0:
-            for i in range(layer.n_in):
-                D[1 + i] = plan.scale * sums[i]
-        else:
-            for i in range(layer.n_in):
-                D[1 + i] = plan.scale * (sums[i] + plan.l2 * Theta[1 + i])
+        scaled(layer.n_in - lead, plan, sums, Theta + 1 + lead, D + 1 + lead)
+        scaled(lead, plan, sums + layer.n_in - lead, Theta + 1, D + 1)
+
+
+cdef inline void scaled(
+    Py_ssize_t n, const Plan *plan, const double *sums, const real *W, double *D,
+) noexcept nogil:
+    cdef Py_ssize_t i
+    if plan.l2 == 0:
+        for i in range(n):
+            D[i] = plan.scale * sums[i]
+    else:
+        for i in range(n):
+            D[i] = plan.scale * (sums[i] + plan.l2 * W[i])
 
 
 cdef inline Py_ssize_t finish_shares(const Plan *plan) noexcept nogil:

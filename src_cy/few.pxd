@@ -76,15 +76,19 @@ cdef inline void few_backward(
     cdef const real *W = theta + layer.theta_at + 1
     cdef Py_ssize_t s, i, j, row = layer.n_in + 1
     cdef Py_ssize_t full = layer.n_in // LANES * LANES
-    cdef real total
+    cdef real first[16]
+    cdef lanes_t total
     for s in range(m):
         for i in range(full):
             below[s * below_row + i] = 0
         for i in range(full, layer.n_in):
-            total = 0
+            # Registers full of one number: a scalar sum is not always fused (GCC takes the products
+            # of a loop together), and would differ from the columns that multiply_add does.
+            total = lanes_splat(0)
             for j in range(layer.n_out):
-                total += delta[s * delta_row + j] * W[j * row + i]
-            below[s * below_row + i] = total
+                total += lanes_splat(delta[s * delta_row + j]) * lanes_splat(W[j * row + i])
+            lanes_store(first, total)
+            below[s * below_row + i] = first[0]
     multiply_add(m, full, layer.n_out, matrix(delta, delta_row, 1), W, row,
                  below, below_row, ahead)
 

@@ -6,8 +6,7 @@ output it is for; it is finite for every finite z. Losses sum over the K outputs
 """
 from elementary cimport (
     lanes_abs, lanes_copysign, lanes_divide, lanes_exp, lanes_exp_negative, lanes_gt, lanes_log,
-    lanes_log1p, lanes_max, lanes_minus_abs, lanes_select, lanes_sigmoid, lanes_softplus_sigmoid,
-    lanes_tanh,
+    lanes_log1p, lanes_max, lanes_select, lanes_softplus_sigmoid, lanes_tanh,
 )
 from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
 
@@ -26,10 +25,11 @@ cdef enum:
 
 cdef inline lanes_t cross_entropy(lanes_t z, lanes_t y, lanes_t *slope) noexcept nogil:
     """-y log a - (1 - y) log(1 - a) with a = sigmoid(z): softplus(z) - yz; slope a - y."""
-    slope[0] = lanes_sigmoid(z) - y
+    cdef lanes_t excess, a
+    lanes_softplus_sigmoid(z, &excess, &a)
+    slope[0] = a - y
     # With y in {0, 1} this adds no two large numbers: softplus(z) - z is softplus(-z).
-    cdef lanes_t small = lanes_log1p(lanes_exp_negative(lanes_minus_abs(z)))
-    return (lanes_max(z, lanes_splat(0)) - z * y) + small
+    return (lanes_max(lanes_splat(0), z) - z * y) + excess
 
 
 cdef inline lanes_t squared_error(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogil:
@@ -64,7 +64,7 @@ cdef inline lanes_t log_cosh(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogi
     return lanes_select(
         lanes_gt(lanes_splat(<real>0.5), size),
         <real>-0.5 * lanes_log1p(-t),
-        size + (lanes_log1p(lanes_exp(<real>-2 * size)) - <real>0.69314718055994530942))
+        size + (lanes_log1p(lanes_exp_negative(<real>-2 * size)) - <real>0.69314718055994530942))
 
 
 cdef inline lanes_t poisson(lanes_t z, lanes_t y, lanes_t *slope) noexcept nogil:
@@ -79,6 +79,7 @@ cdef inline lanes_t poisson_softplus(lanes_t z, lanes_t y, lanes_t *slope) noexc
     cdef lanes_t far = lanes_splat(-40)
     cdef lanes_t rate, sigma
     lanes_softplus_sigmoid(z, &rate, &sigma)
+    rate = lanes_max(lanes_splat(0), z) + rate
     cdef lanes_t log_rate = lanes_select(lanes_gt(far, z), z, lanes_log(rate))
     cdef lanes_t ratio = lanes_select(lanes_gt(far, z), lanes_splat(1), lanes_divide(sigma, rate))
     slope[0] = sigma - ratio * y

@@ -23,7 +23,7 @@ from lanes cimport (
 cdef enum:
     DEPTH = 64      # rows of Q taken at once: 64 rows of 4 registers are 16 KiB
     CACHE_LINE = 64
-    PACK_ROWS = 64  # rows of P from which copying a panel of Q pays
+    PACK_ROWS = 47  # rows of P from which copying a panel of Q pays
 
 
 cdef struct Ahead:
