@@ -4,7 +4,6 @@ The samples are cut into tiles and the tiles into chunks, by m and the widths al
 its own partial sums; in the end they are added up in a fixed tree. Threads only choose who computes
 a chunk, so that cost and gradient have the same bits for every number of threads.
 """
-from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
@@ -18,6 +17,10 @@ from lanes cimport LANES, real
 from losses cimport apply_loss
 from product cimport Ahead, matrix, transpose, turn
 from fastbp._threads cimport parallel_for
+
+cdef extern from "Python.h":
+    # Not cpython.exc's, which is declared to raise: here the exception must stay set (see poll).
+    int PyErr_CheckSignals()
 
 
 cdef enum:

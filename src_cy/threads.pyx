@@ -95,16 +95,21 @@ cdef int job_active = 0
 
 
 cdef void run_items(int worker) noexcept nogil:
-    """Takes items until there are none. pool_lock is held on entry and on return."""
+    """Takes items until there are none. pool_lock is held on entry and on return.
+
+    An item can run a signal handler, and that can fork: in the child the job is another's, or none.
+    """
     global job_next, job_finished
     cdef Py_ssize_t item
-    while job_next < job_items:
+    cdef int started_forks = forks
+    while forks == started_forks and job_next < job_items:
         item = job_next
         job_next += 1
         pthread_mutex_unlock(&pool_lock)
         job_run(job_context, worker, item)
         pthread_mutex_lock(&pool_lock)
-        job_finished += 1
+        if forks == started_forks:
+            job_finished += 1
 
 
 cdef void *worker_main(void *argument) noexcept nogil:
@@ -178,7 +183,8 @@ cdef Py_ssize_t parallel_for(
         for _ in range(job_workers):
             pthread_cond_signal(&pool_work)
     run_items(0)
-    job_workers = 0     # whoever wakes now is too late
+    if forks == started_forks:
+        job_workers = 0     # whoever wakes now is too late
     while job_active > 0 and forks == started_forks:
         clock_gettime(CLOCK_REALTIME, &until)
         until.tv_nsec += WAIT_NANOSECONDS
@@ -189,12 +195,13 @@ cdef Py_ssize_t parallel_for(
             pthread_mutex_unlock(&pool_lock)
             waiting(context)
             pthread_mutex_lock(&pool_lock)
-    missing = n_items - job_finished
-    job_run = NULL
     pool_inside = 0
-    pthread_mutex_unlock(&pool_lock)
+    missing = n_items
     if forks == started_forks:
+        missing -= job_finished
+        job_run = NULL
         pthread_mutex_unlock(&pool_owner)
+    pthread_mutex_unlock(&pool_lock)
     return missing
 
 
