@@ -63,7 +63,9 @@ def extension(name, source, flags=(), macros=()):
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), *macros],
         extra_compile_args=[*FLAGS, *flags],
         extra_link_args=link_flags,
-        depends=[str(path) for path in sorted(SOURCE.glob("*")) if path.suffix in (".h", ".pxd", ".pxi")],
+        depends=[
+            str(path) for path in sorted(SOURCE.glob("*")) if path.suffix in (".h", ".pxd", ".pxi")
+        ],
     )
 
 

@@ -273,7 +273,7 @@ cdef class Problem:
         plan.below_at = take(&top, round_up(widest) * plan.stride)
         plan.zt_at = take(&top, samples * plan.packed_row)
         plan.at_at = take(&top, samples * plan.at_row)
-        plan.tail_at = take(&top, samples * 2 * LANES)
+        plan.tail_at = take(&top, (samples + 1) * 2 * LANES)
         plan.y_at = take(&top, <Py_ssize_t>widths[n_layers] * plan.stride)
         plan.cost_at = take(&top, samples)
         plan.narrow_at = take(&top, narrow if sizeof(real) != sizeof(double) else 0)
@@ -286,7 +286,7 @@ cdef class Problem:
         cdef Plan *plan = &self.plan
         cdef Py_ssize_t top = 0, packed, theta, scratch, partial, costs
         cdef Py_ssize_t reals = sizeof(double) // sizeof(real)
-        packed = take(&top, plan.layers[0].n_in * plan.packed_row)
+        packed = take(&top, (plan.layers[0].n_in + 1) * plan.packed_row)
         theta = take(&top, plan.n_parameters if reals > 1 else 0)
         scratch = take(&top, plan.scratch * self.n_threads)
         partial = take(&top, plan.n_delta * plan.n_chunks * reals if plan.loss >= 0 else 0)

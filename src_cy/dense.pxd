@@ -6,7 +6,7 @@ is made from.
 """
 from libc.string cimport memset
 
-from lanes cimport LANES, lanes_splat, lanes_store, real
+from lanes cimport LANES, lanes_load, lanes_splat, lanes_store, real
 from product cimport Ahead, Matrix, matrix, multiply_add, transpose, turn
 
 
@@ -53,25 +53,25 @@ cdef inline void pack_first(
     const Dense *layer, const real *theta, Py_ssize_t start, Py_ssize_t stop,
     real *packed, Py_ssize_t packed_row,
 ) noexcept nogil:
-    """packed[i, j] = W[j, i] for start <= i < stop: the first layer's Q (see product.pxd)."""
-    cdef const real *W = theta + layer.theta_at + 1
-    transpose(layer.n_out, stop - start, W + start, layer.n_in + 1,
+    """packed[i, j] = Theta[j, i] for start <= i < stop: the first layer's Q (see product.pxd)."""
+    transpose(layer.n_out, stop - start, theta + layer.theta_at + start, layer.n_in + 1,
               packed + start * packed_row, packed_row)
 
 
 cdef inline void forward_first(
-    const Dense *layer, const real *theta, const real *packed, Py_ssize_t packed_row,
+    const Dense *layer, const real *packed, Py_ssize_t packed_row,
     const real *X, Py_ssize_t x_row, Py_ssize_t count, Py_ssize_t columns, Py_ssize_t stride,
     real *zt, real *z, Ahead *ahead,
 ) noexcept nogil:
     """z = W x + b with X as the user has it: zt[sample, unit] by registers of units, then turned."""
-    cdef const real *Theta = theta + layer.theta_at
     cdef Py_ssize_t s, j
     for s in range(count):
-        for j in range(layer.n_out):
-            zt[s * packed_row + j] = Theta[j * (layer.n_in + 1)]
+        j = 0
+        while j < layer.n_out:
+            lanes_store(zt + s * packed_row + j, lanes_load(packed + j))
+            j += LANES
     multiply_add(count, round_up(layer.n_out), layer.n_in, matrix(X, x_row, 1),
-                 packed, packed_row, zt, packed_row, ahead)
+                 packed + packed_row, packed_row, zt, packed_row, ahead)
     # The rows count ... columns hold an earlier tile: lanes that nobody reads.
     turn(columns, layer.n_out, zt, packed_row, z, stride)
 

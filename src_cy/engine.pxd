@@ -13,7 +13,7 @@ from dense cimport (
     Dense, accumulate, backward, fill, forward_first, forward_hidden, pack_first, round_up,
 )
 from few cimport few_backward, few_forward, few_gradient
-from lanes cimport LANES, real
+from lanes cimport LANES, lanes_load, lanes_store, real
 from losses cimport apply_loss
 from product cimport Ahead, matrix, transpose, turn
 from fastbp._threads cimport parallel_for
@@ -100,7 +100,7 @@ cdef inline void tile_forward(
     cdef const Plan *plan = run.plan
     cdef Dense *layer = plan.layers
     cdef Py_ssize_t i
-    forward_first(layer, run.theta, run.packed, plan.packed_row,
+    forward_first(layer, run.packed, plan.packed_row,
                   plan.X + start * plan.x_row, plan.x_row, count, columns, plan.stride,
                   scratch + plan.zt_at, scratch + layer.z_at, ahead)
     for i in range(plan.n_layers):
@@ -166,6 +166,28 @@ cdef inline double tile_loss(
     return sum_cost(cost, count)
 
 
+cdef inline void tile_rest(
+    const Plan *plan, const real *x, Py_ssize_t full, Py_ssize_t sample, real *rest,
+) noexcept nogil:
+    """The features after the `full` ones from `lead` on, those before `lead`, and 1.
+
+    Whole registers, where they do not reach beyond the data: what they bring too much is overwritten,
+    or makes columns of Delta that nobody reads.
+    """
+    cdef Py_ssize_t n_in = plan.layers.n_in, after = n_in - plan.lead - full, i
+    if (n_in <= plan.x_row and sample * plan.x_row + plan.lead + full + LANES
+            <= (plan.m - 1) * plan.x_row + n_in):
+        lanes_store(rest, lanes_load(x + plan.lead + full))
+        if plan.lead > 0:
+            lanes_store(rest + after, lanes_load(x))
+    else:
+        for i in range(after):
+            rest[i] = x[plan.lead + full + i]
+        for i in range(plan.lead):
+            rest[after + i] = x[i]
+    rest[after + plan.lead] = 1
+
+
 cdef inline void tile_backward(
     const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
     double *partial, Ahead *ahead,
@@ -179,7 +201,7 @@ cdef inline void tile_backward(
     cdef real *at = scratch + plan.at_at
     cdef real *tail = scratch + plan.tail_at
     cdef real *narrow = scratch + plan.narrow_at
-    cdef Py_ssize_t i, s, k, full, row
+    cdef Py_ssize_t i, s, full, row
     for i in range(plan.n_layers - 1, 0, -1):
         layer = plan.layers + i
         under = plan.layers + i - 1
@@ -198,14 +220,7 @@ cdef inline void tile_backward(
     full = (layer.n_in - plan.lead) // LANES * LANES
     row = layer.delta_row - full
     for s in range(count):
-        k = 0
-        for i in range(plan.lead + full, layer.n_in):
-            tail[s * row + k] = X[s * plan.x_row + i]
-            k += 1
-        for i in range(plan.lead):
-            tail[s * row + k] = X[s * plan.x_row + i]
-            k += 1
-        tail[s * row + k] = 1
+        tile_rest(plan, X + s * plan.x_row, full, start + s, tail + s * row)
     accumulate(layer, matrix(delta, plan.stride, 1), count, X + plan.lead, plan.x_row, full,
                tail, row, narrow, partial, ahead)
 
@@ -309,7 +324,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
 cdef inline void run_pack(void *context, int worker, Py_ssize_t item) noexcept nogil:
     cdef Evaluation *run = <Evaluation *>context
     cdef const Dense *first = run.plan.layers
-    pack_first(first, run.theta, item * PACK_FEATURES, min((item + 1) * PACK_FEATURES, first.n_in),
+    pack_first(first, run.theta, item * PACK_FEATURES, min((item + 1) * PACK_FEATURES, first.n_in + 1),
                run.packed, run.plan.packed_row)
 
 
@@ -391,7 +406,7 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, int n_threads, double *cost) no
     missing = 0
     if plan.few == 0:
         missing = parallel_for(
-            run_pack, poll, run, (plan.layers.n_in + PACK_FEATURES - 1) // PACK_FEATURES,
+            run_pack, poll, run, plan.layers.n_in // PACK_FEATURES + 1,
             n_threads if plan.layers.n_in * plan.layers.n_out > 100000 else 1)
     missing += parallel_for(run_chunk, poll, run, plan.n_chunks, n_threads)
     if run.stopped or missing > 0 or run.output != NULL:

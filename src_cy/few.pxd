@@ -5,7 +5,7 @@ every weight is read once, in the order in which it lies: a dot product for each
 a sum of rows of W going back. Sums have a fixed order, whatever the register width.
 """
 from dense cimport Dense
-from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
+from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, multiply_then_add, real
 from product cimport Ahead, matrix, multiply_add
 
 cdef enum:
@@ -76,19 +76,17 @@ cdef inline void few_backward(
     cdef const real *W = theta + layer.theta_at + 1
     cdef Py_ssize_t s, i, j, row = layer.n_in + 1
     cdef Py_ssize_t full = layer.n_in // LANES * LANES
-    cdef real first[16]
-    cdef lanes_t total
+    cdef real total
     for s in range(m):
         for i in range(full):
             below[s * below_row + i] = 0
         for i in range(full, layer.n_in):
-            # Registers full of one number: a scalar sum is not always fused (GCC takes the products
-            # of a loop together), and would differ from the columns that multiply_add does.
-            total = lanes_splat(0)
+            # Fused by name: a compiler that turns this loop to registers would not, and these columns
+            # would differ from those of multiply_add.
+            total = 0
             for j in range(layer.n_out):
-                total += lanes_splat(delta[s * delta_row + j]) * lanes_splat(W[j * row + i])
-            lanes_store(first, total)
-            below[s * below_row + i] = first[0]
+                total = multiply_then_add(delta[s * delta_row + j], W[j * row + i], total)
+            below[s * below_row + i] = total
     multiply_add(m, full, layer.n_out, matrix(delta, delta_row, 1), W, row,
                  below, below_row, ahead)
 

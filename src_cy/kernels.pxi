@@ -30,13 +30,13 @@ def layer_forward(const real[:, ::1] Theta, const real[:, ::1] inputs, activatio
     cdef Py_ssize_t row = row_stride(layer.n_out), stride = row_stride(MAX_TILE)
     cdef Py_ssize_t m = inputs.shape[0], start, count, columns
     cdef real[:, ::1] packed, zt, zs, values
-    packed, zt, zs, values = _tile((layer.n_in, row), (MAX_TILE, row), (row, stride),
+    packed, zt, zs, values = _tile((layer.n_in + 1, row), (MAX_TILE, row), (row, stride),
                                    (row, stride))
-    pack_first(&layer, &Theta[0, 0], 0, layer.n_in, &packed[0, 0], row)
+    pack_first(&layer, &Theta[0, 0], 0, layer.n_in + 1, &packed[0, 0], row)
     for start in range(0, m, MAX_TILE):
         count = min(m - start, <Py_ssize_t>MAX_TILE)
         columns = round_up(count)
-        forward_first(&layer, &Theta[0, 0], &packed[0, 0], row, rows_of(inputs, start), layer.n_in,
+        forward_first(&layer, &packed[0, 0], row, rows_of(inputs, start), layer.n_in,
                       count, columns, stride, &zt[0, 0], &zs[0, 0], &nothing)
         activate(kind, 0, layer.n_out, columns, stride, &zs[0, 0], &values[0, 0], &values[0, 0])
         transpose(layer.n_out, count, &zs[0, 0], stride, rows_of(z, start), layer.n_out)

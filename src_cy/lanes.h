@@ -46,6 +46,14 @@ typedef real unaligned_lanes_t
 #define lanes_splat(x) ((real)(x) - (lanes_t){0})
 #define lanes_load(p) (*(const unaligned_lanes_t *)(p))
 #define lanes_store(p, v) ((void)(*(unaligned_lanes_t *)(p) = (v)))
+/* a b + c as the kernels round it: fused where the processor can. */
+#if !defined(__FMA__) && !defined(__ARM_FEATURE_FMA)
+#define multiply_then_add(a, b, c) ((a) * (b) + (c))
+#elif defined(FASTBP_FLOAT32)
+#define multiply_then_add(a, b, c) __builtin_fmaf(a, b, c)
+#else
+#define multiply_then_add(a, b, c) __builtin_fma(a, b, c)
+#endif
 #define lanes_prefetch(p) __builtin_prefetch(p, 1)        /* to be written, first-level cache */
 #define lanes_prefetch_far(p) __builtin_prefetch(p, 0, 2) /* to be read, second-level cache */
 

@@ -14,6 +14,7 @@ cdef extern from "lanes.h" nogil:
     lanes_t lanes_splat(real x)
     lanes_t lanes_load(const real *p)
     void lanes_store(real *p, lanes_t v)
+    real multiply_then_add(real a, real b, real c)
     void lanes_prefetch(const real *p)
     void lanes_prefetch_far(const char *p)
     lanes_t lanes_zip_low(lanes_t a, lanes_t b)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 # A sanitized build keeps what is freed in quarantine and is many times slower.
 SANITIZED = "asan" in os.environ.get("LD_PRELOAD", "")
 SLACK = 300_000  # bytes, however many the calls: a third of a byte for each of a million
-BLOCKS = 60
+BLOCKS = 200  # Python's own caches move by some dozens
 
 NET = fastbp.mlp(2, 3, 1, output="sigmoid", loss="cross_entropy", l2=0.1)
 X = np.random.default_rng(0).normal(size=(6, 2))

@@ -1,8 +1,8 @@
 """Training through scipy that keeps the best point, whatever ends it."""
 
-import os
 import argparse
 import math
+import os
 import sys
 import time
 import warnings
