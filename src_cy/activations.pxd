@@ -117,8 +117,8 @@ cdef inline void each(
     function_t g, int order, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
     const real *z, const real *a, real *out,
 ) noexcept nogil:
-    cdef Py_ssize_t r, c
-    for r in range(rows):
+    cdef Py_ssize_t _, c
+    for _ in range(rows):
         c = 0
         while c < columns:
             if order == 0:

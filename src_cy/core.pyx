@@ -6,7 +6,7 @@ and checks here only what would let it read outside of an array.
 cimport numpy as cnp
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free
-from libc.string cimport memset, strcmp
+from libc.string cimport memset
 from posix.stdlib cimport posix_memalign
 
 import numpy as np
@@ -44,7 +44,7 @@ cdef enum:
     TILE_BYTES = 262144         # what a tile's arrays may take of the second-level cache
     MIN_TILE = 32
     MAX_TILE = 256
-    LARGE_THETA = 1048576       # bytes of weights that no tile leaves in that cache: read them rarely
+    LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
     MAX_CHUNKS = 32
     MIN_CHUNKS = 4
     CHUNK_DOUBLES = 262144      # more chunks than MIN_CHUNKS only within this size of all of them
@@ -168,7 +168,9 @@ cdef class Problem:
             1 + self.plan.m * self.plan.n_parameters // <Py_ssize_t>THREAD_WORK))
         self._new_scratch(&self.own)
 
-    cdef int _bind(self, X, labels, targets, sample_weight, Py_ssize_t n_in, Py_ssize_t n_out) except -1:
+    cdef int _bind(
+        self, X, labels, targets, sample_weight, Py_ssize_t n_in, Py_ssize_t n_out,
+    ) except -1:
         cdef const int64_t[::1] label_view
         cdef const real[:, :] x_view = X
         cdef const real[:, ::1] target_view
@@ -193,7 +195,8 @@ cdef class Problem:
                 raise ValueError(f"{label_view.shape[0]} labels for {m} samples")
             for i in range(m):
                 if not 0 <= label_view[i] < n_out:
-                    raise ValueError(f"label {label_view[i]} of sample {i} is not in 0 ... {n_out - 1}")
+                    raise ValueError(
+                        f"label {label_view[i]} of sample {i} is not in 0 ... {n_out - 1}")
             self.plan.labels = &label_view[0]
         if targets is not None:
             target_view = targets

@@ -63,7 +63,7 @@ cdef inline void forward_first(
     const real *X, Py_ssize_t x_row, Py_ssize_t count, Py_ssize_t columns, Py_ssize_t stride,
     real *zt, real *z, Ahead *ahead,
 ) noexcept nogil:
-    """z = W x + b with X as the user has it: zt[sample, unit] by registers of units, then turned."""
+    """z = W x + b, X as the user has it: zt[sample, unit] by registers of units, then turned."""
     cdef Py_ssize_t s, j
     for s in range(count):
         j = 0

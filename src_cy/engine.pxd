@@ -115,15 +115,22 @@ cdef inline void tile_forward(
 cdef inline void tile_targets(
     const Plan *plan, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns, real *y,
 ) noexcept nogil:
-    """y[k, sample]: the targets turned, or one-hot labels."""
+    """y[k, sample]: the targets turned, or one-hot labels.
+
+    Labels were checked when they were bound, and are the user's array: one that has been changed
+    since to a class there is not is no class, rather than a place in somebody's memory.
+    """
     cdef Py_ssize_t K = plan.layers[plan.n_layers - 1].n_out
     cdef Py_ssize_t s
+    cdef int64_t label
     if plan.targets != NULL:
         transpose(count, K, plan.targets + start * K, K, y, plan.stride)
     else:
         fill(K, columns, &plan.other_label, 0, y, plan.stride)
         for s in range(count):
-            y[plan.labels[start + s] * plan.stride + s] = 1
+            label = plan.labels[start + s]
+            if 0 <= label < K:
+                y[label * plan.stride + s] = 1
 
 
 cdef inline double sum_cost(const real *cost, Py_ssize_t count) noexcept nogil:
@@ -171,8 +178,8 @@ cdef inline void tile_rest(
 ) noexcept nogil:
     """The features after the `full` ones from `lead` on, those before `lead`, and 1.
 
-    Whole registers, where they do not reach beyond the data: what they bring too much is overwritten,
-    or makes columns of Delta that nobody reads.
+    Whole registers, where they do not reach beyond the data: what they bring too much is
+    overwritten, or makes columns of Delta that nobody reads.
     """
     cdef Py_ssize_t n_in = plan.layers.n_in, after = n_in - plan.lead - full, i
     if (n_in <= plan.x_row and sample * plan.x_row + plan.lead + full + LANES
@@ -324,8 +331,8 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
 cdef inline void run_pack(void *context, int worker, Py_ssize_t item) noexcept nogil:
     cdef Evaluation *run = <Evaluation *>context
     cdef const Dense *first = run.plan.layers
-    pack_first(first, run.theta, item * PACK_FEATURES, min((item + 1) * PACK_FEATURES, first.n_in + 1),
-               run.packed, run.plan.packed_row)
+    pack_first(first, run.theta, item * PACK_FEATURES,
+               min((item + 1) * PACK_FEATURES, first.n_in + 1), run.packed, run.plan.packed_row)
 
 
 cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept nogil:

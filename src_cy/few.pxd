@@ -1,11 +1,13 @@
-"""A dense layer on a handful of samples: lanes are units, because there are no samples to fill them.
+"""A dense layer on a handful of samples: lanes are units, there being no samples to fill them.
 
 With m = 1 a register of samples has one in use. Here a tile is sample-major, `a[sample, unit]`, and
 every weight is read once, in the order in which it lies: a dot product for each unit going forward,
 a sum of rows of W going back. Sums have a fixed order, whatever the register width.
 """
 from dense cimport Dense
-from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, multiply_then_add, real
+from lanes cimport (
+    LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, multiply_then_add, real,
+)
 from product cimport Ahead, matrix, multiply_add
 
 cdef enum:
@@ -81,8 +83,8 @@ cdef inline void few_backward(
         for i in range(full):
             below[s * below_row + i] = 0
         for i in range(full, layer.n_in):
-            # Fused by name: a compiler that turns this loop to registers would not, and these columns
-            # would differ from those of multiply_add.
+            # Fused by name: a compiler that turns this loop to registers would not, and these
+            # columns would differ from those of multiply_add.
             total = 0
             for j in range(layer.n_out):
                 total = multiply_then_add(delta[s * delta_row + j], W[j * row + i], total)

@@ -1,4 +1,4 @@
-# The kernels by themselves, for other tools and for learners (fastbp/kernels.py has the docstrings).
+# The kernels by themselves, for other tools and for learners (docstrings: fastbp/kernels.py).
 # Arrays of samples are (m, width); inside they are worked off tile by tile, as in the engine.
 
 cdef Dense single_layer(Py_ssize_t n_in, Py_ssize_t n_out):
@@ -75,8 +75,8 @@ def layer_accumulate(const real[:, ::1] delta, const real[:, ::1] inputs, double
             for i in range(layer.n_in):
                 at[s, i] = inputs[start + s, i]
             at[s, layer.n_in] = 1
-        accumulate(&layer, matrix(&above[0, 0], stride, 1), count, NULL, 0, 0, &at[0, 0], layer.delta_row,
-                   &narrow[0, 0], &sums[0, 0], &nothing)
+        accumulate(&layer, matrix(&above[0, 0], stride, 1), count, NULL, 0, 0,
+                   &at[0, 0], layer.delta_row, &narrow[0, 0], &sums[0, 0], &nothing)
     for j in range(layer.n_out):
         Delta[j, 0] += sums[j, layer.n_in]
         for i in range(layer.n_in):

@@ -57,13 +57,13 @@ cdef inline void block(
     cdef lanes_t acc[12][4]
     cdef lanes_t row[4]
     cdef lanes_t w
-    cdef Py_ssize_t k
+    cdef Py_ssize_t _
     cdef int r, c
     for r in range(R):
         for c in range(C):
             acc[r][c] = lanes_load(out + r * out_row + c * LANES)
             lanes_prefetch(out + (r + R) * out_row + c * LANES)     # for the block to come
-    for k in range(n):
+    for _ in range(n):
         lanes_prefetch_far(ahead)
         ahead += step
         for c in range(C):
@@ -129,9 +129,9 @@ cdef inline void pack_panel(
     int C, Py_ssize_t n, const real *q, Py_ssize_t q_row, real *panel,
 ) noexcept nogil:
     """panel[n, C registers] = q, row after row."""
-    cdef Py_ssize_t k
+    cdef Py_ssize_t _
     cdef int c
-    for k in range(n):
+    for _ in range(n):
         for c in range(C):
             lanes_store(panel + c * LANES, lanes_load(q + c * LANES))
         q += q_row

@@ -9,8 +9,6 @@ import atexit
 
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
-
-
 cdef extern from *:
     """
     #include <pthread.h>

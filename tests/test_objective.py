@@ -337,3 +337,16 @@ def test_attributes_and_repr():
     for name in ("l2", "network", "n_threads", "n_evaluations", "anything"):
         with pytest.raises(AttributeError, match=f"{name} cannot be set; make another one"):
             setattr(objective, name, 1)
+
+
+def test_labels_changed_after_binding_are_no_place_in_memory():
+    net = fastbp.mlp(3, 4, 2, output="softmax", loss="cross_entropy")
+    y = np.arange(30) % 2
+    objective, theta = net.objective(X, y), net.init(seed=0)
+    J, D = objective(theta)
+    for wrong in (2, -1, 5000, 10**12, -(10**12)):
+        y[7] = wrong
+        assert objective(theta)[0] < J  # no class: this sample costs nothing
+    y[7] = 1
+    assert objective(theta)[0] == J
+    np.testing.assert_array_equal(objective(theta)[1], D)

@@ -38,7 +38,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(arguments: argparse.Namespace) -> int:
     """Predict, write, and score what can be scored."""
     if arguments.output is not None:
-        check_output(arguments.output, arguments.data)
+        check_output(arguments.output, arguments.data, arguments.model)
     trained = Trained.load(arguments.model)
     target = trained.target
     if arguments.proba and not (

@@ -78,7 +78,7 @@ class Trained:
         return self.network.predict_proba(self.theta, self.inputs.transform(X))
 
 
-def check_output(path: str, data: str) -> None:
+def check_output(path: str, *inputs: str) -> None:
     """Refuse before any work a file that could not be written after it."""
     folder = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(folder):
@@ -87,5 +87,6 @@ def check_output(path: str, data: str) -> None:
         raise CommandError(f"--output {path} is a folder; name a file")
     if not os.access(path if os.path.exists(path) else folder, os.W_OK):
         raise CommandError(f"--output {path}: no permission to write there")
-    if os.path.exists(path) and os.path.exists(data) and os.path.samefile(path, data):
-        raise CommandError(f"--output {path} is the data itself; name another file")
+    for name in inputs:
+        if os.path.exists(path) and os.path.exists(name) and os.path.samefile(path, name):
+            raise CommandError(f"--output {path} is read by this command; name another file")

@@ -155,7 +155,7 @@ def test_a_bad_file_gets_one_line_that_names_the_place(refuse, content, words):
         (["--ignore", "depth"], "--ignore 'depth' is not a column"),
         (["--output", "no/such/model"], "there is no folder"),
         (["--output", "."], "is a folder"),
-        (["--output", "flowers.csv"], "is the data itself"),
+        (["--output", "flowers.csv"], "is read by this command"),
     ],
 )
 def test_train_refuses_before_any_work(refuse, words, message):
@@ -195,6 +195,6 @@ def test_predict_refuses_what_does_not_fit(run, refuse):
     write("bad.csv", [*plane(5), [1, "x", 2]])
     line = refuse("predict", "plane.fastbp", "bad.csv", "--output", "out.csv")
     assert "row 7, column 'b'" in line
-    assert "is the data itself" in refuse(
+    assert "is read by this command" in refuse(
         "predict", "plane.fastbp", "plane.csv", "--output", "plane.csv"
     )
