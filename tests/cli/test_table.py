@@ -195,6 +195,7 @@ def test_predict_refuses_what_does_not_fit(run, refuse):
     write("bad.csv", [*plane(5), [1, "x", 2]])
     line = refuse("predict", "plane.fastbp", "bad.csv", "--output", "out.csv")
     assert "row 7, column 'b'" in line
-    assert "is read by this command" in refuse(
-        "predict", "plane.fastbp", "plane.csv", "--output", "plane.csv"
-    )
+    for read in ("plane.csv", "plane.fastbp"):
+        assert "is read by this command" in refuse(
+            "predict", "plane.fastbp", "plane.csv", "--output", read
+        )
