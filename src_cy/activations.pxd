@@ -96,7 +96,7 @@ cdef inline lanes_t gelu(int order, lanes_t z, lanes_t a) noexcept nogil:
     lanes_normal(z, &Phi, &phi)
     if order == 0:
         return z * Phi
-    return Phi + z * phi if order == 1 else phi * (2 - z * z)
+    return Phi + z * phi if order == 1 else 2 * phi - z * (z * phi)
 
 
 cdef inline lanes_t sin(int order, lanes_t z, lanes_t a) noexcept nogil:
@@ -110,7 +110,7 @@ cdef inline lanes_t gaussian(int order, lanes_t z, lanes_t a) noexcept nogil:
     """g = exp(-z^2), g' = -2za, g'' = (4z^2 - 2)a."""
     if order == 0:
         return lanes_gaussian(z)
-    return <real>-2 * z * a if order == 1 else (4 * (z * z) - 2) * a
+    return <real>-2 * (z * a) if order == 1 else 4 * (z * (z * a)) - 2 * a
 
 
 cdef inline void each(

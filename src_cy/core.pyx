@@ -3,6 +3,7 @@
 Compiled once for each precision and CPU level. It trusts its caller for meaning (fastbp/ validates)
 and checks here only what would let it read outside of an array.
 """
+cimport cython
 cimport numpy as cnp
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free
@@ -45,6 +46,7 @@ cdef enum:
     MIN_TILE = 32
     MAX_TILE = 256
     LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
+    TILE_WORK = 200000000       # multiply-adds of a forward pass on a tile: some 10 ms
     MAX_CHUNKS = 32
     MIN_CHUNKS = 4
     CHUNK_DOUBLES = 262144      # more chunks than MIN_CHUNKS only within this size of all of them
@@ -117,6 +119,7 @@ cdef inline Py_ssize_t take(Py_ssize_t *top, Py_ssize_t n) noexcept nogil:
     return at
 
 
+@cython.no_gc_clear     # the arrays whose memory is read must live as long as the object
 cdef class Problem:
     """A network bound to its data.
 
@@ -254,6 +257,9 @@ cdef class Problem:
         # order of the sums must not.
         floats += widths[0] + 3 * widest + widths[1]
         samples = MAX_TILE
+        # Between two tiles Ctrl-C is looked for.
+        while samples > MIN_TILE and samples * plan.n_parameters > TILE_WORK:
+            samples //= 2
         if plan.n_parameters * <Py_ssize_t>sizeof(real) <= LARGE_THETA:
             while samples > MIN_TILE and samples * floats * <Py_ssize_t>sizeof(real) > TILE_BYTES:
                 samples //= 2
@@ -342,6 +348,8 @@ cdef class Problem:
         cdef double cost = 0
         cdef cnp.npy_intp n = self.plan.n_parameters
         self._check(theta)
+        if self.plan.loss < 0:
+            raise RuntimeError("this Problem was bound without a loss")
         if not gradient:
             self._run(theta, NULL, NULL, &cost)
             return cost, None
@@ -351,6 +359,8 @@ cdef class Problem:
 
     cdef int _check(self, theta) except -1:
         cdef cnp.ndarray array
+        if self.own.packed == NULL:
+            raise RuntimeError("this Problem is not bound to data")
         if cnp.PyArray_Check(theta):
             array = <cnp.ndarray>theta
             if (cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64 and cnp.PyArray_ISCARRAY_RO(array)

@@ -86,10 +86,15 @@ cdef inline lanes_t poisson_softplus(lanes_t z, lanes_t y, lanes_t *slope) noexc
     return rate - log_rate * y
 
 
+cdef inline lanes_t lanes_zero_or_nan(lanes_t v) noexcept nogil:
+    """The slope where a loss has none: 0, but no NaN is passed over in silence."""
+    return lanes_select(lanes_gt(lanes_abs(v), lanes_splat(-1)), lanes_splat(0), v)
+
+
 cdef inline lanes_t hinge(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogil:
     """max(0, 1 - ya), y = -1 or 1; slope 0 at the kink."""
     cdef lanes_t short = 1 - y * a
-    slope[0] = lanes_select(lanes_gt(short, lanes_splat(0)), -y, lanes_splat(0))
+    slope[0] = lanes_select(lanes_gt(short, lanes_splat(0)), -y, lanes_zero_or_nan(short))
     return lanes_select(lanes_gt(lanes_splat(0), short), lanes_splat(0), short)
 
 
@@ -172,7 +177,8 @@ cdef inline void multiclass_hinge(
             lanes_store(
                 delta + r * stride + c,
                 lanes_select(lanes_gt(worst, label),
-                             hit - lanes_load(y + r * stride + c), lanes_splat(0)))
+                             hit - lanes_load(y + r * stride + c),
+                             lanes_zero_or_nan(worst - label)))
             found += hit
         c += LANES
 

@@ -42,7 +42,9 @@ cdef extern from *:
             __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
             __builtin_cpu_supports("avx512vl")) return "v4";
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-            __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) return "v3";
+            __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+            __builtin_cpu_supports("f16c") && __builtin_cpu_supports("lzcnt") &&
+            __builtin_cpu_supports("movbe")) return "v3";
         return "v2";
     #else
         return "base";

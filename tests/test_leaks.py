@@ -27,8 +27,9 @@ pytestmark = pytest.mark.skipif(
 )
 # A sanitized build keeps what is freed in quarantine and is many times slower.
 SANITIZED = "asan" in os.environ.get("LD_PRELOAD", "")
-SLACK = 300_000  # bytes, however many the calls: a third of a byte for each of a million
-BLOCKS = 200  # Python's own caches move by some dozens
+WINDOWS = 5
+SLACK = 50_000  # bytes in a window, however many its calls: a quarter of a byte for each of 200 000
+BLOCKS = 50  # Python's own caches move by some dozens
 
 NET = fastbp.mlp(2, 3, 1, output="sigmoid", loss="cross_entropy", l2=0.1)
 X = np.random.default_rng(0).normal(size=(6, 2))
@@ -92,7 +93,7 @@ def at_once():
     """Two callers of one objective: the second makes its own scratch."""
 
     def work():
-        for _ in range(50):
+        for _ in range(20):
             LARGE(LARGE_THETA)
 
     threads = [threading.Thread(target=work) for _ in range(2)]
@@ -122,8 +123,8 @@ CASES = {
     "cost and gradient, float32": (200_000, lambda: IN_SINGLE(THETA)),
     "cost": (200_000, lambda: OBJECTIVE.cost(THETA)),
     "fun and jac": (50_000, lambda: (OBJECTIVE.fun(THETA), OBJECTIVE.jac(THETA))),
-    "on threads": (5_000, lambda: LARGE(LARGE_THETA)),
-    "two callers at once": (20, at_once),
+    "on threads": (1_000, lambda: LARGE(LARGE_THETA)),
+    "two callers at once": (25, at_once),
     "theta converted": (50_000, lambda: OBJECTIVE([0.5] * 13)),
     "theta too short": (100_000, lambda: fails(OBJECTIVE, THETA[:-1])),
     "theta of the wrong shape": (30_000, lambda: fails(OBJECTIVE, ROW)),
@@ -151,20 +152,22 @@ def resident():
 
 
 def growth(what):
-    """(bytes, blocks) that the calls of a case leave behind."""
+    """(bytes, blocks) that a window of a case's calls leaves behind, the median of the windows.
+
+    A heap that once grows, for two calls that happen to meet, grows in one window; a leak in all.
+    """
     global LONG
     calls, call = CASES[what]
     if what == "interrupted":
         m = 150_000
         LONG = LARGE_NET.objective(np.ones((m, 20)), np.ones((m, 5)), n_threads=2)
-    for _ in range(max(calls // 10, 10)):
-        call()
-    gc.collect()
-    memory, blocks = resident(), sys.getallocatedblocks()
-    for _ in range(calls):
-        call()
-    gc.collect()
-    return resident() - memory, sys.getallocatedblocks() - blocks
+    counts = []
+    for _ in range(WINDOWS + 1):
+        for _ in range(calls // WINDOWS):
+            call()
+        gc.collect()
+        counts.append((resident(), sys.getallocatedblocks()))
+    return tuple(int(n) for n in np.median(np.diff(counts, axis=0), axis=0))
 
 
 def measured(what):

@@ -350,3 +350,13 @@ def test_labels_changed_after_binding_are_no_place_in_memory():
     y[7] = 1
     assert objective(theta)[0] == J
     np.testing.assert_array_equal(objective(theta)[1], D)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "multiclass_hinge", "huber"])
+def test_a_nan_in_theta_is_not_a_flat_place(loss):
+    net = fastbp.mlp(3, 4, 3, hidden="relu", loss=loss)
+    theta = net.init(seed=0)
+    theta[-4:] = np.nan
+    J, D = net.objective(X, np.arange(30) % 3)(theta)
+    assert np.isnan(J)
+    assert np.isnan(D).any()
