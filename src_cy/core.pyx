@@ -20,10 +20,11 @@ from elementary cimport (
     lanes_cos, lanes_erf, lanes_exp, lanes_expm1, lanes_log, lanes_log1p, lanes_sigmoid, lanes_sin,
     lanes_tanh,
 )
-from engine cimport Evaluation, Plan, evaluate, now
+from engine cimport evaluate, now
 from few cimport FEW_BYTES
 from lanes cimport LANES, kernel_void, lanes_load, lanes_store, lanes_t, real
 from losses cimport N_LOSSES, Loss, apply_loss, loss_table
+from plan cimport Evaluation, Plan
 from product cimport Ahead, matrix, transpose
 
 cdef extern from *:
@@ -398,50 +399,3 @@ def forward(tuple widths, tuple activations, theta, X, int n_threads):
 
 
 include "kernels.pxi"
-
-
-def apply_activation(name, z, int order):
-    """g (order 0), g' (1) or g'' (2) at z, elementwise."""
-    cdef Py_ssize_t n = np.size(z), padded = round_up(n)
-    cdef int kind = ACTIVATIONS.index(name)
-    buffers = np.zeros((3, padded), np.float64 if sizeof(real) == 8 else np.float32)
-    buffers[0, :n] = np.ravel(z)
-    buffers[2] = 1
-    cdef real[:, ::1] view = buffers
-    activate(kind, 0, 1, padded, padded, &view[0, 0], &view[1, 0], &view[1, 0])
-    if order == 0:
-        return buffers[1, :n].reshape(np.shape(z))
-    activate(kind, order, 1, padded, padded, &view[0, 0], &view[1, 0], &view[2, 0])
-    return buffers[2, :n].reshape(np.shape(z))
-
-
-ELEMENTARY = ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos")
-
-
-cdef kernel_void elementary(int function, Py_ssize_t n, real *x) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    cdef lanes_t v
-    while i < n:
-        v = lanes_load(x + i)
-        if function == 0: v = lanes_exp(v)
-        elif function == 1: v = lanes_expm1(v)
-        elif function == 2: v = lanes_log(v)
-        elif function == 3: v = lanes_log1p(v)
-        elif function == 4: v = lanes_tanh(v)
-        elif function == 5: v = lanes_sigmoid(v)
-        elif function == 6: v = lanes_erf(v)
-        elif function == 7: v = lanes_sin(v)
-        elif function == 8: v = lanes_cos(v)
-        lanes_store(x + i, v)
-        i += LANES
-
-
-def apply_elementary(name, x):
-    """exp, expm1, log, log1p, tanh, sigmoid, erf, sin or cos of x, elementwise."""
-    cdef Py_ssize_t n = np.size(x), padded = round_up(n)
-    buffer = np.zeros(padded, np.float64 if sizeof(real) == 8 else np.float32)
-    buffer[:n] = np.ravel(x)
-    cdef real[::1] view = buffer
-    if n > 0:
-        elementary(ELEMENTARY.index(name), padded, &view[0])
-    return buffer[:n].reshape(np.shape(x))

@@ -115,3 +115,50 @@ def output_delta(loss, output, const real[:, ::1] z, const real[:, ::1] y,
         transpose(K, count, &out[0, 0], stride, rows_of(delta, start), K)
         for i in range(count):
             cost[start + i] = costs[i]
+
+
+def apply_activation(name, z, int order):
+    """g (order 0), g' (1) or g'' (2) at z, elementwise."""
+    cdef Py_ssize_t n = np.size(z), padded = round_up(n)
+    cdef int kind = ACTIVATIONS.index(name)
+    buffers = np.zeros((3, padded), np.float64 if sizeof(real) == 8 else np.float32)
+    buffers[0, :n] = np.ravel(z)
+    buffers[2] = 1
+    cdef real[:, ::1] view = buffers
+    activate(kind, 0, 1, padded, padded, &view[0, 0], &view[1, 0], &view[1, 0])
+    if order == 0:
+        return buffers[1, :n].reshape(np.shape(z))
+    activate(kind, order, 1, padded, padded, &view[0, 0], &view[1, 0], &view[2, 0])
+    return buffers[2, :n].reshape(np.shape(z))
+
+
+ELEMENTARY = ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos")
+
+
+cdef kernel_void elementary(int function, Py_ssize_t n, real *x) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    cdef lanes_t v
+    while i < n:
+        v = lanes_load(x + i)
+        if function == 0: v = lanes_exp(v)
+        elif function == 1: v = lanes_expm1(v)
+        elif function == 2: v = lanes_log(v)
+        elif function == 3: v = lanes_log1p(v)
+        elif function == 4: v = lanes_tanh(v)
+        elif function == 5: v = lanes_sigmoid(v)
+        elif function == 6: v = lanes_erf(v)
+        elif function == 7: v = lanes_sin(v)
+        elif function == 8: v = lanes_cos(v)
+        lanes_store(x + i, v)
+        i += LANES
+
+
+def apply_elementary(name, x):
+    """exp, expm1, log, log1p, tanh, sigmoid, erf, sin or cos of x, elementwise."""
+    cdef Py_ssize_t n = np.size(x), padded = round_up(n)
+    buffer = np.zeros(padded, np.float64 if sizeof(real) == 8 else np.float32)
+    buffer[:n] = np.ravel(x)
+    cdef real[::1] view = buffer
+    if n > 0:
+        elementary(ELEMENTARY.index(name), padded, &view[0])
+    return buffer[:n].reshape(np.shape(x))

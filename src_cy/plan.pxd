@@ -1,0 +1,54 @@
+"""What an evaluation is made of: network and data laid out (Plan), and one run (Evaluation).
+
+core.pyx fills them in; engine.pxd works them off.
+"""
+from dense cimport Dense
+from lanes cimport real
+from libc.stdint cimport int64_t
+
+
+cdef struct Plan:
+    Py_ssize_t m
+    Py_ssize_t n_layers
+    Py_ssize_t n_parameters
+    Dense *layers
+    # data, as the user has it
+    const real *X
+    Py_ssize_t x_row
+    Py_ssize_t lead             # the first column from which its registers are aligned
+    const int64_t *labels
+    const real *targets
+    const real *weights
+    # cost
+    int loss
+    bint loss_from_z
+    real other_label            # what a one-hot target has at the other labels: 0, or -1
+    double scale                # 1/m, 1/(sum of weights), or 1 for reduction "sum"
+    double l2
+    # how the samples are shared out
+    Py_ssize_t tile             # samples in a tile
+    Py_ssize_t n_tiles
+    Py_ssize_t n_chunks
+    Py_ssize_t stride           # row length of a tile's arrays
+    Py_ssize_t packed_row       # row length of the first layer's packed weights
+    Py_ssize_t at_row           # row length of a transposed tile
+    Py_ssize_t n_delta          # length of a chunk's partial Delta
+    # where things are in the scratch of a thread
+    Py_ssize_t delta_at, below_at, zt_at, at_at, tail_at, y_at, cost_at, narrow_at
+    Py_ssize_t few_at
+    Py_ssize_t scratch          # reals a thread needs
+    Py_ssize_t few              # the m samples are too few to fill the lanes (see few.pxd); or 0
+    Py_ssize_t few_row
+
+
+cdef struct Evaluation:
+    const Plan *plan
+    const real *theta
+    real *packed
+    real *scratch               # plan.scratch reals for each thread
+    double *partial             # n_chunks x n_delta
+    double *costs               # n_chunks
+    double *gradient            # NULL: cost only
+    real *output                # not NULL: forward only, a(L) as (m, K)
+    long long next_poll
+    bint stopped
