@@ -124,9 +124,12 @@ class Objective:
             return self._evaluate(theta, True)
         except (TypeError, ValueError) as error:
             refusal = error
-        vector = validate.theta(self.network, theta)
-        if vector is theta:  # nothing was wrong with it: a signal handler raised this
-            raise refusal
+        try:
+            vector = validate.theta(self.network, theta)
+            if vector is theta:  # nothing was wrong with it: a signal handler raised this
+                raise refusal
+        finally:
+            del refusal  # it holds this frame, which would hold it, and theta, until collected
         return self._evaluate(vector, True)
 
     def cost(self, theta: Any) -> float:
