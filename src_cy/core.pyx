@@ -25,7 +25,8 @@ from few cimport FEW_BYTES
 from lanes cimport LANES, kernel_void, lanes_load, lanes_store, lanes_t, real
 from losses cimport N_LOSSES, Loss, apply_loss, loss_table
 from plan cimport Evaluation, Plan
-from product cimport Ahead, matrix, transpose
+from product cimport Ahead, interleaving_pays, matrix
+from transpose cimport transpose
 
 cdef extern from *:
     """
@@ -48,6 +49,7 @@ cdef enum:
     MAX_TILE = 256
     LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
     TILE_WORK = 200000000       # multiply-adds of a forward pass on a tile: some 10 ms
+    TURN_SAMPLES = 512          # from how many samples on interleaving W' pays
     MAX_CHUNKS = 32
     MIN_CHUNKS = 4
     CHUNK_DOUBLES = 262144      # more chunks than MIN_CHUNKS only within this size of all of them
@@ -229,7 +231,7 @@ cdef class Problem:
         """Where everything is: theta, partial sums, the arrays of a tile."""
         cdef Plan *plan = &self.plan
         cdef Dense *layer
-        cdef Py_ssize_t n_layers = len(kinds), l, widest = 0, row = 0, narrow = 0
+        cdef Py_ssize_t n_layers = len(kinds), l, widest = 0, row = 0, narrow = 0, mixed, turned
         cdef Py_ssize_t floats = 0, top = 0, samples
         plan.n_layers = n_layers
         plan.layers = <Dense *>allocate(n_layers * sizeof(Dense))
@@ -264,6 +266,10 @@ cdef class Problem:
         if plan.n_parameters * <Py_ssize_t>sizeof(real) <= LARGE_THETA:
             while samples > MIN_TILE and samples * floats * <Py_ssize_t>sizeof(real) > TILE_BYTES:
                 samples //= 2
+        elif plan.m >= 4 * samples:
+            # Weights and Delta pass once for each tile: larger ones, a multiple of 4 of them.
+            plan.n_tiles = (plan.m + 8 * samples - 1) // (8 * samples) * 4
+            samples = (plan.m + 16 * plan.n_tiles - 1) // (16 * plan.n_tiles) * 16
         plan.tile = min(samples, plan.m)
         plan.n_tiles = (plan.m + plan.tile - 1) // plan.tile
         plan.n_chunks = min(
@@ -273,6 +279,14 @@ cdef class Problem:
         plan.few_row = round_up(max(widest, <Py_ssize_t>widths[0]) + 1)
         samples = round_up(plan.tile)
         plan.stride = row_stride(samples)
+        turned = (plan.layers[0].n_in + 1) * plan.packed_row
+        for l in range(n_layers):
+            layer = &plan.layers[l]
+            layer.turned_at = -1
+            if l > 0 and plan.m >= TURN_SAMPLES and interleaving_pays(layer.n_in, samples):
+                layer.turned_at = turned
+                turned += layer.n_in * layer.n_out
+        plan.n_packed = turned
         for l in range(n_layers):
             layer = &plan.layers[l]
             # Whole registers of units, so that a tile is turned without looking at its edges.
@@ -286,6 +300,14 @@ cdef class Problem:
         plan.tail_at = take(&top, (samples + 1) * 2 * LANES)
         plan.y_at = take(&top, <Py_ssize_t>widths[n_layers] * plan.stride)
         plan.cost_at = take(&top, samples)
+        mixed = 0
+        if interleaving_pays(plan.tile, round_up(plan.layers[0].n_out)):
+            mixed = plan.tile * plan.layers[0].n_in
+        for l in range(n_layers):
+            layer = &plan.layers[l]
+            if interleaving_pays(layer.n_out, layer.delta_row):
+                mixed = max(mixed, layer.n_out * plan.tile)
+        plan.mixed_at = take(&top, mixed)
         plan.narrow_at = take(&top, narrow if sizeof(real) != sizeof(double) else 0)
         plan.few_at = take(&top, plan.few * plan.few_row * (2 * n_layers + 3))
         plan.scratch = top
@@ -296,7 +318,7 @@ cdef class Problem:
         cdef Plan *plan = &self.plan
         cdef Py_ssize_t top = 0, packed, theta, scratch, partial, costs
         cdef Py_ssize_t reals = sizeof(double) // sizeof(real)
-        packed = take(&top, (plan.layers[0].n_in + 1) * plan.packed_row)
+        packed = take(&top, plan.n_packed)
         theta = take(&top, plan.n_parameters if reals > 1 else 0)
         scratch = take(&top, plan.scratch * self.n_threads)
         partial = take(&top, plan.n_delta * plan.n_chunks * reals if plan.loss >= 0 else 0)

@@ -7,7 +7,8 @@ is made from.
 from libc.string cimport memset
 
 from lanes cimport LANES, lanes_load, lanes_splat, lanes_store, real
-from product cimport Ahead, Matrix, matrix, multiply_add, transpose, turn
+from product cimport Ahead, DEPTH, Matrix, interleave, interleaved, matrix, multiply_add
+from transpose cimport transpose, turn
 
 
 cdef struct Dense:
@@ -18,6 +19,7 @@ cdef struct Dense:
     Py_ssize_t theta_at     # Theta[j, i] is theta[theta_at + j (n_in + 1) + i], bias at i = 0
     Py_ssize_t delta_at     # Delta[j, i] is partial[delta_at + j delta_row + i], bias at i = n_in
     Py_ssize_t delta_row    # n_in + 1, rounded up to whole registers
+    Py_ssize_t turned_at    # where W', interleaved, is in the packed weights; -1: nowhere
     Py_ssize_t z_at         # where z and a of a tile are in the scratch of a thread
     Py_ssize_t a_at
 
@@ -58,10 +60,20 @@ cdef inline void pack_first(
               packed + start * packed_row, packed_row)
 
 
+cdef inline void pack_turned(
+    const Dense *layer, const real *theta, Py_ssize_t panel, real *packed,
+) noexcept nogil:
+    """W' for the backward product, interleaved; the part of DEPTH units of this panel."""
+    cdef Py_ssize_t row = layer.n_in + 1, start = panel * DEPTH
+    interleave(layer.n_in, min(layer.n_out - start, <Py_ssize_t>DEPTH),
+               matrix(theta + layer.theta_at + 1 + start * row, 1, row),
+               packed + layer.turned_at + start * layer.n_in)
+
+
 cdef inline void forward_first(
     const Dense *layer, const real *packed, Py_ssize_t packed_row,
     const real *X, Py_ssize_t x_row, Py_ssize_t count, Py_ssize_t columns, Py_ssize_t stride,
-    real *zt, real *z, Ahead *ahead,
+    real *zt, real *z, real *mixed, Ahead *ahead,
 ) noexcept nogil:
     """z = W x + b, X as the user has it: zt[sample, unit] by registers of units, then turned."""
     cdef Py_ssize_t s, j
@@ -70,7 +82,9 @@ cdef inline void forward_first(
         while j < layer.n_out:
             lanes_store(zt + s * packed_row + j, lanes_load(packed + j))
             j += LANES
-    multiply_add(count, round_up(layer.n_out), layer.n_in, matrix(X, x_row, 1),
+    j = round_up(layer.n_out)
+    multiply_add(count, j, layer.n_in,
+                 interleaved(count, j, layer.n_in, matrix(X, x_row, 1), mixed),
                  packed + packed_row, packed_row, zt, packed_row, ahead)
     # The rows count ... columns hold an earlier tile: lanes that nobody reads.
     turn(columns, layer.n_out, zt, packed_row, z, stride)
@@ -89,36 +103,45 @@ cdef inline void forward_hidden(
 
 
 cdef inline void backward(
-    const Dense *layer, const real *theta, const real *delta, Py_ssize_t columns,
-    Py_ssize_t stride, real *below, Ahead *ahead,
+    const Dense *layer, const real *theta, const real *packed, const real *delta,
+    Py_ssize_t columns, Py_ssize_t stride, real *below, Ahead *ahead,
 ) noexcept nogil:
     """below = W' delta, still to be multiplied by the slope of the layer below."""
     cdef const real *Theta = theta + layer.theta_at
+    cdef Matrix turned = matrix(Theta + 1, 1, layer.n_in + 1)
     cdef real zero = 0
+    if layer.turned_at >= 0:
+        turned.interleaved = packed + layer.turned_at
     fill(layer.n_in, columns, &zero, 0, below, stride)
-    multiply_add(layer.n_in, columns, layer.n_out, matrix(Theta + 1, 1, layer.n_in + 1),
+    multiply_add(layer.n_in, columns, layer.n_out, turned,
                  delta, stride, below, stride, ahead)
 
 
 cdef inline void add_rows(
     Py_ssize_t rows, Py_ssize_t columns, const real *source, Py_ssize_t source_row,
-    double *out, Py_ssize_t out_row,
+    bint first, double *out, Py_ssize_t out_row,
 ) noexcept nogil:
     cdef Py_ssize_t r, c
     for r in range(rows):
-        for c in range(columns):
-            out[r * out_row + c] += source[r * source_row + c]
+        if first:
+            for c in range(columns):
+                out[r * out_row + c] = source[r * source_row + c]
+        else:
+            for c in range(columns):
+                out[r * out_row + c] += source[r * source_row + c]
 
 
 cdef inline void accumulate(
     const Dense *layer, Matrix delta, Py_ssize_t count,
     const real *inputs, Py_ssize_t input_row, Py_ssize_t full,
-    const real *tail, Py_ssize_t tail_row, real *narrow, double *partial, Ahead *ahead,
+    const real *tail, Py_ssize_t tail_row, real *narrow, double *partial, bint first,
+    real *mixed, Ahead *ahead,
 ) noexcept nogil:
     """Delta += sum over samples of delta [a, 1]'.
 
     The first `full` columns are read from `inputs`, the others with the 1 from `tail`. In float32
-    the sum over the tile is made in `narrow`, and added to the double partial sum.
+    the sum over the tile is made in `narrow`, and added to the double partial sum. The `first` tile
+    of a chunk finds in it what an earlier evaluation left.
     """
     cdef double *wide = partial + layer.delta_at
     cdef real *out
@@ -126,10 +149,13 @@ cdef inline void accumulate(
         out = <real *>wide
     else:
         out = narrow
+    if first or sizeof(real) != sizeof(double):
         memset(out, 0, layer.n_out * layer.delta_row * sizeof(real))
+    delta = interleaved(layer.n_out, layer.delta_row, count, delta, mixed)
     multiply_add(layer.n_out, full, count, delta,
                  inputs, input_row, out, layer.delta_row, ahead)
     multiply_add(layer.n_out, layer.delta_row - full, count, delta,
                  tail, tail_row, out + full, layer.delta_row, ahead)
     if sizeof(real) != sizeof(double):
-        add_rows(layer.n_out, layer.n_in + 1, narrow, layer.delta_row, wide, layer.delta_row)
+        add_rows(layer.n_out, layer.n_in + 1, narrow, layer.delta_row, first,
+                 wide, layer.delta_row)

@@ -5,18 +5,20 @@ its own partial sums; in the end they are added up in a fixed tree. Threads only
 a chunk, so that cost and gradient have the same bits for every number of threads.
 """
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from activations cimport activate
 from dense cimport (
-    Dense, accumulate, backward, fill, forward_first, forward_hidden, pack_first, round_up,
+    Dense, accumulate, backward, fill, forward_first, forward_hidden, pack_first, pack_turned,
+    round_up,
 )
 from few cimport few_backward, few_forward, few_gradient
 from lanes cimport LANES, lanes_load, lanes_store, real
 from losses cimport apply_loss
 from plan cimport Evaluation, Plan
-from product cimport Ahead, matrix, transpose, turn
+from product cimport Ahead, DEPTH, matrix
+from transpose cimport transpose, turn
 from fastbp._threads cimport parallel_for
 
 cdef extern from "Python.h":
@@ -56,7 +58,7 @@ cdef inline void tile_forward(
     cdef Py_ssize_t i
     forward_first(layer, run.packed, plan.packed_row,
                   plan.X + start * plan.x_row, plan.x_row, count, columns, plan.stride,
-                  scratch + plan.zt_at, scratch + layer.z_at, ahead)
+                  scratch + plan.zt_at, scratch + layer.z_at, scratch + plan.mixed_at, ahead)
     for i in range(plan.n_layers):
         if i > 0:
             forward_hidden(layer, run.theta, scratch + plan.layers[i - 1].a_at, columns,
@@ -151,7 +153,7 @@ cdef inline void tile_rest(
 
 cdef inline void tile_backward(
     const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
-    double *partial, Ahead *ahead,
+    double *partial, bint first, Ahead *ahead,
 ) noexcept nogil:
     cdef const Plan *plan = run.plan
     cdef const Dense *layer
@@ -162,6 +164,7 @@ cdef inline void tile_backward(
     cdef real *at = scratch + plan.at_at
     cdef real *tail = scratch + plan.tail_at
     cdef real *narrow = scratch + plan.narrow_at
+    cdef real *mixed = scratch + plan.mixed_at
     cdef Py_ssize_t i, s, full, row
     for i in range(plan.n_layers - 1, 0, -1):
         layer = plan.layers + i
@@ -170,8 +173,8 @@ cdef inline void tile_backward(
         for s in range(count):
             at[s * plan.at_row + layer.n_in] = 1
         accumulate(layer, matrix(delta, plan.stride, 1), count, NULL, 0, 0, at, plan.at_row,
-                   narrow, partial, ahead)
-        backward(layer, run.theta, delta, columns, plan.stride, below, ahead)
+                   narrow, partial, first, mixed, ahead)
+        backward(layer, run.theta, run.packed, delta, columns, plan.stride, below, ahead)
         activate(under.activation, 1, under.n_out, columns, plan.stride,
                  scratch + under.z_at, scratch + under.a_at, below)
         delta, below = below, delta
@@ -183,7 +186,7 @@ cdef inline void tile_backward(
     for s in range(count):
         tile_rest(plan, X + s * plan.x_row, full, start + s, tail + s * row)
     accumulate(layer, matrix(delta, plan.stride, 1), count, X + plan.lead, plan.x_row, full,
-               tail, row, narrow, partial, ahead)
+               tail, row, narrow, partial, first, mixed, ahead)
 
 
 cdef inline void few_tile_forward(const Evaluation *run, real *scratch) noexcept nogil:
@@ -247,13 +250,12 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef real *scratch = run.scratch + worker * plan.scratch
     cdef double *partial = run.partial + chunk * plan.n_delta
     cdef const Dense *last = plan.layers + plan.n_layers - 1
+    cdef Py_ssize_t first = chunk * plan.n_tiles // plan.n_chunks
     cdef Py_ssize_t stop = (chunk + 1) * plan.n_tiles // plan.n_chunks
     cdef Py_ssize_t tile, start, count, columns
     cdef Ahead ahead
     cdef double cost = 0
-    if run.gradient != NULL and plan.few == 0:
-        memset(partial, 0, plan.n_delta * sizeof(double))
-    for tile in range(chunk * plan.n_tiles // plan.n_chunks, stop):
+    for tile in range(first, stop):
         if run.stopped:
             return
         start = tile * plan.tile
@@ -276,17 +278,31 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
             if run.gradient != NULL and plan.few > 0:
                 few_tile_backward(run, scratch, &ahead)
             elif run.gradient != NULL:
-                tile_backward(run, scratch, start, count, columns, partial, &ahead)
+                tile_backward(run, scratch, start, count, columns, partial, tile == first, &ahead)
         if worker == 0 and plan.n_tiles > 1:
             poll(context)
     run.costs[chunk] = cost
 
 
 cdef inline void run_pack(void *context, int worker, Py_ssize_t item) noexcept nogil:
+    """One share of the packed weights: of the first layer, then of each that is packed turned."""
     cdef Evaluation *run = <Evaluation *>context
-    cdef const Dense *first = run.plan.layers
-    pack_first(first, run.theta, item * PACK_FEATURES,
-               min((item + 1) * PACK_FEATURES, first.n_in + 1), run.packed, run.plan.packed_row)
+    cdef const Dense *layer = run.plan.layers
+    cdef Py_ssize_t items = layer.n_in // PACK_FEATURES + 1
+    if item < items:
+        pack_first(layer, run.theta, item * PACK_FEATURES,
+                   min((item + 1) * PACK_FEATURES, layer.n_in + 1), run.packed,
+                   run.plan.packed_row)
+        return
+    while item >= items:
+        item -= items
+        layer += 1
+        items = turned_panels(layer)
+    pack_turned(layer, run.theta, item, run.packed)
+
+
+cdef inline Py_ssize_t turned_panels(const Dense *layer) noexcept nogil:
+    return (layer.n_out + DEPTH - 1) // DEPTH if layer.turned_at >= 0 else 0
 
 
 cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept nogil:
@@ -366,8 +382,11 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, int n_threads, double *cost) no
     run.next_poll = now() + POLL_NANOSECONDS
     missing = 0
     if plan.few == 0:
+        c = plan.layers.n_in // PACK_FEATURES + 1
+        for step in range(1, plan.n_layers):
+            c += turned_panels(plan.layers + step)
         missing = parallel_for(
-            run_pack, poll, run, plan.layers.n_in // PACK_FEATURES + 1,
+            run_pack, poll, run, c,
             n_threads if plan.layers.n_in * plan.layers.n_out > 100000 else 1)
     missing += parallel_for(run_chunk, poll, run, plan.n_chunks, n_threads)
     if run.stopped or missing > 0 or run.output != NULL:

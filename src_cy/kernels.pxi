@@ -7,6 +7,7 @@ cdef Dense single_layer(Py_ssize_t n_in, Py_ssize_t n_out):
     layer.n_in = n_in
     layer.n_out = n_out
     layer.delta_row = round_up(n_in + 1)
+    layer.turned_at = -1
     return layer
 
 
@@ -37,7 +38,7 @@ def layer_forward(const real[:, ::1] Theta, const real[:, ::1] inputs, activatio
         count = min(m - start, <Py_ssize_t>MAX_TILE)
         columns = round_up(count)
         forward_first(&layer, &packed[0, 0], row, rows_of(inputs, start), layer.n_in,
-                      count, columns, stride, &zt[0, 0], &zs[0, 0], &nothing)
+                      count, columns, stride, &zt[0, 0], &zs[0, 0], NULL, &nothing)
         activate(kind, 0, layer.n_out, columns, stride, &zs[0, 0], &values[0, 0], &values[0, 0])
         transpose(layer.n_out, count, &zs[0, 0], stride, rows_of(z, start), layer.n_out)
         transpose(layer.n_out, count, &values[0, 0], stride, rows_of(a, start), layer.n_out)
@@ -55,7 +56,8 @@ def layer_backward(const real[:, ::1] Theta, const real[:, ::1] delta, const rea
         columns = round_up(count)
         transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, &above[0, 0], stride)
         transpose(count, layer.n_in, rows_of(z, start), layer.n_in, &zs[0, 0], stride)
-        backward(&layer, &Theta[0, 0], &above[0, 0], columns, stride, &below[0, 0], &nothing)
+        backward(&layer, &Theta[0, 0], NULL, &above[0, 0], columns, stride, &below[0, 0],
+                 &nothing)
         activate(kind, 0, layer.n_in, columns, stride, &zs[0, 0], &values[0, 0], &values[0, 0])
         activate(kind, 1, layer.n_in, columns, stride, &zs[0, 0], &values[0, 0], &below[0, 0])
         transpose(layer.n_in, count, &below[0, 0], stride, rows_of(out, start), layer.n_in)
@@ -76,7 +78,8 @@ def layer_accumulate(const real[:, ::1] delta, const real[:, ::1] inputs, double
                 at[s, i] = inputs[start + s, i]
             at[s, layer.n_in] = 1
         accumulate(&layer, matrix(&above[0, 0], stride, 1), count, NULL, 0, 0,
-                   &at[0, 0], layer.delta_row, &narrow[0, 0], &sums[0, 0], &nothing)
+                   &at[0, 0], layer.delta_row, &narrow[0, 0], &sums[0, 0], False,
+                   NULL, &nothing)
     for j in range(layer.n_out):
         Delta[j, 0] += sums[j, layer.n_in]
         for i in range(layer.n_in):

@@ -1,4 +1,4 @@
-"""The matrix product of everything, `out += P Q`, and the transposition that feeds it.
+"""The matrix product of everything, `out += P Q`.
 
 All three products of backpropagation are one kernel with other strides. `Q` and `out` have their
 columns in the SIMD lanes; the scalars of `P` are broadcast, so it may lie in memory in any way:
@@ -12,18 +12,22 @@ columns in the SIMD lanes; the scalars of `P` are broadcast, so it may lie in me
 Every element is summed over k in order, one fused multiply-add at a time, whatever the block or
 the register width: that is why x86-64-v3 and v4 give the same bits.
 """
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from lanes cimport (
-    BLOCK_COLUMNS, LANES, kernel_void, lanes_load, lanes_prefetch,
-    lanes_prefetch_far, lanes_splat, lanes_store, lanes_t, lanes_zip_high, lanes_zip_low, real,
+    BLOCK_COLUMNS, LANES, kernel_void, lanes_load, lanes_prefetch, lanes_prefetch_far, lanes_splat,
+    lanes_store, lanes_t, real,
 )
+from transpose cimport shuffle
 
 
 cdef enum:
     DEPTH = 64      # rows of Q taken at once: 64 rows of 4 registers are 16 KiB
     CACHE_LINE = 64
     PACK_ROWS = 47  # rows of P from which copying a panel of Q pays
+    BLOCK_ROWS = 6
+    PACK_PANELS = 4             # panels of Q from which interleaving P pays
+    GROUP_BYTES = 262144        # of out, kept in the second-level cache while P passes
 
 
 cdef struct Ahead:
@@ -38,6 +42,7 @@ cdef struct Matrix:
     const real *data
     Py_ssize_t row
     Py_ssize_t column
+    const real *interleaved     # the same in the order in which blocks read it (see interleave)
 
 
 cdef inline Matrix matrix(const real *data, Py_ssize_t row, Py_ssize_t column) noexcept nogil:
@@ -45,6 +50,7 @@ cdef inline Matrix matrix(const real *data, Py_ssize_t row, Py_ssize_t column) n
     out.data = data
     out.row = row
     out.column = column
+    out.interleaved = NULL
     return out
 
 
@@ -79,7 +85,7 @@ cdef inline void block(
             lanes_store(out + r * out_row + c * LANES, acc[r][c])
 
 
-cdef inline kernel_void sized_block(
+cdef inline void sized_block(
     int R, int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
     const real *q, Py_ssize_t q_row, Py_ssize_t n, real *out, Py_ssize_t out_row,
     const char *ahead, Py_ssize_t step,
@@ -115,14 +121,19 @@ cdef inline kernel_void sized_block(
         elif size == 70: block(6, 4, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
 
 
-cdef inline int rows_of_block(Py_ssize_t left, int C) noexcept nogil:
-    """How many of the rows left to take now: even shares, so that no block is left thin."""
-    cdef Py_ssize_t blocks
-    if C < BLOCK_COLUMNS - 1 or C == 1:
-        if left >= 12:
-            return 12
-    blocks = (left + 5) // 6
-    return <int>((left + blocks - 1) // blocks)
+cdef inline kernel_void any_block(
+    int R, int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
+    const real *q, Py_ssize_t q_row, Py_ssize_t n, real *out, Py_ssize_t out_row,
+    const char *ahead, Py_ssize_t step,
+) noexcept nogil:
+    sized_block(R, C, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+
+
+cdef inline kernel_void interleaved_block(
+    int R, int C, const real *p, const real *q, Py_ssize_t q_row, Py_ssize_t n,
+    real *out, Py_ssize_t out_row, const char *ahead, Py_ssize_t step,
+) noexcept nogil:
+    sized_block(R, C, p, 1, R, q, q_row, n, out, out_row, ahead, step)
 
 
 cdef inline void pack_panel(
@@ -138,29 +149,124 @@ cdef inline void pack_panel(
         panel += C * LANES
 
 
+cdef inline void interleave_block(const int R, Py_ssize_t n, Matrix p, real *out) noexcept nogil:
+    """out[k, r] = p[r, k]."""
+    cdef lanes_t a[BLOCK_ROWS][16]
+    cdef real turned[16 * BLOCK_ROWS + 16]
+    cdef Py_ssize_t k = 0
+    cdef int i, g, r
+    if p.row == 1:
+        for k in range(n):
+            memcpy(out + k * R, p.data + k * p.column, R * sizeof(real))
+        return
+    if p.column == 1:
+        while k + LANES <= n:
+            for g in range((R + LANES - 1) // LANES):
+                for i in range(LANES):
+                    a[g][i] = lanes_load(p.data + min(g * LANES + i, R - 1) * p.row + k)
+                shuffle(a[g])
+            # In this order what a store writes too much is overwritten by the next.
+            for i in range(LANES):
+                for g in range((R + LANES - 1) // LANES):
+                    lanes_store(turned + i * R + g * LANES, a[g][i])
+            for g in range(R):
+                lanes_store(out + k * R + g * LANES, lanes_load(turned + g * LANES))
+            k += LANES
+    while k < n:
+        for r in range(R):
+            out[k * R + r] = p.data[r * p.row + k * p.column]
+        k += 1
+
+
+cdef inline int block_rows(Py_ssize_t left) noexcept nogil:
+    """How many of the rows left to take now: even shares, so that no block is left thin."""
+    cdef Py_ssize_t blocks = (left + BLOCK_ROWS - 1) // BLOCK_ROWS
+    return <int>((left + blocks - 1) // blocks)
+
+
+cdef inline kernel_void interleave(
+    Py_ssize_t rows, Py_ssize_t n, Matrix p, real *out,
+) noexcept nogil:
+    """P[rows, n <= DEPTH] block of rows after block of rows, and in each k after k."""
+    cdef Py_ssize_t r = 0
+    cdef int R
+    cdef Matrix part = p
+    while r < rows:
+        R = block_rows(rows - r)
+        part.data = p.data + r * p.row
+        if R == 6: interleave_block(6, n, part, out)
+        elif R == 5: interleave_block(5, n, part, out)
+        elif R == 4: interleave_block(4, n, part, out)
+        elif R == 3: interleave_block(3, n, part, out)
+        elif R == 2: interleave_block(2, n, part, out)
+        else: interleave_block(1, n, part, out)
+        out += R * n
+        r += R
+
+
+cdef inline bint interleaving_pays(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
+    return rows >= PACK_ROWS and columns >= PACK_PANELS * BLOCK_COLUMNS * LANES
+
+
+cdef inline Matrix interleaved(
+    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t n, Matrix p, real *out,
+) noexcept nogil:
+    """P[rows, n] with an interleaved copy in `out`, if that pays for a Q of so many columns.
+
+    A NULL `out` says that there is no room for one.
+    """
+    cdef Py_ssize_t k = 0
+    if out != NULL and interleaving_pays(rows, columns):
+        while k < n:
+            interleave(rows, min(n - k, <Py_ssize_t>DEPTH),
+                       matrix(p.data + k * p.column, p.row, p.column), out + k * rows)
+            k += DEPTH
+        p.interleaved = out
+    return p
+
+
 cdef inline void multiply_panel(
     int C, Py_ssize_t rows, Py_ssize_t n, Matrix p, const real *q, Py_ssize_t q_row,
-    real *out, Py_ssize_t out_row, Ahead *ahead,
+    const real *next_q, real *out, Py_ssize_t out_row, Ahead *ahead,
 ) noexcept nogil:
     """out[rows, C registers] += P[rows, n] Q[n, C registers], with n <= DEPTH.
 
     All rows of P pass over a panel of Q that stays in the first-level cache. Where they are many
-    the panel is copied first: aligned, and on 4 pages of memory where it may have been on 64.
+    the panel is copied first: aligned, and on 4 pages of memory where it may have been on 64. The
+    first blocks then ask for the next panel, one column of registers each.
     """
     cdef lanes_t copied[DEPTH * 4]
-    cdef Py_ssize_t r = 0, step
-    cdef int R
+    cdef const char *coming
+    cdef Py_ssize_t r = 0, step, q_step = q_row * sizeof(real)
+    cdef int R, next_columns = 0
     if rows > PACK_ROWS:
         pack_panel(C, n, q, q_row, <real *>copied)
         q = <real *>copied
         q_row = C * LANES
+        next_columns = C
     while r < rows:
-        R = rows_of_block(rows - r, C)
-        step = CACHE_LINE if ahead.next < ahead.end else 0
-        sized_block(R, C, p.data + r * p.row, p.row, p.column, q, q_row, n,
-                    out + r * out_row, out_row, ahead.next, step)
-        ahead.next += n * step
+        if next_columns > 0:
+            next_columns -= 1
+            coming = <const char *>(next_q + next_columns * LANES)
+            step = q_step
+        else:
+            coming = ahead.next
+            step = CACHE_LINE if ahead.next < ahead.end else 0
+            ahead.next += n * step
+        if p.interleaved != NULL:
+            R = block_rows(rows - r)
+            interleaved_block(R, C, p.interleaved + r * n, q, q_row, n,
+                              out + r * out_row, out_row, coming, step)
+        else:
+            R = 12 if rows - r >= 12 and narrow(C) else block_rows(rows - r)
+            any_block(R, C, p.data + r * p.row, p.row, p.column, q, q_row, n,
+                      out + r * out_row, out_row, coming, step)
         r += R
+
+
+cdef inline bint narrow(int C) noexcept nogil:
+    """Whether so few columns leave registers for twice as many rows."""
+    return C < BLOCK_COLUMNS - 1 or C == 1
 
 
 cdef inline int panel_columns(Py_ssize_t left) noexcept nogil:
@@ -169,107 +275,41 @@ cdef inline int panel_columns(Py_ssize_t left) noexcept nogil:
     return <int>((left + panels - 1) // panels)
 
 
+cdef inline Py_ssize_t group_columns(Py_ssize_t rows) noexcept nogil:
+    """How many columns of out to finish before the next: whole panels, at least one."""
+    cdef Py_ssize_t panel = BLOCK_COLUMNS * LANES
+    cdef Py_ssize_t panels = GROUP_BYTES // (rows * panel * <Py_ssize_t>sizeof(real))
+    return max(panels, <Py_ssize_t>1) * panel
+
+
 cdef inline void multiply_add(
     Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t n,
     Matrix p, const real *q, Py_ssize_t q_row, real *out, Py_ssize_t out_row, Ahead *ahead,
 ) noexcept nogil:
     """out[rows, columns] += P[rows, n] Q[n, columns]; columns is a multiple of LANES.
 
-    The larger of out and P is gone through once, the other stays in the second-level cache.
+    P passes once for each group of columns, whose part of out stays in the second-level cache.
     """
-    cdef Py_ssize_t k, c
+    cdef Py_ssize_t group = group_columns(rows), start = 0, stop, k, c, depth
+    cdef const real *panel
     cdef int C
-    if columns > n:
-        c = 0
-        while c < columns:
-            C = panel_columns((columns - c) // LANES)
-            k = 0
-            while k < n:
-                multiply_panel(
-                    C, rows, min(n - k, <Py_ssize_t>DEPTH),
-                    matrix(p.data + k * p.column, p.row, p.column), q + k * q_row + c, q_row,
-                    out + c, out_row, ahead)
-                k += DEPTH
-            c += C * LANES
-    else:
+    cdef Matrix part
+    while start < columns:
+        stop = min(start + group, columns)
         k = 0
         while k < n:
-            c = 0
-            while c < columns:
-                C = panel_columns((columns - c) // LANES)
+            part = matrix(p.data + k * p.column, p.row, p.column)
+            if p.interleaved != NULL:
+                part.interleaved = p.interleaved + k * rows
+            depth = min(n - k, <Py_ssize_t>DEPTH)
+            c = start
+            while c < stop:
+                C = panel_columns((stop - c) // LANES)
+                panel = q + k * q_row + c
                 multiply_panel(
-                    C, rows, min(n - k, <Py_ssize_t>DEPTH),
-                    matrix(p.data + k * p.column, p.row, p.column), q + k * q_row + c, q_row,
+                    C, rows, depth, part, panel, q_row,
+                    panel + C * LANES if c + C * LANES < stop else q + (k + depth) * q_row + start,
                     out + c, out_row, ahead)
                 c += C * LANES
-            k += DEPTH
-
-
-cdef inline void transpose_block(
-    const real *source, Py_ssize_t source_row, real *out, Py_ssize_t out_row,
-) noexcept nogil:
-    """A LANES x LANES block, by log2(LANES) rounds of perfect shuffles."""
-    cdef lanes_t a[16]
-    cdef lanes_t b[16]
-    cdef int i, width
-    for i in range(LANES):
-        a[i] = lanes_load(source + i * source_row)
-    width = 1
-    while width < LANES:
-        for i in range(LANES // 2):
-            b[2 * i] = lanes_zip_low(a[i], a[i + LANES // 2])
-            b[2 * i + 1] = lanes_zip_high(a[i], a[i + LANES // 2])
-        for i in range(LANES):
-            a[i] = b[i]
-        width *= 2
-    for i in range(LANES):
-        lanes_store(out + i * out_row, a[i])
-
-
-cdef inline kernel_void turn(
-    Py_ssize_t rows, Py_ssize_t columns, const real *source, Py_ssize_t source_row,
-    real *out, Py_ssize_t out_row,
-) noexcept nogil:
-    """out[c, r] = source[r, c] for rows and columns rounded up to whole registers."""
-    cdef Py_ssize_t r = 0, c
-    while r < rows:
-        c = 0
-        while c < columns:
-            transpose_block(source + r * source_row + c, source_row,
-                            out + c * out_row + r, out_row)
-            c += LANES
-        r += LANES
-
-
-cdef inline kernel_void transpose(
-    Py_ssize_t rows, Py_ssize_t columns, const real *source, Py_ssize_t source_row,
-    real *out, Py_ssize_t out_row,
-) noexcept nogil:
-    """out[c, r] = source[r, c]; nothing is read or written outside these elements."""
-    cdef real corner[256]
-    cdef real turned[256]
-    cdef Py_ssize_t r, c, height, width, i
-    r = 0
-    while r < rows:
-        height = min(rows - r, <Py_ssize_t>LANES)
-        c = 0
-        while c < columns:
-            width = min(columns - c, <Py_ssize_t>LANES)
-            if height == LANES and width == LANES:
-                transpose_block(source + r * source_row + c, source_row,
-                                out + c * out_row + r, out_row)
-            elif height == 1:
-                for i in range(width):
-                    out[(c + i) * out_row + r] = source[r * source_row + c + i]
-            elif width == 1:
-                for i in range(height):
-                    out[c * out_row + r + i] = source[(r + i) * source_row + c]
-            else:
-                for i in range(height):
-                    memcpy(corner + i * LANES, source + (r + i) * source_row + c,
-                           width * sizeof(real))
-                transpose_block(corner, LANES, turned, LANES)
-                for i in range(width):
-                    memcpy(out + (c + i) * out_row + r, turned + i * LANES, height * sizeof(real))
-            c += width
-        r += height
+            k += depth
+        start = stop

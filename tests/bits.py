@@ -8,7 +8,7 @@ import json
 import sys
 
 import numpy as np
-from problems import DTYPES, Case, hidden_names, name_of, table
+from problems import DTYPES, LARGE, Case, hidden_names, name_of, table
 
 from fastbp._core import core
 
@@ -20,7 +20,7 @@ SUMS = [((n, 40), 3001) for n in range(296, 320)]
 
 def settings(dtype):
     yield from table(dtype)
-    for widths, m in (*TILES, *SUMS, ((30, 20, 20, 1), 20011)):
+    for widths, m in (*TILES, *SUMS, ((30, 20, 20, 1), 20011), LARGE):
         names = {"loss": "squared_error", "output": "identity", "hidden": "tanh"}
         yield {**names, "widths": widths, "m": m, "dtype": dtype, "kind": 1}
 

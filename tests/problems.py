@@ -26,6 +26,8 @@ WIDTHS = [
     (7, 33, 33, 7, 33),
 ]
 SAMPLES = (1, 5, 129, 1001)
+# Weights that leave no room in the second-level cache, and so many samples that packing them pays.
+LARGE = ((700, 300, 260, 3), 1100)
 
 # Norm-wise over a block (one layer's weights, or its biases), relative to the block; where the
 # samples cancel, the second number times the norm of the whole gradient is allowed as well.

@@ -16,6 +16,7 @@ import pytest
 from oracle import Oracle, numbers
 from problems import (
     DTYPES,
+    LARGE,
     SAMPLES,
     WIDTHS,
     Case,
@@ -34,6 +35,7 @@ THREADED = [
     ("squared_error", "identity", "tanh", (30, 20, 20, 1), 20011),
     ("cross_entropy", "softmax", "sigmoid", (64, 25, 10), 8193),
     ("huber", "softplus", "gelu", (150, 70, 33), 2049),
+    ("cross_entropy", "softmax", "relu", *LARGE),
 ]
 TABLE = [settings for dtype in DTYPES for settings in table(dtype)]
 PAIRS = list(pairs())
@@ -61,6 +63,13 @@ def test_table(settings):
 )
 def test_shapes(loss, output, hidden, widths, m, dtype):
     assert max(Case(loss, output, hidden, widths, m, dtype).deviations()) <= 1
+
+
+@BOTH
+def test_large(dtype):
+    case = Case("squared_error", "identity", "tanh", *LARGE, dtype, kind=1)
+    # Sums of float64 have room enough in the tolerance, and longdouble would take a minute.
+    assert max(case.deviations(np.float64)) < 1
 
 
 @pytest.mark.parametrize("n", range(len(PAIRS)), ids=lambda n: "-".join(PAIRS[n]))
@@ -151,7 +160,7 @@ def test_threads_do_not_change_a_bit(settings, dtype):
     alone = case.bits(1)
     for n_threads in range(1, 9):
         problem = case.problem(n_threads)
-        for _ in range(3):
+        for _ in range(1 if settings[3:] == LARGE else 3):
             cost, gradient = problem.evaluate(case.theta, True)
             assert np.append(gradient, cost).tobytes() == alone, n_threads
     o = case.oracle

@@ -1,0 +1,81 @@
+"""Transposition in registers, by rounds of perfect shuffles."""
+from libc.string cimport memcpy
+
+from lanes cimport (
+    LANES, kernel_void, lanes_load, lanes_store, lanes_t, lanes_zip_high, lanes_zip_low, real,
+)
+
+
+cdef inline void shuffle(lanes_t *a) noexcept nogil:
+    """The LANES registers of `a` as rows of a matrix, turned: log2(LANES) rounds."""
+    cdef lanes_t b[16]
+    cdef int i, width = 1
+    while width < LANES:
+        for i in range(LANES // 2):
+            b[2 * i] = lanes_zip_low(a[i], a[i + LANES // 2])
+            b[2 * i + 1] = lanes_zip_high(a[i], a[i + LANES // 2])
+        for i in range(LANES):
+            a[i] = b[i]
+        width *= 2
+
+
+cdef inline void transpose_block(
+    const real *source, Py_ssize_t source_row, real *out, Py_ssize_t out_row,
+) noexcept nogil:
+    """out[c, r] = source[r, c], LANES x LANES."""
+    cdef lanes_t a[16]
+    cdef int i
+    for i in range(LANES):
+        a[i] = lanes_load(source + i * source_row)
+    shuffle(a)
+    for i in range(LANES):
+        lanes_store(out + i * out_row, a[i])
+
+
+cdef inline kernel_void turn(
+    Py_ssize_t rows, Py_ssize_t columns, const real *source, Py_ssize_t source_row,
+    real *out, Py_ssize_t out_row,
+) noexcept nogil:
+    """out[c, r] = source[r, c] for rows and columns rounded up to whole registers."""
+    cdef Py_ssize_t r = 0, c
+    while r < rows:
+        c = 0
+        while c < columns:
+            transpose_block(source + r * source_row + c, source_row,
+                            out + c * out_row + r, out_row)
+            c += LANES
+        r += LANES
+
+
+cdef inline kernel_void transpose(
+    Py_ssize_t rows, Py_ssize_t columns, const real *source, Py_ssize_t source_row,
+    real *out, Py_ssize_t out_row,
+) noexcept nogil:
+    """out[c, r] = source[r, c]; nothing is read or written outside these elements."""
+    cdef real corner[256]
+    cdef real turned[256]
+    cdef Py_ssize_t r, c, height, width, i
+    r = 0
+    while r < rows:
+        height = min(rows - r, <Py_ssize_t>LANES)
+        c = 0
+        while c < columns:
+            width = min(columns - c, <Py_ssize_t>LANES)
+            if height == LANES and width == LANES:
+                transpose_block(source + r * source_row + c, source_row,
+                                out + c * out_row + r, out_row)
+            elif height == 1:
+                for i in range(width):
+                    out[(c + i) * out_row + r] = source[r * source_row + c + i]
+            elif width == 1:
+                for i in range(height):
+                    out[c * out_row + r + i] = source[(r + i) * source_row + c]
+            else:
+                for i in range(height):
+                    memcpy(corner + i * LANES, source + (r + i) * source_row + c,
+                           width * sizeof(real))
+                transpose_block(corner, LANES, turned, LANES)
+                for i in range(width):
+                    memcpy(out + (c + i) * out_row + r, turned + i * LANES, height * sizeof(real))
+            c += width
+        r += height
