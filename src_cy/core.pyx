@@ -48,7 +48,6 @@ cdef enum:
     MIN_TILE = 32
     MAX_TILE = 256
     LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
-    TILE_WORK = 200000000       # multiply-adds of a forward pass on a tile: some 10 ms
     TURN_SAMPLES = 512          # from how many samples on interleaving W' pays
     MAX_CHUNKS = 32
     MIN_CHUNKS = 4
@@ -260,9 +259,6 @@ cdef class Problem:
         # order of the sums must not.
         floats += widths[0] + 3 * widest + widths[1]
         samples = MAX_TILE
-        # Between two tiles Ctrl-C is looked for.
-        while samples > MIN_TILE and samples * plan.n_parameters > TILE_WORK:
-            samples //= 2
         if plan.n_parameters * <Py_ssize_t>sizeof(real) <= LARGE_THETA:
             while samples > MIN_TILE and samples * floats * <Py_ssize_t>sizeof(real) > TILE_BYTES:
                 samples //= 2

@@ -117,6 +117,17 @@ cdef inline void backward(
                  delta, stride, below, stride, ahead)
 
 
+cdef inline void clear(
+    Py_ssize_t rows, Py_ssize_t columns, real *out, Ahead *ahead,
+) noexcept nogil:
+    cdef Py_ssize_t r = 0, some = rows
+    if ahead.stopped != NULL:
+        some = 65536 // columns + 1
+    while r < rows and not (ahead.stopped != NULL and ahead.stopped(ahead.context)):
+        memset(out + r * columns, 0, min(some, rows - r) * columns * sizeof(real))
+        r += some
+
+
 cdef inline void add_rows(
     Py_ssize_t rows, Py_ssize_t columns, const real *source, Py_ssize_t source_row,
     bint first, double *out, Py_ssize_t out_row,
@@ -150,7 +161,7 @@ cdef inline void accumulate(
     else:
         out = narrow
     if first or sizeof(real) != sizeof(double):
-        memset(out, 0, layer.n_out * layer.delta_row * sizeof(real))
+        clear(layer.n_out, layer.delta_row, out, ahead)
     delta = interleaved(layer.n_out, layer.delta_row, count, delta, mixed)
     multiply_add(layer.n_out, full, count, delta,
                  inputs, input_row, out, layer.delta_row, ahead)

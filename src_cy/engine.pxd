@@ -29,6 +29,7 @@ cdef extern from "Python.h":
 cdef enum:
     PACK_FEATURES = 64              # features of the first layer packed by one item of work
     POLL_NANOSECONDS = 50000000
+    LONG_TILE = 100000000           # multiply-adds of a forward pass on it: some 10 ms
 
 
 cdef inline long long now() noexcept nogil:
@@ -47,6 +48,17 @@ cdef inline void poll(void *context) noexcept nogil:
             if PyErr_CheckSignals() != 0:
                 run.stopped = True
         run.next_poll = now() + POLL_NANOSECONDS
+
+
+cdef inline bint poll_within(void *context) noexcept nogil:
+    """Between the parts of a long product, on the calling thread."""
+    poll(context)
+    return (<Evaluation *>context).stopped
+
+
+cdef inline bint is_stopped(void *context) noexcept nogil:
+    """The same, on the others."""
+    return (<Evaluation *>context).stopped
 
 
 cdef inline void tile_forward(
@@ -167,6 +179,8 @@ cdef inline void tile_backward(
     cdef real *mixed = scratch + plan.mixed_at
     cdef Py_ssize_t i, s, full, row
     for i in range(plan.n_layers - 1, 0, -1):
+        if run.stopped:
+            return
         layer = plan.layers + i
         under = plan.layers + i - 1
         turn(layer.n_in, columns, scratch + under.a_at, plan.stride, at, plan.at_row)
@@ -178,6 +192,8 @@ cdef inline void tile_backward(
         activate(under.activation, 1, under.n_out, columns, plan.stride,
                  scratch + under.z_at, scratch + under.a_at, below)
         delta, below = below, delta
+    if run.stopped:
+        return
     layer = plan.layers
     # Delta's columns are the features from `lead` on, then those before it, then the bias: whole
     # registers are read where X lies, the rest is copied.
@@ -255,6 +271,10 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef Py_ssize_t tile, start, count, columns
     cdef Ahead ahead
     cdef double cost = 0
+    ahead.context = context
+    ahead.stopped = NULL
+    if plan.tile * plan.n_parameters > LONG_TILE:
+        ahead.stopped = poll_within if worker == 0 else is_stopped
     for tile in range(first, stop):
         if run.stopped:
             return
@@ -289,6 +309,8 @@ cdef inline void run_pack(void *context, int worker, Py_ssize_t item) noexcept n
     cdef Evaluation *run = <Evaluation *>context
     cdef const Dense *layer = run.plan.layers
     cdef Py_ssize_t items = layer.n_in // PACK_FEATURES + 1
+    if worker == 0 and item > 0:
+        poll(context)
     if item < items:
         pack_first(layer, run.theta, item * PACK_FEATURES,
                    min((item + 1) * PACK_FEATURES, layer.n_in + 1), run.packed,
@@ -316,6 +338,8 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
     cdef const real *Theta
     cdef double *sums
     cdef double *D
+    if worker == 0 and share > 0:
+        poll(context)
     for j in range(share * layer.n_out // shares, (share + 1) * layer.n_out // shares):
         sums = run.partial + layer.delta_at + j * layer.delta_row
         step = 1

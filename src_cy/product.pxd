@@ -35,6 +35,9 @@ cdef struct Ahead:
     # that it arrives from memory while the processor computes.
     const char *next
     const char *end
+    # In long products: whether to give up, asked from time to time. NULL: never.
+    bint (*stopped)(void *) noexcept nogil
+    void *context
 
 
 cdef struct Matrix:
@@ -289,6 +292,7 @@ cdef inline void multiply_add(
     """out[rows, columns] += P[rows, n] Q[n, columns]; columns is a multiple of LANES.
 
     P passes once for each group of columns, whose part of out stays in the second-level cache.
+    A product that is given up leaves out unfinished.
     """
     cdef Py_ssize_t group = group_columns(rows), start = 0, stop, k, c, depth
     cdef const real *panel
@@ -298,6 +302,8 @@ cdef inline void multiply_add(
         stop = min(start + group, columns)
         k = 0
         while k < n:
+            if ahead.stopped != NULL and ahead.stopped(ahead.context):
+                return
             part = matrix(p.data + k * p.column, p.row, p.column)
             if p.interleaved != NULL:
                 part.interleaved = p.interleaved + k * rows
