@@ -70,14 +70,16 @@ def extension(name, source, flags=(), macros=()):
 
 
 def extensions():
-    threads, core = cythonize(
+    threads, recorder, core = cythonize(
         [extension("fastbp._threads", SOURCE / "threads.pyx"),
+         extension("fastbp._recorder", SOURCE / "recorder.pyx"),
          extension("fastbp._core.engine", SOURCE / "core.pyx")],
         build_dir="build/cython",
         include_path=[str(SOURCE), "."],
         compiler_directives=DIRECTIVES,
     )
     yield threads
+    yield recorder
     for level, level_flags in levels.items():
         for precision, macros in PRECISIONS.items():
             name = f"{precision}_{level}"

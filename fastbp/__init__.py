@@ -11,11 +11,14 @@ from fastbp.objective import Objective
 from fastbp.threads import get_num_threads, num_threads, set_num_threads
 
 if TYPE_CHECKING:
-    from fastbp import datasets, files, kernels
+    from fastbp import circuits, datasets, files, kernels
+    from fastbp.circuits.circuit import Circuit, circuit
+    from fastbp.circuits.expressions import variable, variables
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Circuit",
     "Dense",
     "GradientCheckError",
     "GradientReport",
@@ -23,6 +26,8 @@ __all__ = [
     "Objective",
     "__version__",
     "check_gradient",
+    "circuit",
+    "circuits",
     "datasets",
     "files",
     "get_num_threads",
@@ -31,13 +36,25 @@ __all__ = [
     "num_threads",
     "set_num_threads",
     "show_config",
+    "variable",
+    "variables",
 ]
 
 # Imported when first named: half of fastbp's import time, and most programs need none of them.
-_LATER = ("datasets", "files", "kernels")
+_LATER = ("circuits", "datasets", "files", "kernels")
+_LATER_FROM = {
+    "Circuit": "fastbp.circuits.circuit",
+    "circuit": "fastbp.circuits.circuit",
+    "variable": "fastbp.circuits.expressions",
+    "variables": "fastbp.circuits.expressions",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return import_module(f"fastbp.{name}")
+    if name in _LATER_FROM:
+        value = getattr(import_module(_LATER_FROM[name]), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module 'fastbp' has no attribute {name!r}")

@@ -112,6 +112,10 @@ def log_weight(z):
     return z / (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z)) if z else mp.mpf(0)
 
 
+def pow_rest(z):
+    return (log_rest(z) - mp.mpf(2) / 3) / z
+
+
 def sin_rest(u):
     r = mp.sqrt(u)
     return (mp.sin(r) / r - 1) / u
@@ -123,6 +127,15 @@ def sin_weight(u):
 
 def cos_rest(u):
     return (mp.cos(mp.sqrt(u)) - 1 + u / 2) / u**2
+
+
+def atan_rest(u):
+    t = mp.sqrt(u)
+    return (mp.atan(t) / t - 1) / u
+
+
+def atan_weight(u):
+    return u / (mp.atan(mp.sqrt(u)) / mp.sqrt(u)) if u else mp.mpf(0)
 
 
 def erf_rest(u):
@@ -148,8 +161,10 @@ def main():
     log1p_f = series(log1p_rest, [-mp.mpf(1) / 2, mp.mpf(1) / 3])
     log1p_w = series(lambda e: e**2 / mp.log1p(e), [0, 1])
     log_f = series(log_rest, [mp.mpf(2) / 3, mp.mpf(2) / 5])
+    pow_f = series(pow_rest, [mp.mpf(2) / 5, mp.mpf(2) / 7])
     sin_f = series(sin_rest, [-sixth, mp.mpf(1) / 120])
     cos_f = series(cos_rest, [mp.mpf(1) / 24, -mp.mpf(1) / 720])
+    atan_f = series(atan_rest, [-mp.mpf(1) / 3, mp.mpf(1) / 5])
     erf_f = series(erf_rest, [2 / mp.sqrt(mp.pi) - 1, -2 / mp.sqrt(mp.pi) / 3])
     half = mp.log(2) / 2 * mp.mpf("1.0001")
     log_end = (3 - 2 * mp.sqrt(2)) ** 2 * mp.mpf("1.0001")
@@ -161,11 +176,15 @@ def main():
         fit("tanh", tanh_f, tanh_w, 0, half, n, real)
     for real, n in (np.float64, 7), (np.float32, 3):
         fit("log", log_f, log_weight, 0, log_end, n, real)
+    for real, n in (np.float64, 7), (np.float32, 3):
+        fit("pow", pow_f, lambda z: z * log_weight(z), 0, log_end, n, real)
     for real, n in (np.float64, 20), (np.float32, 9):
         fit("log1p", log1p_f, log1p_w, 0, 1, n, real)
     for real, n in (np.float64, 6), (np.float32, 3):
         fit("sin", sin_f, sin_weight, 0, sin_end, n, real)
         fit("cos", cos_f, lambda u: u**2 / mp.cos(mp.sqrt(u)), 0, sin_end, n, real)
+    for real, n in (np.float64, 12), (np.float32, 6):
+        fit("atan", atan_f, atan_weight, 0, mp.mpf("0.25"), n, real)
     for real, n in (np.float64, 13), (np.float32, 7):
         fit("erf", erf_f, erf_weight, 0, 1, n, real)
     for real, n, last in (np.float64, 21, "27.5"), (np.float32, 9, "10.2"):
@@ -173,6 +192,10 @@ def main():
         fit("erfc", erfc_scaled, lambda t: 1 / erfc_scaled(t), *ends, n, real)
     parts("ln 2", mp.log(2), 42, 2, np.float64)
     parts("ln 2", mp.log(2), 15, 2, np.float32)
+    parts("2/3", mp.mpf(2) / 3, 53, 2, np.float64)
+    parts("2/3", mp.mpf(2) / 3, 24, 2, np.float32)
+    parts("pi/4", mp.pi / 4, 50, 2, np.float64)
+    parts("pi/4", mp.pi / 4, 21, 2, np.float32)
     parts("pi/2", mp.pi / 2, 33, 4, np.float64)
     parts("pi/2", mp.pi / 2, 13, 4, np.float32)
 

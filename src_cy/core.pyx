@@ -5,9 +5,11 @@ and checks here only what would let it read outside of an array.
 """
 cimport cython
 cimport numpy as cnp
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_Check
+from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free
-from libc.string cimport memset
+from libc.string cimport memmove, memset
 from posix.stdlib cimport posix_memalign
 
 import numpy as np
@@ -17,15 +19,19 @@ from dense cimport (
     Dense, accumulate, backward, forward_first, pack_first, round_up, row_stride,
 )
 from elementary cimport (
-    lanes_cos, lanes_erf, lanes_exp, lanes_expm1, lanes_log, lanes_log1p, lanes_sigmoid, lanes_sin,
-    lanes_tanh,
+    lanes_atan2, lanes_cos, lanes_erf, lanes_exp, lanes_expm1, lanes_gaussian, lanes_hypot,
+    lanes_log, lanes_log1p, lanes_maximum, lanes_minimum, lanes_pow, lanes_sigmoid,
+    lanes_sigmoid_slope, lanes_sign, lanes_sin, lanes_softplus, lanes_sqrt, lanes_tan, lanes_tanh,
 )
 from engine cimport evaluate, now
 from few cimport FEW_BYTES
+from gates cimport MULTIPLY, N_GATES, gate_arity
 from lanes cimport LANES, kernel_void, lanes_load, lanes_store, lanes_t, real
 from losses cimport N_LOSSES, Loss, apply_loss, loss_table
 from plan cimport Evaluation, Plan
 from product cimport Ahead, interleaving_pays, matrix
+from samples cimport PARTS, Code, SampleRun, Samples, Term, run_samples, whole_registers
+from tape cimport Column, Gate, Row, is_arithmetic, link, pair, run_threaded, threaded_t
 from transpose cimport transpose
 
 cdef extern from *:
@@ -417,3 +423,4 @@ def forward(tuple widths, tuple activations, theta, X, int n_threads):
 
 
 include "kernels.pxi"
+include "circuits.pxi"

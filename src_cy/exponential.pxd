@@ -187,3 +187,17 @@ cdef inline void lanes_softplus_sigmoid(
     excess[0] = p * s + e
     cdef lanes_t top = lanes_select(lanes_lt(x, lanes_splat(0)), e, lanes_splat(1))
     sigmoid[0] = lanes_divide(top, e + lanes_splat(1))
+
+
+cdef inline lanes_t lanes_softplus(lanes_t x) noexcept nogil:
+    """log(1 + e**x) = max(x, 0) + log1p(e**-|x|); 1.94 / 1.76 ulp."""
+    cdef lanes_t excess, slope
+    lanes_softplus_sigmoid(x, &excess, &slope)
+    return lanes_max(lanes_splat(0), x) + excess
+
+
+cdef inline lanes_t lanes_sigmoid_slope(lanes_t x) noexcept nogil:
+    """e / (1 + e)**2 with e = e**-|x|, the slope of sigmoid; 2.15 / 2.12 ulp. Small results keep
+    their digits, which s (1 - s) does not. The square is 1 + e (2 + e): one rounding less."""
+    cdef lanes_t e = lanes_exp_negative(lanes_minus_abs(x))
+    return lanes_divide(e, e * (e + lanes_splat(2)) + lanes_splat(1))

@@ -135,14 +135,18 @@ def apply_activation(name, z, int order):
     return buffers[2, :n].reshape(np.shape(z))
 
 
-ELEMENTARY = ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos")
+ELEMENTARY = (
+    "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos", "tan", "sqrt", "sign",
+    "sigmoid_slope", "softplus", "gaussian", "pow", "atan2", "hypot", "minimum", "maximum",
+)
 
 
-cdef kernel_void elementary(int function, Py_ssize_t n, real *x) noexcept nogil:
+cdef kernel_void elementary(int function, Py_ssize_t n, real *x, const real *y) noexcept nogil:
     cdef Py_ssize_t i = 0
-    cdef lanes_t v
+    cdef lanes_t v, w
     while i < n:
         v = lanes_load(x + i)
+        w = lanes_load(y + i)
         if function == 0: v = lanes_exp(v)
         elif function == 1: v = lanes_expm1(v)
         elif function == 2: v = lanes_log(v)
@@ -152,16 +156,31 @@ cdef kernel_void elementary(int function, Py_ssize_t n, real *x) noexcept nogil:
         elif function == 6: v = lanes_erf(v)
         elif function == 7: v = lanes_sin(v)
         elif function == 8: v = lanes_cos(v)
+        elif function == 9: v = lanes_tan(v)
+        elif function == 10: v = lanes_sqrt(v)
+        elif function == 11: v = lanes_sign(v)
+        elif function == 12: v = lanes_sigmoid_slope(v)
+        elif function == 13: v = lanes_softplus(v)
+        elif function == 14: v = lanes_gaussian(v)
+        elif function == 15: v = lanes_pow(v, w)
+        elif function == 16: v = lanes_atan2(v, w)
+        elif function == 17: v = lanes_hypot(v, w)
+        elif function == 18: v = lanes_minimum(v, w)
+        elif function == 19: v = lanes_maximum(v, w)
         lanes_store(x + i, v)
         i += LANES
 
 
-def apply_elementary(name, x):
-    """exp, expm1, log, log1p, tanh, sigmoid, erf, sin or cos of x, elementwise."""
+def apply_elementary(name, x, y=None):
+    """The function of that name of x, elementwise; pow, atan2, hypot, minimum and maximum take x
+    and y, of one shape, in this order."""
     cdef Py_ssize_t n = np.size(x), padded = round_up(n)
-    buffer = np.zeros(padded, np.float64 if sizeof(real) == 8 else np.float32)
-    buffer[:n] = np.ravel(x)
-    cdef real[::1] view = buffer
+    if y is not None and np.shape(y) != np.shape(x):
+        raise ValueError(f"x has shape {np.shape(x)}, y has {np.shape(y)}")
+    buffers = np.zeros((2, padded), np.float64 if sizeof(real) == 8 else np.float32)
+    buffers[0, :n] = np.ravel(x)
+    buffers[1, :n] = 0 if y is None else np.ravel(y)
+    cdef real[:, ::1] view = buffers
     if n > 0:
-        elementary(ELEMENTARY.index(name), padded, &view[0])
-    return buffer[:n].reshape(np.shape(x))
+        elementary(ELEMENTARY.index(name), padded, &view[0, 0], &view[1, 0])
+    return buffers[0, :n].reshape(np.shape(x))

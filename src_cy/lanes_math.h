@@ -24,6 +24,7 @@ typedef
 #define lanes_integer(wide, narrow) \
     ((integer)(sizeof(real) == 8 ? (wide) : (narrow)) - (ilanes_t){0})
 
+#define lanes_infinity() lanes_splat(__builtin_inf())
 #define lanes_divide(a, b) ((a) / (b))
 #define lanes_bits(v) ((ilanes_t)(v))
 #define lanes_from_bits(i) ((lanes_t)(i))
@@ -38,6 +39,7 @@ typedef
 #define lanes_lt(a, b) ((ilanes_t)((a) < (b)))
 #define lanes_eq(a, b) ((ilanes_t)((a) == (b)))
 
+#define lanes_negative(v) ((ilanes_t)((ilanes_t)(v) < 0)) /* by its sign bit: -0 is, too */
 #define lanes_odd(i) (-((i) & lanes_integer(1, 1)))
 
 /* A product rounded before it is added to anything. Where two products meet in a sum the compiler
@@ -52,6 +54,34 @@ static inline lanes_t lanes_rounded(lanes_t v)
     __asm__("" : "+w"(v));
 #endif
     return v;
+}
+
+/* c - a b rounded once, for c within a factor 2 of a b: what a rounded quotient or product leaves.
+ * Without fused multiply-add it comes from the products of halves, which are exact. */
+static inline lanes_t lanes_minus_product(lanes_t c, lanes_t a, lanes_t b)
+{
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    return c - lanes_rounded(a) * b; /* not the a b known already: that one is rounded */
+#else
+    const ilanes_t upper = lanes_integer(-0x8000000, -0x1000);
+    lanes_t a_high = (lanes_t)((ilanes_t)a & upper), a_low = a - a_high;
+    lanes_t b_high = (lanes_t)((ilanes_t)b & upper), b_low = b - b_high;
+    lanes_t p = a * b;
+    lanes_t rest = ((a_high * b_high - p) + a_high * b_low + a_low * b_high) + a_low * b_low;
+    return (c - p) - rest;
+#endif
+}
+
+static inline lanes_t lanes_sqrt(lanes_t v)
+{
+    lanes_t root;
+    for (int k = 0; k < LANES; k++) /* becomes one instruction */
+#ifdef FASTBP_FLOAT32
+        root[k] = __builtin_sqrtf(v[k]);
+#else
+        root[k] = __builtin_sqrt(v[k]);
+#endif
+    return root;
 }
 
 static inline lanes_t lanes_select(ilanes_t mask, lanes_t a, lanes_t b)
@@ -71,6 +101,25 @@ static inline lanes_t lanes_min(lanes_t a, lanes_t b)
 {
     a = lanes_rounded(a);
     return lanes_select(a < b, a, b);
+}
+
+/* NaN where a or b is; b where they are equal. */
+static inline lanes_t lanes_maximum(lanes_t a, lanes_t b)
+{
+    return lanes_select((ilanes_t)(a > b) | (ilanes_t)(a != a), a, b);
+}
+
+static inline lanes_t lanes_minimum(lanes_t a, lanes_t b)
+{
+    return lanes_select((ilanes_t)(a < b) | (ilanes_t)(a != a), a, b);
+}
+
+/* 1 or -1; zeros and NaN give themselves. */
+static inline lanes_t lanes_sign(lanes_t v)
+{
+    ilanes_t one = (ilanes_t)lanes_splat(1);
+    ilanes_t sign = (ilanes_t)v & lanes_integer(SIGN_BIT, SIGN_BIT);
+    return lanes_select((ilanes_t)(v < 0) | (ilanes_t)(v > 0), (lanes_t)(one | sign), v);
 }
 
 #define lanes_abs(v) ((lanes_t)((ilanes_t)(v) & ~lanes_integer(SIGN_BIT, SIGN_BIT)))

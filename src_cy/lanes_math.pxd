@@ -5,11 +5,13 @@ from lanes cimport ilanes_t, lanes_t
 
 cdef extern from "lanes_math.h" nogil:
     const int MANTISSA_BITS
+    const long long SIGN_BIT
     enum: LANES_AT_MOST
 
     lanes_t lanes_constant(double wide, double narrow)
     ilanes_t lanes_integer(long long wide, long long narrow)
 
+    lanes_t lanes_infinity()
     lanes_t lanes_divide(lanes_t a, lanes_t b)  # a / b without Python's test for zero
     ilanes_t lanes_bits(lanes_t v)
     lanes_t lanes_from_bits(ilanes_t i)
@@ -22,13 +24,20 @@ cdef extern from "lanes_math.h" nogil:
     ilanes_t lanes_ge(lanes_t a, lanes_t b)
     ilanes_t lanes_lt(lanes_t a, lanes_t b)
     ilanes_t lanes_eq(lanes_t a, lanes_t b)
+    ilanes_t lanes_negative(lanes_t v)  # by its sign bit: -0 is, too
     lanes_t lanes_select(ilanes_t mask, lanes_t a, lanes_t b)  # a where mask is set, else b
     lanes_t lanes_max(lanes_t a, lanes_t b)  # b where either is NaN
     lanes_t lanes_min(lanes_t a, lanes_t b)  # b where either is NaN
+    lanes_t lanes_maximum(lanes_t a, lanes_t b)  # NaN where either is; b where they are equal
+    lanes_t lanes_minimum(lanes_t a, lanes_t b)  # NaN where either is; b where they are equal
+    lanes_t lanes_sign(lanes_t v)  # 1 or -1; zeros and NaN give themselves
     lanes_t lanes_abs(lanes_t v)
     lanes_t lanes_minus_abs(lanes_t v)
     lanes_t lanes_copysign(lanes_t v, lanes_t s)
     lanes_t lanes_with_sign(lanes_t v, lanes_t s)  # the same for v >= 0
     ilanes_t lanes_odd(ilanes_t i)
     bint lanes_any(ilanes_t mask)
+    lanes_t lanes_sqrt(lanes_t v)
+    # c - a b rounded once, for c within a factor 2 of a b
+    lanes_t lanes_minus_product(lanes_t c, lanes_t a, lanes_t b)
     lanes_t lanes_rounded(lanes_t v)  # not to be fused into a following addition

@@ -1,5 +1,6 @@
 """Elementary functions on lanes against mpmath: every CPU level, precision, and range of floats."""
 
+import math
 from importlib import import_module
 
 import mpmath as mp
@@ -15,6 +16,15 @@ def sigmoid(x):
     return mp.exp(x) / (1 + mp.exp(x)) if x < 0 else 1 / (1 + mp.exp(-x))
 
 
+def sigmoid_slope(x):
+    e = mp.exp(-abs(x))
+    return e / (1 + e) ** 2
+
+
+def softplus(x):
+    return max(x, 0) + mp.log1p(mp.exp(-abs(x)))
+
+
 # name: (exact function, largest error allowed in units in the last place)
 FUNCTIONS = {
     "exp": (mp.exp, 1.15),
@@ -26,9 +36,18 @@ FUNCTIONS = {
     "erf": (mp.erf, 1.35),
     "sin": (mp.sin, 0.85),
     "cos": (mp.cos, 0.85),
+    "tan": (mp.tan, 0.95),
+    "sqrt": (mp.sqrt, 0.5),
+    "sigmoid_slope": (sigmoid_slope, 2.3),
+    "softplus": (softplus, 2.45),
+    "gaussian": (lambda x: mp.exp(-x * x), 1.65),
+    "pow": (lambda x, y: mp.exp(y * mp.log(x)), 0.85),
+    "atan2": (mp.atan2, 0.85),
+    "hypot": (lambda x, y: mp.sqrt(x * x + y * y), 1.25),
 }
-ODD = ("expm1", "log1p", "tanh", "erf", "sin")
-LOWEST = {"log": 0.0, "log1p": -1.0}  # left end of the domain, where the function is -inf
+OF_TWO = ("pow", "atan2", "hypot")
+ODD = ("expm1", "log1p", "tanh", "erf", "sin", "tan", "sqrt")  # sqrt: for its zeros
+LOWEST = {"log": 0.0, "log1p": -1.0, "sqrt": 0.0}  # left end of the domain
 
 inf, nan = float("inf"), float("nan")
 AT_INFINITY = {  # f(-inf), f(inf)
@@ -41,6 +60,11 @@ AT_INFINITY = {  # f(-inf), f(inf)
     "erf": (-1.0, 1.0),
     "sin": (nan, nan),
     "cos": (nan, nan),
+    "tan": (nan, nan),
+    "sqrt": (nan, inf),
+    "sigmoid_slope": (0.0, 0.0),
+    "softplus": (0.0, inf),
+    "gaussian": (0.0, 0.0),
 }
 
 levels = pytest.mark.parametrize("level", LEVELS)
@@ -48,18 +72,31 @@ dtypes = pytest.mark.parametrize("dtype", ["float64", "float32"])
 functions = pytest.mark.parametrize("name", FUNCTIONS)
 
 
-def apply(level, dtype, name, x):
+def apply(level, dtype, name, *operands):
     engine = import_module(f"fastbp._core.{PRECISIONS[dtype]}_{level}")
-    return engine.apply_elementary(name, np.asarray(x, dtype))
+    return engine.apply_elementary(name, *[np.asarray(x, dtype) for x in operands])
 
 
 def samples(name, dtype, seed=0):
-    """Random bits, grids where the functions bend, edges of overflow and underflow."""
+    """Operands all over the range of `name`: a tuple of one or two arrays."""
     rng = np.random.default_rng(seed)
-    info = np.finfo(dtype)
+    if name == "pow":
+        return samples_of_pow(dtype, rng)
+    if name in OF_TWO:
+        return samples_of_a_plane(dtype, rng)
+    return (samples_of_a_line(name, dtype, rng),)
+
+
+def any_bits(dtype, rng, n):
     unsigned = np.uint64 if dtype == "float64" else np.uint32
-    bits = rng.integers(0, np.iinfo(unsigned).max, 800, dtype=unsigned, endpoint=True)
-    any_float = bits.view(dtype)[np.isfinite(bits.view(dtype))]
+    bits = rng.integers(0, np.iinfo(unsigned).max, n, dtype=unsigned, endpoint=True)
+    return bits.view(dtype)[np.isfinite(bits.view(dtype))].astype(float)
+
+
+def samples_of_a_line(name, dtype, rng):
+    """Random bits, grids where the functions bend, edges of overflow and underflow."""
+    info = np.finfo(dtype)
+    any_float = any_bits(dtype, rng, 800)
     parts = [any_float, any_float[:200] * info.smallest_normal]
     parts += [scale * rng.uniform(-1, 1, 300) for scale in (0.1, 0.4, 1, 3, 10, 40, 100, 750)]
     parts += [np.exp(rng.uniform(-50, 10, 200)) * rng.choice([-1, 1], 200)]
@@ -67,7 +104,8 @@ def samples(name, dtype, seed=0):
     edges = [np.log(info.max), np.log(info.smallest_normal), np.log(info.smallest_subnormal)]
     for edge in edges:
         parts += [edge + rng.uniform(-1, 1, 60), edge * (1 + info.eps * np.arange(-4, 5))]
-    if name in ("sin", "cos"):  # the floats nearest to multiples of pi/2, also past the bound
+    if name in ("sin", "cos", "tan"):
+        # the floats nearest to multiples of pi/2, also past the bound
         multiple = np.unique(np.exp(rng.uniform(0, 15, 400)).astype(int))
         parts += [np.array([float(k * mp.pi / 2) for k in multiple])]
     extremes = np.array([info.max, info.smallest_normal, info.smallest_subnormal])
@@ -75,6 +113,47 @@ def samples(name, dtype, seed=0):
     with np.errstate(over="ignore"):
         x = np.concatenate([part.astype(dtype) for part in parts])
     return x[np.isfinite(x) & (x > LOWEST.get(name, -inf))]
+
+
+def samples_of_pow(dtype, rng):
+    """Bases x > 0, also near 1 and subnormal, and exponents for which the results are spread over
+    the whole range and somewhat beyond."""
+    info = np.finfo(dtype)
+    widest = np.log(float(info.max))
+    parts = [np.exp(rng.uniform(-widest, widest, 300)), np.exp(rng.uniform(-3, 3, 300))]
+    parts += [1 + 0.01 * rng.uniform(-1, 1, 200), 1 + info.eps / 2 * rng.integers(-2000, 2000, 200)]
+    parts += [abs(any_bits(dtype, rng, 200)) * info.smallest_normal]
+    x = np.concatenate(parts).astype(dtype)
+    x = x[(x > 0) & (x != 1)]
+    log = np.log(x.astype(float)) * np.where(rng.random(x.size) < 0.3, widest, 1)
+    y = (rng.uniform(-1.07, 1.01, x.size) * widest / log).astype(dtype)
+    y[::20] = rng.integers(-40, 40, y[::20].size)
+    return x, y
+
+
+def samples_of_a_plane(dtype, rng):
+    """Points in all directions, of all sizes, close to the axes, and with subnormal coordinates."""
+    info = np.finfo(dtype)
+    tiny = float(info.smallest_normal)
+    n = 200
+    wide = rng.normal(size=n) * 10 ** rng.uniform(-15, 15, n)
+    any_float = any_bits(dtype, rng, n)
+    m = any_float.size
+    with np.errstate(over="ignore"):
+        pairs = [
+            rng.normal(size=(2, n)),
+            (wide, wide * rng.uniform(-3, 3, n)),
+            (wide, wide * 10 ** rng.uniform(-9, 9, n)),
+            (any_float, any_bits(dtype, rng, 2 * n)[:m]),
+            (any_float, any_float * rng.uniform(-3, 3, m)),
+            (any_float * tiny, any_float * tiny * rng.uniform(-3, 3, m)),
+            (any_float * tiny, any_float * tiny * 10 ** rng.uniform(0, 9, m)),
+            rng.integers(-30, 30, (2, n)) * float(info.smallest_subnormal),
+            rng.uniform(-1, 1, (2, n)) * float(info.max),
+        ]
+        x, y = (np.concatenate([pair[k] for pair in pairs]).astype(dtype) for k in (0, 1))
+    usable = np.isfinite(x) & np.isfinite(y) & (x != 0)  # mpmath knows no signs of zeros
+    return x[usable], y[usable]
 
 
 def error(got, exact, dtype):
@@ -94,20 +173,21 @@ def error(got, exact, dtype):
 @functions
 def test_error_in_units_in_the_last_place(name, dtype):
     f, bound = FUNCTIONS[name]
-    x = samples(name, dtype)
-    exact = [f(mp.mpf(float(v))) for v in x]
+    operands = samples(name, dtype)
+    exact = [f(*map(mp.mpf, map(float, values))) for values in zip(*operands, strict=True)]
     for level in LEVELS:
         errors = [
             error(got, want, dtype)
-            for got, want in zip(apply(level, dtype, name, x), exact, strict=True)
+            for got, want in zip(apply(level, dtype, name, *operands), exact, strict=True)
         ]
         worst = int(np.argmax(errors))
-        assert errors[worst] <= bound, f"{level}: {errors[worst]} ulp at {x[worst]!r}"
+        at = [x[worst] for x in operands]
+        assert errors[worst] <= bound, f"{level}: {errors[worst]} ulp at {at!r}"
 
 
 @levels
 @dtypes
-@functions
+@pytest.mark.parametrize("name", AT_INFINITY)
 def test_infinities_and_nan(name, dtype, level):
     got = apply(level, dtype, name, [-inf, inf, nan])
     np.testing.assert_array_equal(got, np.array([*AT_INFINITY[name], nan], dtype))
@@ -119,7 +199,7 @@ def test_edge_of_the_domain(dtype, level):
     for name, lowest in LOWEST.items():
         below = np.nextafter(np.dtype(dtype).type(lowest), np.dtype(dtype).type(-inf))
         got = apply(level, dtype, name, [lowest, -lowest, below, -2, -np.finfo(dtype).max])
-        assert got[0] == -inf
+        assert got[0] == (0 if name == "sqrt" else -inf)
         assert np.isnan(got[2:]).all()
     assert apply(level, dtype, "log", [-0.0])[0] == -inf
 
@@ -131,7 +211,7 @@ def test_zero_keeps_its_sign_and_tiny_numbers_their_value(name, dtype, level):
     zero = apply(level, dtype, name, [0.0, -0.0])
     assert (zero == 0).all()
     assert list(np.signbit(zero)) == [False, True]
-    if name != "erf":
+    if name not in ("erf", "sqrt"):
         tiny = np.finfo(dtype).smallest_subnormal * np.arange(-20, 21)
         np.testing.assert_array_equal(apply(level, dtype, name, tiny), tiny)
 
@@ -140,17 +220,100 @@ def test_zero_keeps_its_sign_and_tiny_numbers_their_value(name, dtype, level):
 @dtypes
 def test_exact_values(dtype, level):
     ones = np.ones(1, dtype)
-    for name, x, want in [("exp", 0, 1), ("cos", 0, 1), ("log", 1, 0), ("sigmoid", 0, 0.5)]:
+    for name, x, want in [
+        ("exp", 0, 1), ("cos", 0, 1), ("log", 1, 0), ("sigmoid", 0, 0.5), ("gaussian", 0, 1),
+        ("sigmoid_slope", 0, 0.25), ("sqrt", 9, 3), ("sign", 7, 1), ("sign", -7, -1),
+    ]:  # fmt: skip
         np.testing.assert_array_equal(apply(level, dtype, name, x * ones), want * ones)
+    for name, x, y, want in [("pow", 3, 4, 81), ("pow", -2, -3, -0.125), ("hypot", 3, -4, 5)]:
+        np.testing.assert_array_equal(apply(level, dtype, name, x * ones, y * ones), want * ones)
+
+
+def edges(dtype):
+    """All pairs of the numbers at which something changes, with both signs, and NaN."""
+    info = np.finfo(dtype)
+    unit = 2.0**info.nmant  # from here on all are integers; from 2 unit on all are even
+    values = [0, 1, 0.5, 2, 3, 2.5, 64, 1e10, 1e30, 1 - info.eps / 2, 1 + info.eps, inf]
+    values += [unit / 2 + 0.5, unit - 1, unit - 0.5, unit, unit + 1, 2 * unit - 1, 2 * unit]
+    values += [2 * unit + 2, info.max, info.smallest_normal, info.smallest_subnormal]
+    values = np.array([*values, nan], dtype)
+    values = np.concatenate([values, -values])
+    return np.repeat(values, values.size), np.tile(values, values.size)
+
+
+def c99_pow(x, y):
+    """Python's pow is that of C, but raises where C returns."""
+    odd = y.is_integer() and y % 2 == 1
+    try:
+        return math.pow(x, y)
+    except OverflowError:
+        return -inf if x < 0 and odd else inf
+    except ValueError:
+        if x == 0:
+            return math.copysign(inf, x) if odd else inf
+        return nan
+
+
+@levels
+@dtypes
+@pytest.mark.parametrize(
+    ("name", "of_c"), [("pow", c99_pow), ("atan2", math.atan2), ("hypot", math.hypot)]
+)
+def test_special_cases_and_signs_are_those_of_c(name, of_c, dtype, level):
+    x, y = edges(dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        want = np.array([of_c(float(a), float(b)) for a, b in zip(x, y, strict=True)]).astype(dtype)
+    got = apply(level, dtype, name, x, y)
+    info = np.finfo(dtype)
+    np.testing.assert_allclose(got, want, rtol=info.eps, atol=float(info.smallest_subnormal))
+    number = ~np.isnan(want)
+    np.testing.assert_array_equal(np.signbit(got)[number], np.signbit(want)[number])
+
+
+@levels
+@dtypes
+def test_minimum_and_maximum_give_nan_if_there_is_one_and_the_second_at_ties(dtype, level):
+    x, y = edges(dtype)
+    missing = np.isnan(x) | np.isnan(y)
+    for name, first in [("minimum", x < y), ("maximum", x > y)]:
+        got = apply(level, dtype, name, x, y)
+        assert np.isnan(got[missing]).all()
+        want = np.where(first, x, y)[~missing]
+        assert got[~missing].tobytes() == want.tobytes()  # which zero, too
+
+
+@levels
+@dtypes
+def test_sign(dtype, level):
+    x, _ = edges(dtype)
+    got = apply(level, dtype, "sign", x)
+    np.testing.assert_array_equal(got, np.sign(x))
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(x))
+
+
+@levels
+@dtypes
+def test_sqrt_is_rounded_correctly(dtype, level):
+    x = np.concatenate([samples("sqrt", dtype, seed)[0] for seed in range(2, 12)])
+    np.testing.assert_array_equal(apply(level, dtype, "sqrt", x), np.sqrt(x))
+
+
+@levels
+@dtypes
+def test_operands_of_two_shapes_are_an_error(dtype, level):
+    with pytest.raises(ValueError, match=r"x has shape \(2,\), y has \(3,\)"):
+        apply(level, dtype, "hypot", np.ones(2), np.ones(3))
 
 
 @levels
 @dtypes
 @functions
 def test_a_lane_does_not_depend_on_its_neighbours(name, dtype, level):
-    x = samples(name, dtype, seed=1)[:500]
-    together = apply(level, dtype, name, x)
-    alone = np.concatenate([apply(level, dtype, name, x[k : k + 1]) for k in range(len(x))])
+    operands = [x[:500] for x in samples(name, dtype, seed=1)]
+    together = apply(level, dtype, name, *operands)
+    alone = np.concatenate(
+        [apply(level, dtype, name, *[x[k : k + 1] for x in operands]) for k in range(500)]
+    )
     np.testing.assert_array_equal(together, alone)
 
 
@@ -158,6 +321,7 @@ def test_a_lane_does_not_depend_on_its_neighbours(name, dtype, level):
 @dtypes
 @functions
 def test_v3_and_v4_give_the_same_bits(name, dtype):
-    x = np.concatenate([samples(name, dtype, seed) for seed in range(2, 12)])
-    v3, v4 = (apply(level, dtype, name, x).tobytes() for level in ("v3", "v4"))
+    several = [samples(name, dtype, seed) for seed in range(2, 12)]
+    operands = [np.concatenate(parts) for parts in zip(*several, strict=True)]
+    v3, v4 = (apply(level, dtype, name, *operands).tobytes() for level in ("v3", "v4"))
     assert v3 == v4

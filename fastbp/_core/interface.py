@@ -3,10 +3,13 @@
 .ci/stubs makes the stub of each engine from this file, and stubtest holds it against the module.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fastbp._recorder import Program
 
 
 class Problem(Protocol):
@@ -41,6 +44,68 @@ class Problem(Protocol):
     def threads_used(self) -> int: ...
 
 
+class Tape(Protocol):
+    """A circuit of numbers; its results are those of one form and shape."""
+
+    def __init__(
+        self,
+        program: Program,
+        form: str,  # "value": float; "values": array; "value_and_rest": float and array
+        shape: tuple[int, ...],
+        n_parameters: int,
+        names: dict[str, int],  # of scalar inputs, which may come by name
+        # Whom a call is passed on to that is not of plain numbers: (tape, arguments, keywords).
+        otherwise: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any] | None,
+    ) -> None: ...
+
+    def call(self, p: Any = None, *rest: Any, **keywords: Any) -> Any: ...
+
+    def run(self, vector: NDArray[np.float64]) -> Any: ...
+
+
+class BufferTape(Protocol):
+    """A circuit of numbers that reads and writes buffers of the caller."""
+
+    def __init__(
+        self,
+        program: Program,
+        sources: list[NDArray[np.float64]],
+        targets: list[NDArray[np.float64]],
+    ) -> None: ...
+
+    def run(self) -> None: ...
+
+
+class TapeProblem(Protocol):
+    """A circuit bound to samples."""
+
+    def __init__(
+        self,
+        program: Program,
+        columns: list[NDArray[Any]],  # one for each varying input
+        fixed: NDArray[np.float64],  # the last of the uniform inputs
+        sample_weight: NDArray[Any] | None,
+        m: int,
+        mean: bool,
+        n_threads: int,
+    ) -> None: ...
+
+    # Sum or mean over the samples of the first output, and a fresh vector of those of the others.
+    def evaluate(self, inputs: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]: ...
+
+    # The outputs of each sample, (n_outputs, m).
+    def values(self, inputs: NDArray[np.float64]) -> NDArray[Any]: ...
+
+    @property
+    def n_evaluations(self) -> int: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def threads_used(self) -> int: ...
+
+
 class Engine(Protocol):
     """The extension module of one precision and one CPU level; `real` is its dtype."""
 
@@ -52,6 +117,9 @@ class Engine(Protocol):
     COMPILER: str
     REAL: int  # NumPy's number for the dtype
     Problem: type[Problem]
+    Tape: type[Tape]
+    BufferTape: type[BufferTape]
+    TapeProblem: type[TapeProblem]
 
     def forward(
         self,
@@ -105,8 +173,14 @@ class Engine(Protocol):
         cost: NDArray[Any],
     ) -> None: ...
 
+    # The value of a gate, as every tape computes it.
+    def apply_gate(self, op: int, a: float, b: float = 0, c: float = 0) -> float: ...
+
     # For the tests: one function over an array.
 
     def apply_activation(self, name: str, z: NDArray[Any], order: int) -> NDArray[Any]: ...
 
-    def apply_elementary(self, name: str, x: NDArray[Any]) -> NDArray[Any]: ...
+    # pow, atan2, hypot, minimum and maximum take x and y, of one shape, in this order.
+    def apply_elementary(
+        self, name: str, x: NDArray[Any], y: NDArray[Any] | None = None
+    ) -> NDArray[Any]: ...

@@ -1,0 +1,518 @@
+"""A circuit: expressions compiled, to be evaluated and differentiated at any numbers."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp import threads, validate
+from fastbp._core import core
+from fastbp._recorder import Expression, Graph, Program
+from fastbp.circuits.arrays import plain
+from fastbp.circuits.inputs import Inputs, Values
+from fastbp.circuits.listing import listing
+from fastbp.circuits.wires import Wires, forward, step, wires
+
+if TYPE_CHECKING:
+    from fastbp.circuits.drawing import Drawing
+    from fastbp.circuits.objective import CircuitObjective
+
+PICKLE_VERSION = 1
+KINDS = ("value", "value_and_gradient", "gradient", "jacobian", "hessp", "hessian")
+
+
+def circuit(outputs: Any, wrt: Any = None) -> "Circuit":
+    """Compile an expression, or several, into a `Circuit`.
+
+        a, b, c, x, y = fastbp.variables("a b c x y")
+        f = fastbp.circuit(fastbp.circuits.sigmoid(a * x + b * y + c), wrt=[a, b, c])
+        f.value_and_gradient([1.0, 2.0, -3.0], x=-1.0, y=3.0)
+
+    Parameters
+    ----------
+    outputs : Expression, or a list or array of expressions
+        One expression gives a circuit whose value is a float, others one whose value is an array.
+    wrt : sequence of variables and arrays of variables, optional
+        The parameters, in this order. What else the expressions have is data, given by name. By
+        default everything is a parameter, in the order in which the variables were made.
+
+    Raises
+    ------
+    TypeError
+        If an output is no expression or number, or wrt holds anything but variables.
+    ValueError
+        If there is no output, a parameter comes twice, or two variables have one name.
+    """
+    array = np.asarray(plain(outputs), dtype=object)
+    if array.size == 0:
+        raise ValueError(f"a circuit needs at least one output, got {validate.described(outputs)}")
+    expressions = array.ravel().tolist()
+    inputs = Inputs(expressions, wrt)
+    graph = Graph(inputs.variables)
+    return Circuit(graph, [graph.add(each) for each in expressions], array.shape, inputs)
+
+
+class Circuit:
+    """Compiled expressions of parameters p and data; made by `fastbp.circuit`.
+
+        f(p), f(1.0, 2.0, -3.0), f(a=1.0, b=2.0, c=-3.0)    the value
+        f.value_and_gradient(p)                              (float, fresh array)
+
+    Everything takes the parameters in one of these ways: one vector p of n_parameters numbers, all
+    parameters one by one in their order, or all by name; and the data by name. Data that is given as
+    arrays of samples, with one row for each, gives results with one row for each sample. All numbers
+    are float64; what is undefined is nan, what overflows inf, never an exception.
+
+    Each derivative is compiled at its first use, into a tape of its own. A circuit is immutable and
+    may be used from any number of threads.
+
+    Attributes
+    ----------
+    parameters, data : tuple of str
+        Names of the parameters in their order, and of the data.
+    n_parameters : int
+        Length of p.
+    shape : tuple of int
+        Of the value: () for a single expression.
+    n_gates : int
+        Gates of the tape that computes the value.
+
+    Raises
+    ------
+    TypeError
+        For unknown or missing names, a wrong number of arguments, or what is no real number; for a
+        gradient or Hessian of several outputs.
+    ValueError
+        For wrong shapes, or data of different numbers of samples.
+    """
+
+    _value: Callable[..., Any]
+    _graph: Graph
+    _outputs: list[int]
+    _inputs: Inputs
+    shape: tuple[int, ...]
+    parameters: tuple[str, ...]
+    data: tuple[str, ...]
+    n_parameters: int
+
+    def __init__(
+        self, graph: Graph, outputs: list[int], shape: tuple[int, ...], inputs: Inputs
+    ) -> None:
+        self.__dict__.update(
+            _graph=graph,
+            _outputs=outputs,
+            _inputs=inputs,
+            _compiled={},
+            _value=self._compile_value,
+            shape=shape,
+            parameters=tuple(each.name for each in inputs.parameters),
+            data=tuple(each.name for each in inputs.data),
+            n_parameters=inputs.n_parameters,
+        )
+
+    # Values and derivatives. The first call of some puts the compiled function into the instance,
+    # where it is found before the method: no Python is left in the way of the next.
+
+    def __call__(self, *p: Any, **data: Any) -> Any:
+        """The value: a float, or an array of `shape`; with samples (m, *shape)."""
+        return self._value(*p, **data)
+
+    def value_and_gradient(self, *p: Any, **data: Any) -> Any:
+        """The value and its gradient by the parameters, a fresh vector.
+
+        Returns
+        -------
+        value : float; with samples (m,)
+        gradient : ndarray of float64, (n_parameters,); with samples (m, n_parameters)
+        """
+        self._check_single("a gradient", "f.jacobian has the derivatives of all")
+        return self._put("value_and_gradient")(*p, **data)
+
+    def gradient(self, *p: Any, **data: Any) -> NDArray[np.float64]:
+        """The gradient by the parameters: (n_parameters,); with samples (m, n_parameters)."""
+        self._check_single("a gradient", "f.jacobian has the derivatives of all")
+        return self._put("gradient")(*p, **data)  # type: ignore[no-any-return]
+
+    def jacobian(self, *p: Any, **data: Any) -> NDArray[np.float64]:
+        """Derivatives of all outputs: (*shape, n_parameters); with samples (m, *shape, ...)."""
+        return self._put("jacobian")(*p, **data)  # type: ignore[no-any-return]
+
+    def hessian(self, *p: Any, **data: Any) -> NDArray[np.float64]:
+        """Second derivatives, (n, n) with n = n_parameters; with samples (m, n, n)."""
+        self._check_single("a Hessian", "make a circuit of each")
+        return self._put("hessian")(*p, **data)  # type: ignore[no-any-return]
+
+    def hessp(self, p: Any, v: Any, **data: Any) -> NDArray[np.float64]:
+        """The Hessian times a vector v, without the Hessian; p is the vector of parameters.
+
+        Returns
+        -------
+        ndarray of float64, (n_parameters,); with samples (m, n_parameters)
+        """
+        self._check_single("a Hessian", "make a circuit of each")
+        values = self._inputs.read((p,), data) if self.n_parameters > 1 else self._one(p, data)
+        n = self.n_parameters
+        vector = validate.numbers(v, "v")
+        if vector.shape != (n,):
+            raise ValueError(f"v has shape {vector.shape}; expected ({n},), as p")
+        uniform = np.concatenate([values.uniform[:n], vector, values.uniform[n:]])
+        return self._result("hessp", self.tape_of("hessp"), values._replace(uniform=uniform))  # type: ignore[no-any-return]
+
+    def _one(self, p: Any, data: dict[str, Any]) -> Values:
+        return self._inputs.read((np.ravel(p),), data)
+
+    # Other forms
+
+    def objective(
+        self,
+        data: Any = None,
+        reduction: str = "mean",
+        sample_weight: Any = None,
+        n_threads: int | None = None,
+        dtype: Any = "float64",
+    ) -> "CircuitObjective":
+        """The circuit bound to data: a function of p alone, for optimisers.
+
+            objective = f.objective(data={"x": X, "y": y})
+            minimize(objective, p0, jac=True)
+
+        Parameters
+        ----------
+        data : mapping
+            Values of all data, by name or variable. A value of the variable's own shape, () for a
+            single one, is the same for all samples; an array with one more dimension in front has
+            the samples in its rows.
+        reduction : {"mean", "sum"}
+            Of the samples' values.
+        sample_weight : array_like, shape (m,), optional
+            Weights >= 0 of the samples; a mean is divided by their sum.
+        n_threads : int, optional
+            Upper limit of the threads of one call; see `fastbp.threads`.
+        dtype : {"float64", "float32"}
+            Precision of the arithmetic. Parameters, value and gradient are float64 in either case.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If data is missing, unknown, not finite or of the wrong shape.
+        """
+        from fastbp.circuits.objective import CircuitObjective
+
+        return CircuitObjective(self, data, reduction, sample_weight, n_threads, dtype)
+
+    def callable_into(
+        self, p: Any, value: Any, gradient: Any = None, **data: Any
+    ) -> Callable[[], None]:
+        """A function without arguments that reads and writes your buffers, and allocates nothing.
+
+            p, value, gradient = np.zeros(3), np.zeros(1), np.zeros(3)
+            run = f.callable_into(p, value, gradient, x=x, y=y)
+            p[:] = 1.0, 2.0, -3.0
+            run()
+
+        Parameters
+        ----------
+        p : buffer of n_parameters numbers
+        value : writeable buffer, one number for each output
+        gradient : writeable buffer, optional
+            Of n_parameters numbers for each output; for several outputs the Jacobian.
+        **data : buffers, one for each data variable
+
+        All buffers are C-contiguous float64 arrays. One such function is for one thread at a time.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a buffer is missing, or of the wrong type or length.
+        """
+        self._inputs._check_names(data)
+        missing = [name for name in self.data if name not in data]
+        if missing:
+            raise TypeError(f"no buffers for the data {', '.join(missing)}; pass them by name")
+        sources = [_buffer(p, self.n_parameters, "p", False)]
+        sources += [_buffer(data[e.name], e.size, e.name, False) for e in self._inputs.data]
+        n = len(self._outputs)
+        targets = [_buffer(value, n, "value", True)]
+        if gradient is not None:
+            targets.append(_buffer(gradient, n * self.n_parameters, "gradient", True))
+        outputs = self._outputs + ([] if gradient is None else self._nodes("jacobian"))
+        program = self._graph.emit(outputs, list(range(len(self._inputs.variables))), [])
+        return core("float64").BufferTape(program, sources, targets).run
+
+    def to_c(self, name: str) -> str:
+        """A function in C that computes value and gradient, as source code that needs math.h alone.
+
+            double neuron(const double *p, double x, double y, double *gradient);
+
+        It returns the value, and writes the gradient unless that is NULL. A circuit of several
+        outputs becomes
+
+            void neuron(const double *p, double x, double y, double *value, double *jacobian);
+
+        Data variables come one by one in the order of `data`, arrays of them as const double *; the
+        comment at the top of the code says what is where. The function allocates nothing and may
+        run in any number of threads. If it keeps more than 8192 numbers in between, it wants room
+        for them from its caller, as a last argument `double *work`.
+
+        Compiled with -ffp-contract=off, arithmetic, square roots, comparisons and choices give the
+        bits of the gates; only where the tape makes one gate of a product and a sum, it rounds
+        once and C twice. The other functions are those of the C library: with GNU's, within 4
+        units in the last place of the true values.
+
+        Parameters
+        ----------
+        name : str
+            Of the function; names of whatever else it needs start with it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the name is no str, or no name for a function in C: a keyword, or reserved.
+        """
+        from fastbp.circuits.c_source import c_source
+
+        return c_source(self, name)
+
+    def tape(self, kind: str = "value") -> str:
+        """The tape as text, one gate in a line.
+
+        Parameters
+        ----------
+        kind : {"value", "value_and_gradient", "gradient", "jacobian", "hessp", "hessian"}
+        """
+        validate.one_of(kind, KINDS, "tape")
+        names = [str(variable.name) for variable in self._inputs.variables]
+        if kind == "hessp":
+            n = self.n_parameters
+            names[n:n] = [f"v[{i}]" for i in range(n)]
+        return listing(self.program(kind), names)
+
+    @property
+    def n_gates(self) -> int:
+        """Number of gates of the tape that computes the value."""
+        return len(self.program("value").gates)
+
+    # Compilation
+
+    def program(self, kind: str, varying: tuple[str, ...] = ()) -> Program:
+        """The gates of a kind of evaluation, with the data of these names varying over samples.
+
+        Its uniform inputs are p, for "hessp" v, and the data that does not vary, in the order of
+        the circuit; its varying ones those of `columns`.
+        """
+        key = (kind, *varying)
+        program = self._compiled.get(key)
+        if program is None:
+            nodes = self._nodes(kind)
+            uniform = list(range(self.n_parameters))
+            columns = []
+            if kind == "hessp":
+                uniform += self._compiled["v"]
+            for each in self._inputs.data:
+                if each.name in varying:
+                    columns += [each.start + i for i in each.used]
+                else:
+                    uniform += range(each.start, each.start + each.size)
+            program = self._graph.emit(nodes, uniform, columns)
+            self._compiled[key] = program
+        return program  # type: ignore[no-any-return]
+
+    def _nodes(self, kind: str) -> list[int]:
+        """The nodes of what a kind of evaluation gives, appended to the graph."""
+        graph, outputs = self._graph, self._outputs
+        p = list(range(self.n_parameters))
+        if kind == "value":
+            return outputs
+        if kind == "jacobian":
+            return [node for output in outputs for node in graph.gradient(output, p)]
+        gradient = graph.gradient(outputs[0], p)
+        if kind == "value_and_gradient":
+            return [*outputs, *gradient]
+        if kind == "gradient":
+            return gradient
+        if kind == "hessian":
+            return [node for slope in gradient for node in graph.gradient(slope, p)]
+        v = self._compiled.setdefault("v", [graph.new_input(f"v[{i}]") for i in p])
+        return graph.jacobian_product(gradient, v, p)
+
+    def tape_of(self, kind: str) -> Any:
+        """The compiled tape of a kind, for data that is the same for all samples."""
+        tape = self._compiled.get((kind, "tape"))
+        if tape is None:
+            n = self.n_parameters
+            form, shape = {
+                "value": ("values" if self.shape else "value", self.shape),
+                "value_and_gradient": ("value_and_rest", (n,)),
+                "gradient": ("values", (n,)),
+                "jacobian": ("values", (*self.shape, n)),
+                "hessp": ("values", (n,)),
+                "hessian": ("values", (n, n)),
+            }[kind]
+            names = {} if kind == "hessp" else self._inputs.names()
+
+            def otherwise(tape: Any, arguments: Any, keywords: Any) -> Any:
+                return self._result(kind, tape, self._inputs.read(arguments, keywords))
+
+            tape = core("float64").Tape(self.program(kind), form, shape, n, names, otherwise)
+            tape = self._compiled.setdefault((kind, "tape"), tape)
+        return tape
+
+    def _put(self, kind: str) -> Callable[..., Any]:
+        """The compiled function of a kind, from now on in place of the method of that name."""
+        call = self.tape_of(kind).call
+        self.__dict__["_value" if kind == "value" else kind] = call
+        return call  # type: ignore[no-any-return]
+
+    def _compile_value(self, *p: Any, **data: Any) -> Any:
+        return self._put("value")(*p, **data)
+
+    def _result(self, kind: str, tape: Any, values: Values) -> Any:
+        """The result for values of the inputs that a tape does not take as they are."""
+        if not values.samples:
+            return tape.run(values.uniform)
+        rows = self._sample_values(kind, values)
+        m, n = values.m, self.n_parameters
+        if kind == "value_and_gradient":
+            return rows[0], rows[1:].T
+        shape = {"value": self.shape, "jacobian": (*self.shape, n), "hessian": (n, n)}.get(
+            kind, (n,)
+        )
+        return np.moveaxis(rows.reshape(*shape, m), -1, 0)
+
+    def _sample_values(self, kind: str, values: Values) -> NDArray[np.float64]:
+        """(outputs, m)."""
+        varying = tuple(name for name in self.data if name in values.samples)
+        program = self.program(kind, varying)
+        if values.m == 0:
+            return np.empty((len(program.outputs), 0))
+        columns = self.columns(values.samples, np.dtype(np.float64))
+        problem = core("float64").TapeProblem(
+            program, columns, np.empty(0), None, values.m, False, threads.get_num_threads()
+        )
+        return problem.values(values.uniform)
+
+    def columns(
+        self, samples: dict[str, NDArray[Any]], real: "np.dtype[Any]"
+    ) -> list[NDArray[Any]]:
+        """The samples as columns of `real` that the engine can read, where they lie if it can."""
+        result = []
+        for each in self._inputs.data:
+            if each.name in samples:
+                array = samples[each.name]
+                if not in_place(array, real):
+                    array = np.asarray(array, real, order="C").copy()
+                result += [array[:, i] for i in each.used]
+        return result
+
+    # Identity
+
+    def _check_single(self, what: str, advice: str) -> None:
+        if self.shape:
+            raise TypeError(
+                f"this circuit has outputs of shape {self.shape}; {what} needs a single "
+                f"expression: {advice}"
+            )
+
+    def _identity(self) -> tuple[Any, ...]:
+        program = self.program("value")
+        arrays = (program.gates, program.constants, program.outputs)
+        inputs = tuple(each[:4] for each in (*self._inputs.parameters, *self._inputs.data))
+        return self.shape, self.n_parameters, inputs, *(array.tobytes() for array in arrays)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Circuit):
+            return NotImplemented
+        return self is other or self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def __repr__(self) -> str:
+        outputs = f", outputs of shape {self.shape}" if self.shape else ""
+        return f"<Circuit of {self._inputs.text}: {self.n_gates} gates{outputs}>"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Circuit is immutable ({name} cannot be set); make another one")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Circuit is immutable ({name} cannot be deleted)")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not with the graph itself, which has grown by derivatives.
+        graph = Graph(self._inputs.variables)
+        outputs = [graph.add(self.expression(node)) for node in self._outputs]
+        return _rebuild, (PICKLE_VERSION, graph, outputs, self.shape, self._inputs)
+
+    def expression(self, node: int) -> Expression:
+        """A node of the graph as an expression."""
+        return self._graph.expression(node)
+
+    # Gate by gate: wires.py, drawing.py
+
+    def forward(self, *p: Any, **values: Any) -> Any:
+        """The value, as f(...); and the inputs are remembered for `wires`, `draw` and `step`.
+
+        Inputs that are not given keep their values. They are remembered in this object: threads
+        that use it in this way need a copy each (copy.copy(f)); nothing else is affected.
+        """
+        return forward(self, p, values)
+
+    def wires(self, output: Any = None) -> Wires:
+        """Every input and gate with its value and grad where `forward` or `step` was last.
+
+        Of several outputs the grads are of their sum, or of f.wires(output=k) of output k.
+        """
+        return wires(self, output)
+
+    def draw(self, output: Any = None) -> "Drawing":
+        """`wires` as a picture: text when printed, SVG or HTML in a notebook."""
+        from fastbp.circuits.drawing import Drawing
+
+        return Drawing(self.wires(output))
+
+    def step(self, rate: Any) -> Any:
+        """Moves all parameters together by rate times their grad, uphill; gives the new value."""
+        return step(self, rate)
+
+
+def _rebuild(version: int, *arguments: Any) -> Circuit:
+    if version != PICKLE_VERSION:
+        raise ValueError(
+            f"this Circuit was pickled in format {version!r}; this fastbp reads format "
+            f"{PICKLE_VERSION}: read it with the fastbp that wrote it"
+        )
+    return Circuit(*arguments)
+
+
+def in_place(array: NDArray[Any], real: "np.dtype[Any]") -> bool:
+    """Whether the engine can read columns of an array where they lie."""
+    return (
+        array.dtype == real
+        and bool(array.flags.aligned)
+        and all(stride % real.itemsize == 0 for stride in array.strides)
+    )
+
+
+def _buffer(buffer: Any, size: int, name: str, writeable: bool) -> NDArray[np.float64]:
+    """A buffer as a flat array of the same memory."""
+    if not isinstance(buffer, np.ndarray):
+        try:
+            buffer = np.frombuffer(buffer, np.float64) if memoryview(buffer).format == "d" else None
+        except TypeError:
+            buffer = None
+    fits = (
+        isinstance(buffer, np.ndarray)
+        and buffer.dtype == np.float64
+        and buffer.flags.c_contiguous
+        and buffer.flags.aligned
+        and (buffer.flags.writeable or not writeable)
+    )
+    if not fits:
+        raise TypeError(
+            f"{name} must be a {'writeable ' if writeable else ''}C-contiguous buffer of float64; "
+            f"np.zeros({size}) makes one"
+        )
+    if buffer.size != size:
+        raise ValueError(f"{name} has {buffer.size} numbers; expected {size}")
+    return buffer.reshape(-1)  # type: ignore[no-any-return]

@@ -1,0 +1,253 @@
+"""A circuit bound to data: parameters in, value and gradient out."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp import threads, validate
+from fastbp._core import core
+from fastbp._recorder import Expression
+from fastbp.circuits.circuit import in_place
+
+if TYPE_CHECKING:
+    from fastbp.circuits.circuit import Circuit
+
+PICKLE_VERSION = 1
+REDUCTIONS = ("mean", "sum")
+
+
+class CircuitObjective:
+    """F(p) and its gradient for one circuit f and one set of data; for any optimiser.
+
+        F(p) = sum_i w_i f(p; data_i) / sum_i w_i,   w_i = 1 unless weights are given
+
+    With reduction="sum" it is not divided. Made by `Circuit.objective`.
+
+        minimize(objective, p, jac=True, method="L-BFGS-B")
+        minimize(objective.fun, p, jac=objective.jac, hessp=objective.hessp, method="trust-ncg")
+
+    The data is checked and converted once, here. Data that needs no conversion is referred to, not
+    copied: changing it afterwards changes the objective. Any number of threads may call one
+    objective; value and gradient have the same bits for every number of threads. Values that are
+    undefined or overflow give nan or inf, as IEEE arithmetic says, never an exception.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    data : mapping of names or variables to values
+    reduction, sample_weight, n_threads, dtype
+        See `Circuit.objective`.
+
+    Attributes
+    ----------
+    circuit : Circuit
+    reduction : str
+    n_samples : int
+    sample_weight : ndarray or None
+    n_threads : int
+    dtype : numpy.dtype
+    n_evaluations : int
+        Number of evaluations since the objective was made.
+    seconds : float
+        Time spent in them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data does not fit the circuit; the message says what to do.
+    """
+
+    __slots__ = (
+        "_columns", "_data", "_explicit_threads", "_fixed", "_last", "_problems", "_varying",
+        "circuit", "dtype", "n_samples", "n_threads", "reduction", "sample_weight",
+    )  # fmt: skip
+
+    circuit: "Circuit"
+    reduction: str
+    n_samples: int
+    sample_weight: NDArray[Any] | None
+    n_threads: int
+    dtype: "np.dtype[Any]"
+
+    def __init__(
+        self,
+        circuit: "Circuit",
+        data: Mapping[Any, Any] | None = None,
+        reduction: str = "mean",
+        sample_weight: Any = None,
+        n_threads: int | None = None,
+        dtype: Any = "float64",
+    ) -> None:
+        circuit._check_single("an objective", "add up what is to be minimised")
+        real = validate.dtype(dtype)
+        named = _by_name(data)
+        unknown = [name for name in named if name not in circuit.data]
+        if unknown:
+            raise TypeError(
+                f"data has {unknown[0]!r}, which is no data of this circuit; expected "
+                f"{', '.join(circuit.data) or 'none'}"
+            )
+        values = circuit._inputs.read((np.zeros(circuit.n_parameters),), named)
+        if values.samples and values.m == 0:
+            raise ValueError("the data has no samples; expected at least one row")
+        samples = {
+            name: validate.finite_reals(array, real, name, in_place(array, real))
+            for name, array in values.samples.items()
+        }
+        fixed = np.ascontiguousarray(values.uniform[circuit.n_parameters :])
+        validate.finite_reals(fixed, fixed.dtype, "data", True)
+        set_once = object.__setattr__
+        set_once(self, "circuit", circuit)
+        set_once(self, "reduction", validate.one_of(reduction, REDUCTIONS, "reduction"))
+        set_once(self, "n_samples", values.m)
+        set_once(self, "sample_weight", validate.sample_weight(sample_weight, values.m, real))
+        set_once(self, "n_threads", threads.resolve(n_threads))
+        set_once(self, "dtype", real)
+        self._explicit_threads = n_threads
+        self._data = named
+        self._columns = circuit.columns(samples, real)
+        self._varying = tuple(name for name in circuit.data if name in samples)
+        self._fixed = fixed
+        self._problems: dict[str, Any] = {}
+        self._last: tuple[bytes, float, NDArray[np.float64]] | None = None
+
+    def __call__(self, p: Any) -> tuple[float, NDArray[np.float64]]:
+        """The value and a fresh gradient at `p`.
+
+        Parameters
+        ----------
+        p : ndarray, shape (n_parameters,)
+            Contiguous float64 is read in place; anything else is converted.
+
+        Returns
+        -------
+        F : float
+        gradient : ndarray of float64, shape (n_parameters,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If p has the wrong length or shape, or is not real.
+        """
+        try:
+            return self._evaluate("value_and_gradient", p)
+        except TypeError as error:
+            refusal = error
+        try:
+            vector = self._vector(p)
+            if vector is p:  # nothing was wrong with it: a signal handler raised this
+                raise refusal
+        finally:
+            del refusal  # it holds this frame, which would hold it, and p, until collected
+        return self._evaluate("value_and_gradient", vector)
+
+    def cost(self, p: Any) -> float:
+        """The value alone, without the work of a gradient; for methods that need none."""
+        return self._evaluate("value", self._vector(p))[0]
+
+    def fun(self, p: Any) -> float:
+        """The value at `p`; `fun` and `jac` at the same p share one evaluation."""
+        return self._at(p)[1]
+
+    def jac(self, p: Any) -> NDArray[np.float64]:
+        """The gradient at `p`, a fresh array; shares one evaluation with `fun`."""
+        return self._at(p)[2].copy()
+
+    def hessp(self, p: Any, v: Any) -> NDArray[np.float64]:
+        """The Hessian at `p` times `v`, a fresh array."""
+        both = np.concatenate([self._vector(p), self._vector(v, "v")])
+        first, rest = self._evaluate("hessp", both)
+        return np.concatenate([[first], rest])
+
+    def _vector(self, p: Any, name: str = "p") -> NDArray[np.float64]:
+        array = validate.numbers(p, name)
+        if array.shape != (self.circuit.n_parameters,):
+            raise ValueError(
+                f"{name} has shape {array.shape}; expected ({self.circuit.n_parameters},): "
+                f"{self.circuit._inputs.text}"
+            )
+        return np.require(array, np.float64, ["C", "A"])
+
+    def _evaluate(
+        self, kind: str, vector: NDArray[np.float64]
+    ) -> tuple[float, NDArray[np.float64]]:
+        problem = self._problems.get(kind)
+        if problem is None:
+            program = self.circuit.program(kind, self._varying)
+            problem = core(self.dtype.name).TapeProblem(
+                program, self._columns, self._fixed, self.sample_weight, self.n_samples,
+                self.reduction == "mean", self.n_threads,
+            )  # fmt: skip
+            problem = self._problems.setdefault(kind, problem)
+        return problem.evaluate(vector)  # type: ignore[no-any-return]
+
+    def _at(self, p: Any) -> tuple[bytes, float, NDArray[np.float64]]:
+        """The last evaluation if it was at `p`, else a new one."""
+        key = self._vector(p).tobytes()
+        last = self._last
+        if last is None or last[0] != key:
+            # The bytes that are remembered are the ones evaluated, and the tuple is replaced as a
+            # whole, so another thread sees a p and its own result, or the one before.
+            last = (key, *self._evaluate("value_and_gradient", np.frombuffer(key)))
+            self._last = last
+        return last
+
+    @property
+    def n_evaluations(self) -> int:
+        """Number of evaluations since the objective was made."""
+        return sum(problem.n_evaluations for problem in [*self._problems.values()])
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in the evaluations, in seconds."""
+        return sum(problem.seconds for problem in [*self._problems.values()])
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not name.startswith("_"):
+            raise AttributeError(
+                f"an objective is bound to its data and settings: {name} cannot be set; "
+                "make another one with f.objective(...)"
+            )
+        object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        weighted = "" if self.sample_weight is None else ", weighted"
+        return (
+            f"<CircuitObjective: {self.circuit._inputs.text}, {self.n_samples} samples{weighted}, "
+            f"{self.reduction}, n_threads={self.n_threads}; {self.n_evaluations} evaluations in "
+            f"{self.seconds:.3g} s>"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        rest = (self.reduction, self.sample_weight, self._explicit_threads, self.dtype.name)
+        return _rebuild, (PICKLE_VERSION, self.circuit, self._data, *rest)
+
+
+def _by_name(data: Mapping[Any, Any] | None) -> dict[str, Any]:
+    """The data with names for keys."""
+    if data is None:
+        return {}
+    if not isinstance(data, Mapping):
+        raise TypeError(
+            f"data must be a mapping of names to values, got {validate.described(data)}; for "
+            'example data={"x": X, "y": y}'
+        )
+    named = {}
+    for key, value in data.items():
+        name = key.name if isinstance(key, Expression) else key
+        if not isinstance(name, str):
+            raise TypeError(f"the keys of data are names or variables, got {key!r}")
+        named[name] = value
+    return named
+
+
+def _rebuild(version: int, *arguments: Any) -> CircuitObjective:
+    """The objective of a pickle; its counters start at 0, its threads are those of this process."""
+    if version != PICKLE_VERSION:
+        raise ValueError(
+            f"this objective was pickled in format {version!r}; this fastbp reads format "
+            f"{PICKLE_VERSION}: read it with the fastbp that wrote it"
+        )
+    return CircuitObjective(*arguments)

@@ -1,0 +1,169 @@
+# The derivative of each gate: out = gate(a, b, c) has got its adjoint `bar`, and passes it on to
+# its operands. The gates that this takes are appended to the graph, so they can be differentiated
+# too. Slopes are written so that they are accurate relative to themselves in the tails, and without
+# 0 * infinity or infinity - infinity where the derivative exists.
+
+cdef int differentiate(Graph g, int32_t out, int32_t bar) except -1:
+    cdef Node node = g.items[out]       # a copy: the array moves when it grows
+    cdef int op = node.op
+    cdef int32_t a = node.a, b = node.b, c = node.c, zero, slope
+    if op < ADD:
+        pull(g, a, slope_times(g, op, a, out, bar))
+    elif op == ADD:
+        pull(g, a, bar)
+        pull(g, b, bar)
+    elif op == SUBTRACT:
+        pull(g, a, bar)
+        if wants(g, b): pull(g, b, negative(g, bar))
+    elif op == MULTIPLY:
+        if wants(g, a): pull(g, a, multiply(g, bar, b))
+        if wants(g, b): pull(g, b, multiply(g, bar, a))
+    elif op == DIVIDE:
+        differentiate_quotient(g, a, b, out, bar)
+    elif op == POWER:
+        if wants(g, a): pull(g, a, multiply(g, bar, slope_of_base(g, a, b)))
+        if wants(g, b): pull(g, b, multiply(g, bar, slope_of_exponent(g, a, b, out)))
+    elif op == MINIMUM or op == MAXIMUM:
+        zero = constant_node(g, 0)
+        slope = less(g, a, b) if op == MINIMUM else less(g, b, a)   # 1 where a is the one
+        if wants(g, a): pull(g, a, select(g, slope, bar, zero))
+        if wants(g, b): pull(g, b, select(g, slope, zero, bar))
+    elif op == HYPOT:
+        slope = unless_zero(g, out)
+        if wants(g, a): pull(g, a, multiply(g, bar, divide(g, a, slope)))
+        if wants(g, b): pull(g, b, multiply(g, bar, divide(g, b, slope)))
+    elif op == ATAN2:
+        slope = unless_zero(g, gate2(g, HYPOT, a, b))
+        if wants(g, a):
+            pull(g, a, multiply(g, bar, divide(g, divide(g, b, slope), slope)))
+        if wants(g, b):
+            pull(g, b, negative(g, multiply(g, bar, divide(g, divide(g, a, slope), slope))))
+    elif op == SELECT:
+        zero = constant_node(g, 0)
+        if wants(g, b): pull(g, b, select(g, a, bar, zero))
+        if wants(g, c): pull(g, c, select(g, a, zero, bar))
+    # comparisons are flat
+    return 0
+
+
+cdef int32_t slope_times(Graph g, int op, int32_t x, int32_t out, int32_t bar) except -1:
+    """bar times the slope at x of a gate of one operand, out = gate(x)."""
+    if op == NEGATIVE:
+        return negative(g, bar)
+    if op == ABSOLUTE:
+        return multiply(g, bar, gate1(g, SIGN, x))
+    if op == SQRT:
+        return multiply(g, bar, divide(g, constant_node(g, 0.5), out))
+    if op == EXP:
+        return multiply(g, bar, out)
+    if op == EXPM1:
+        return multiply(g, bar, gate1(g, EXP, x))
+    if op == LOG:
+        return divide(g, bar, x)
+    if op == LOG1P:
+        return divide(g, bar, add(g, x, constant_node(g, 1)))
+    if op == SIN:
+        return multiply(g, bar, gate1(g, COS, x))
+    if op == COS:
+        return negative(g, multiply(g, bar, gate1(g, SIN, x)))
+    if op == TAN:
+        return multiply(g, bar, add(g, multiply(g, out, out), constant_node(g, 1)))
+    if op == TANH:
+        return multiply(g, bar, times(g, 4, gate1(g, SIGMOID_SLOPE, twice(g, x))))
+    if op == SIGMOID:
+        return multiply(g, bar, gate1(g, SIGMOID_SLOPE, x))
+    if op == SOFTPLUS:
+        return multiply(g, bar, gate1(g, SIGMOID, x))
+    if op == RELU:
+        zero = constant_node(g, 0)
+        return select(g, less(g, zero, x), bar, zero)
+    if op == ERF:
+        return multiply(g, bar, times(g, 1.1283791670955126, gate1(g, GAUSSIAN, x)))
+    if op == SIGMOID_SLOPE:
+        return negative(g, multiply(g, bar, multiply(g, out, gate1(g, TANH, half(g, x)))))
+    if op == GAUSSIAN:
+        # beyond 30, out is 0, and so is the slope, at infinity too
+        x = gate2(g, MAXIMUM, gate2(g, MINIMUM, x, constant_node(g, 30)), constant_node(g, -30))
+        return multiply(g, bar, multiply(g, times(g, -2, x), out))
+    if op == SIGN:
+        return constant_node(g, 0)
+    raise AssertionError(f"the gate {GATES[op]} has no derivative rule")
+
+
+cdef int differentiate_quotient(
+    Graph g, int32_t a, int32_t b, int32_t out, int32_t bar
+) except -1:
+    cdef int32_t other = leg_beside(g, a, b), ratio
+    cdef int32_t q = divide(g, bar, b)
+    if other < 0:
+        pull(g, a, q)
+        if wants(g, b): pull(g, b, negative(g, multiply(g, q, out)))
+        return 0
+    # a / hypot(a, other): 1 - (a/h)**2 would cancel where a is nearly h; it is (other/h)**2
+    ratio = divide(g, other, b)
+    q = multiply(g, q, ratio)
+    if wants(g, a): pull(g, a, multiply(g, q, ratio))
+    if wants(g, other): pull(g, other, negative(g, multiply(g, q, out)))
+    return 0
+
+
+cdef int32_t leg_beside(Graph g, int32_t a, int32_t h) noexcept:
+    """x if h = unless_zero(hypot(a, x)) or hypot(x, a), else -1."""
+    cdef Node node = g.items[h]
+    if node.op == SELECT and node.a == node.b:
+        node = g.items[node.a]
+    if node.op == HYPOT and node.a == a:
+        return node.b
+    if node.op == HYPOT and node.b == a:
+        return node.a
+    return -1
+
+
+cdef int32_t slope_of_base(Graph g, int32_t a, int32_t b) except -1:
+    """d a**b / da = b a**(b-1), and 0 where b == 0 even if a is 0 or NaN."""
+    cdef int32_t keep, safe = a
+    if not is_constant(g, b):
+        # Only what would make 0 * infinity is replaced, so that where b == 0 the derivative of
+        # this slope by b is 1/a, as it should be.
+        keep = less(g, constant_node(g, 1e-307), gate1(g, ABSOLUTE, a))
+        keep = select(g, b, constant_node(g, 1), keep)
+        safe = select(g, keep, a, constant_node(g, 1))
+    return multiply(g, b, power(g, safe, subtract(g, b, constant_node(g, 1))))
+
+
+cdef int32_t slope_of_exponent(Graph g, int32_t a, int32_t b, int32_t out) except -1:
+    """d a**b / db = a**b log(a), and 0 where a**b is 0, and at 0**0."""
+    cdef int32_t keep, safe = a
+    if not (is_constant(g, a) and 0 < value_of(g, a) < INFINITY):
+        keep = select(g, a, out, less(g, b, constant_node(g, 0)))
+        safe = select(g, keep, a, constant_node(g, 1))
+    return multiply(g, out, gate1(g, LOG, safe))
+
+
+cdef int32_t unless_zero(Graph g, int32_t x) except -1:
+    """x, but 1 where x == 0: a divisor that leaves 0 / x at 0."""
+    return select(g, x, x, constant_node(g, 1))
+
+
+cdef int32_t times(Graph g, double factor, int32_t x) except -1:
+    return multiply(g, x, constant_node(g, factor))
+
+
+cdef int32_t twice(Graph g, int32_t x) except -1:
+    cdef int32_t whole = operand_of_multiple(g, x, 0.5)
+    return times(g, 2, x) if whole < 0 else whole
+
+
+cdef int32_t half(Graph g, int32_t x) except -1:
+    cdef int32_t whole = operand_of_multiple(g, x, 2)
+    return times(g, 0.5, x) if whole < 0 else whole
+
+
+cdef int32_t operand_of_multiple(Graph g, int32_t x, double factor) noexcept:
+    """y if x = y * factor, else -1: tanh and sigmoid_slope share their gates in this way."""
+    cdef Node node = g.items[x]
+    if node.op == MULTIPLY and is_value(g, node.b, factor):
+        return node.a
+    if node.op == MULTIPLY and is_value(g, node.a, factor):
+        return node.b
+    return -1

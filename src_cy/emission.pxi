@@ -1,0 +1,259 @@
+# A program: the gates that some outputs need, as rows for the engine, which give their results to
+# slots. First the gates that are uniform over samples, then those that vary.
+
+cdef enum:
+    LIVE = 1, VARYING = 2, USED = 4, USED_TWICE = 8, ABSORBED = 16, GIVEN = 32, IS_OUTPUT = 64
+    FOREVER = 0x7fffffff
+
+cdef struct Emission:
+    uint8_t *flags
+    int32_t *slot
+    int32_t *last                       # the last gate that reads a node; of a free slot: the next
+    int32_t *rows
+    int32_t n_slots
+    int32_t free_slot                   # a node that is dead and has left its slot, or -1
+    int64_t n_gates
+
+
+@cython.final
+cdef class Program:
+    """Gates for the engine, in order; each writes one slot and reads up to three.
+
+    Slots below n_uniform_slots hold one number for all samples: the uniform inputs, then the
+    constants, then results; the others a number for each sample: the varying inputs, then results.
+
+    Attributes
+    ----------
+    gates : ndarray of int32, shape (n, 5)
+        Rows (gate number, result's slot, operands' slots a, b, c); what is unused is 0. The result
+        may lie where an operand lay.
+    constants : ndarray of float64
+    outputs : ndarray of int32
+        Slots of the results that are wanted; one may be an input's or a constant's.
+    n_inputs, n_uniform_inputs, n_uniform_slots, n_slots : int
+    n_uniform : int
+        The first so many gates touch uniform slots only.
+    """
+    cdef readonly object gates, constants, outputs
+    cdef readonly int n_inputs, n_uniform_inputs, n_uniform, n_uniform_slots, n_slots
+
+    def __init__(self, gates, constants, outputs, n_inputs, n_uniform_inputs, n_uniform,
+                 n_uniform_slots, n_slots):
+        self.gates, self.constants, self.outputs = gates, constants, outputs
+        self.n_inputs, self.n_uniform_inputs = n_inputs, n_uniform_inputs
+        self.n_uniform, self.n_uniform_slots, self.n_slots = n_uniform, n_uniform_slots, n_slots
+
+    def __reduce__(self):
+        return Program, (self.gates, self.constants, self.outputs, self.n_inputs,
+                         self.n_uniform_inputs, self.n_uniform, self.n_uniform_slots, self.n_slots)
+
+    def __repr__(self):
+        return (f"<Program of {len(self.gates)} gates, {self.n_uniform} of them uniform, "
+                f"in {self.n_slots} slots>")
+
+
+cdef Program emitted(Graph g, list outputs, list uniform_inputs, list varying_inputs, bint fuse):
+    cdef Emission to
+    cdef int32_t n = 0
+    for node in outputs:
+        check_node(g, node)
+        n = max(n, <int32_t>node + 1)
+    for node in (*uniform_inputs, *varying_inputs):
+        check_node(g, node)
+        if g.items[<int32_t>node].op != INPUT:
+            raise ValueError(f"node {node} is no input of this Graph, but a gate or a constant")
+        n = max(n, <int32_t>node + 1)
+    memset(&to, 0, sizeof(Emission))
+    try:
+        to.flags = <uint8_t *>calloc(n + 1, sizeof(uint8_t))
+        to.slot = <int32_t *>malloc((n + 1) * sizeof(int32_t))
+        to.last = <int32_t *>malloc((n + 1) * sizeof(int32_t))
+        if to.flags == NULL or to.slot == NULL or to.last == NULL:
+            raise MemoryError(f"no memory for the program of {n} gates")
+        mark_live(g, &to, n, outputs)
+        mark_varying(g, &to, n, uniform_inputs, varying_inputs)
+        if fuse:
+            absorb(g, &to, n)
+        mark_last(g, &to, n)
+        return written_down(g, &to, n, outputs, uniform_inputs, varying_inputs)
+    finally:
+        free(to.flags)
+        free(to.slot)
+        free(to.last)
+
+
+cdef int mark_live(Graph g, Emission *to, int32_t n, list outputs) except -1:
+    """LIVE what the outputs need; USED, USED_TWICE what so many operands are."""
+    cdef int32_t i
+    cdef Node *node
+    cdef int arity
+    for output in outputs:
+        to.flags[<int32_t>output] |= LIVE | IS_OUTPUT
+    for i in range(n - 1, -1, -1):
+        if i % SIGNALS_AFTER == 0:
+            PyErr_CheckSignals()
+        if not to.flags[i] & LIVE:
+            continue
+        node = &g.items[i]
+        arity = gate_arity(node.op)
+        if arity > 0: use(&to.flags[node.a])
+        if arity > 1: use(&to.flags[node.b])
+        if arity > 2: use(&to.flags[node.c])
+    return 0
+
+
+cdef inline void use(uint8_t *flags) noexcept:
+    flags[0] |= LIVE | (USED_TWICE if flags[0] & USED else USED)
+
+
+cdef int mark_varying(
+    Graph g, Emission *to, int32_t n, list uniform_inputs, list varying_inputs
+) except -1:
+    cdef int32_t i
+    cdef Node *node
+    cdef int arity
+    cdef uint8_t *flags = to.flags
+    for inputs, kind in ((uniform_inputs, GIVEN), (varying_inputs, GIVEN | VARYING)):
+        for given in inputs:
+            i = given
+            if flags[i] & GIVEN:
+                raise ValueError(f"the input {name_of(g.variables[g.items[i].a])} is given twice")
+            flags[i] |= <uint8_t>kind
+    for i in range(n):
+        node = &g.items[i]
+        if not flags[i] & LIVE or node.op == CONSTANT:
+            continue
+        if node.op == INPUT:
+            if not flags[i] & GIVEN:
+                raise ValueError(
+                    f"the outputs need the input {name_of(g.variables[node.a])}, which is neither "
+                    "among the uniform nor among the varying inputs")
+            continue
+        arity = gate_arity(node.op)
+        flags[i] |= flags[node.a] & VARYING
+        if arity > 1: flags[i] |= flags[node.b] & VARYING
+        if arity > 2: flags[i] |= flags[node.c] & VARYING
+    return 0
+
+
+cdef void absorb(Graph g, Emission *to, int32_t n) noexcept:
+    """a*b + c as one gate, where nothing else reads the product.
+
+    Also where the product is the same for all samples and the sum is not: whether data is given as
+    one number or as samples changes no bit.
+    """
+    cdef int32_t i, x
+    cdef Node *node
+    for i in range(n):
+        node = &g.items[i]
+        if not to.flags[i] & LIVE or node.op != ADD:
+            continue
+        for x in (node.a, node.b):
+            if g.items[x].op == MULTIPLY and not to.flags[x] & (USED_TWICE | IS_OUTPUT):
+                to.flags[x] |= ABSORBED
+                break
+
+
+cdef Node as_emitted(Graph g, Emission *to, int32_t i) noexcept:
+    """Node i as the program has it: with the product that it has absorbed."""
+    cdef Node node = g.items[i], product
+    if node.op == ADD and to.flags[node.a] & ABSORBED:
+        product = g.items[node.a]
+    elif node.op == ADD and to.flags[node.b] & ABSORBED:
+        product = g.items[node.b]
+        node.b = node.a
+    else:
+        return node
+    node.op, node.c, node.a, node.b = MULTIPLY_ADD, node.b, product.a, product.b
+    return node
+
+
+cdef void mark_last(Graph g, Emission *to, int32_t n) noexcept:
+    cdef int32_t i
+    cdef int k, arity
+    cdef Node node
+    cdef int32_t operands[3]
+    for i in range(n):
+        to.last[i] = FOREVER if to.flags[i] & IS_OUTPUT else -1
+        if not to.flags[i] & LIVE or to.flags[i] & ABSORBED:
+            continue
+        node = as_emitted(g, to, i)
+        arity = gate_arity(node.op)
+        operands[0], operands[1], operands[2] = node.a, node.b, node.c
+        for k in range(arity):
+            if to.last[operands[k]] == FOREVER:
+                continue
+            # what is uniform and read by a varying gate is read for every tile of samples
+            if (to.flags[operands[k]] ^ to.flags[i]) & VARYING:
+                to.last[operands[k]] = FOREVER
+            else:
+                to.last[operands[k]] = i
+        to.n_gates += node.op > INPUT
+
+
+cdef Program written_down(
+    Graph g, Emission *to, int32_t n, list outputs, list uniform_inputs, list varying_inputs
+):
+    cdef cnp.npy_intp shape[2]
+    cdef int32_t i, n_uniform_slots
+    cdef int64_t n_uniform
+    shape[0], shape[1] = to.n_gates, 5
+    gates = cnp.PyArray_ZEROS(2, shape, cnp.NPY_INT32, 0)
+    to.rows = <int32_t *>cnp.PyArray_DATA(gates)
+    constants = []
+    for node in uniform_inputs:
+        to.slot[<int32_t>node] = new_slot(to)
+    for i in range(n):
+        if to.flags[i] & LIVE and g.items[i].op == CONSTANT:
+            to.slot[i] = new_slot(to)
+            constants.append(value_of(g, i))
+    write_rows(g, to, n, 0)
+    n_uniform = (to.rows - <int32_t *>cnp.PyArray_DATA(gates)) // 5
+    n_uniform_slots = to.n_slots
+    for node in varying_inputs:
+        to.slot[<int32_t>node] = new_slot(to)
+    write_rows(g, to, n, VARYING)
+    return Program(
+        gates, np.array(constants, np.float64),
+        np.array([to.slot[<int32_t>node] for node in outputs], np.int32),
+        len(uniform_inputs) + len(varying_inputs), len(uniform_inputs), n_uniform,
+        n_uniform_slots, to.n_slots)
+
+
+cdef inline int32_t new_slot(Emission *to) noexcept:
+    to.n_slots += 1
+    return to.n_slots - 1
+
+
+cdef int write_rows(Graph g, Emission *to, int32_t n, int varying) except -1:
+    """The gates that vary, or those that do not. The dead leave their slots to later results."""
+    cdef int32_t i, x
+    cdef int k, arity
+    cdef Node node
+    cdef int32_t operands[3]
+    to.free_slot = -1
+    for i in range(n):
+        if i % SIGNALS_AFTER == 0:
+            PyErr_CheckSignals()
+        if (not to.flags[i] & LIVE or to.flags[i] & ABSORBED or to.flags[i] & VARYING != varying
+                or g.items[i].op <= INPUT):
+            continue
+        node = as_emitted(g, to, i)
+        arity = gate_arity(node.op)
+        operands[0], operands[1], operands[2] = node.a, node.b, node.c
+        to.rows[0] = node.op
+        for k in range(arity):
+            x = operands[k]
+            to.rows[2 + k] = to.slot[x]
+            if to.last[x] == i and g.items[x].op > INPUT:
+                to.last[x] = to.free_slot
+                to.free_slot = x
+        if to.free_slot < 0:
+            to.slot[i] = new_slot(to)
+        else:
+            x = to.free_slot
+            to.free_slot = to.last[x]
+            to.slot[i] = to.slot[x]
+        to.rows[1] = to.slot[i]
+        to.rows += 5
+    return 0

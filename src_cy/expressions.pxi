@@ -1,0 +1,372 @@
+# What is recorded: expressions, made by operators, functions and NumPy's protocols.
+
+cdef extern from *:
+    """
+    /* Operands of expressions that were freed, to be let go one after the other. */
+    static _Thread_local struct { PyObject **items; Py_ssize_t count, room; int busy; } dying;
+
+    static void let_go(PyObject *operand) {
+        if (dying.count == dying.room) {
+            Py_ssize_t room = dying.room ? 2 * dying.room : 64;
+            PyObject **items = realloc(dying.items, room * sizeof(PyObject *));
+            if (!items) { Py_DECREF(operand); return; }  /* recurses, but leaks nothing */
+            dying.items = items; dying.room = room;
+        }
+        dying.items[dying.count++] = operand;
+    }
+
+    static void let_all_go(void) {
+        if (dying.busy) return;
+        dying.busy = 1;
+        while (dying.count) Py_DECREF(dying.items[--dying.count]);
+        dying.busy = 0;
+        free(dying.items);
+        dying.items = NULL; dying.room = 0;
+    }
+    """
+    void let_go(PyObject *) noexcept
+    void let_all_go() noexcept
+
+
+cdef int64_t _variables_made = 0
+
+
+@cython.final
+cdef class Vector:
+    """Variables made together: their common name and shape."""
+    cdef readonly str name
+    cdef readonly tuple shape
+    cdef int64_t first                  # serial number of the first of them
+
+    def __init__(self, name, shape):
+        self.name = checked_name(name)
+        self.shape = shape
+        self.first = serial_numbers(size_of(shape))
+
+    def elements(self):
+        """The variables, in row-major order."""
+        cdef int64_t i
+        return [new_variable(self, self.first + i) for i in range(size_of(self.shape))]
+
+    def __reduce__(self):
+        return Vector, (self.name, self.shape)
+
+    def __repr__(self):
+        return f"<Vector {self.name!r} of shape {self.shape}>"
+
+
+cdef int64_t size_of(tuple shape) except -1:
+    cdef int64_t size = 1
+    for length in shape:
+        size *= <int64_t>length
+    return size
+
+
+cdef int64_t serial_numbers(int64_t count) except -1:
+    """The first of `count` new serial numbers; they give variables their order."""
+    global _variables_made
+    with _lock:
+        first = _variables_made
+        _variables_made += count
+    return first
+
+
+cdef str checked_name(name):
+    if not isinstance(name, str):
+        raise TypeError(
+            f"a variable's name must be a str, got {name!r} ({type(name).__name__}); "
+            'for example fastbp.variable("a")')
+    if not name or name != name.strip():
+        raise ValueError(
+            f"a variable's name must be a word without blanks at its ends, got {name!r}; "
+            'for example fastbp.variable("a")')
+    if "[" in name or "]" in name:
+        raise ValueError(
+            f"a variable's name must be without brackets, got {name!r}; "
+            'fastbp.variables("x", 5) makes x[0] to x[4]')
+    return str(name)
+
+
+cdef Expression new_variable(object owner, int64_t serial):
+    """`owner` is its name, or its Vector."""
+    cdef Expression e = Expression.__new__(Expression)
+    e.op = INPUT
+    Py_INCREF(owner)
+    e.a = <PyObject *>owner
+    e.c = <PyObject *><Py_ssize_t>serial
+    return e
+
+
+def variable(name):
+    """A new variable; see fastbp.variable."""
+    name = checked_name(name)
+    return new_variable(name, serial_numbers(1))
+
+
+cdef object operand(object x):
+    """x as an operand, an Expression, float or int; None if it is none."""
+    if type(x) is Expression or PyFloat_CheckExact(x):
+        return x
+    if PyLong_CheckExact(x):
+        PyLong_AsDouble(x)              # raises OverflowError if it is too large
+        return x
+    if isinstance(x, (bool, np.bool_)):
+        return None
+    if isinstance(x, (int, float, np.integer, np.floating)):
+        return float(x)
+    if isinstance(x, np.ndarray) and x.ndim == 0 and x.dtype.kind in "iufO":
+        return operand(x.item())
+    return None
+
+
+def is_operand(x):
+    """Whether x is an Expression or a real number."""
+    return operand(x) is not None
+
+
+cdef object required(object x, str gate):
+    """x as an operand of a gate that is called by name."""
+    result = operand(x)
+    if result is None:
+        raise TypeError(
+            f"{gate} takes variables, expressions of them, and real numbers; got {x!r} "
+            f"({type(x).__name__})")
+    return result
+
+
+cdef Expression record(int op, object a, object b=None, object c=None):
+    cdef Expression e = Expression.__new__(Expression)
+    e.op = op
+    Py_INCREF(a)
+    e.a = <PyObject *>a
+    if b is not None:
+        Py_INCREF(b)
+        e.b = <PyObject *>b
+    if c is not None:
+        Py_INCREF(c)
+        e.c = <PyObject *>c
+    return e
+
+
+cdef object record_two(int op, Expression e, object x, bint swapped):
+    other = operand(x)
+    if other is None:
+        return NotImplemented
+    return record(op, other, e) if swapped else record(op, e, other)
+
+
+def gate(str name, *operands):
+    """The gate `name` on its operands: numbers and expressions. Records even if all are numbers."""
+    cdef int op = NUMBERS[name]
+    values = [required(x, name) for x in operands]
+    if len(values) != gate_arity(op) or op < NEGATIVE:
+        raise TypeError(f"{name} has {gate_arity(op)} operands, got {len(values)}")
+    values += [None] * (3 - len(values))
+    return record(op, values[0], values[1], values[2])
+
+
+def constant(x):
+    """A number as an expression."""
+    x = required(x, "constant")
+    return x if type(x) is Expression else record(CONSTANT, float(x))
+
+
+cdef Expression as_expression(PyObject *x):
+    return constant(<object>x) if x != NULL else None
+
+
+@cython.final
+cdef class Expression:
+    """A variable, a number, or a gate on other expressions: what arithmetic on variables gives.
+
+        a, b = fastbp.variables("a b")
+        f = 2 * a + fastbp.circuits.exp(-b)
+
+    Operators + - * / ** and abs, comparisons (1 where true, 0 where false), the functions of
+    fastbp.circuits and NumPy's functions record a gate and give a new Expression; nothing is
+    computed. Operands are expressions, int, float, NumPy's real scalars and arrays of them. An
+    expression never changes, and has no value of its own: fastbp.circuit(f) compiles it.
+
+    Attributes
+    ----------
+    op : str
+        Name of the gate; "input" for a variable, "constant" for a number.
+    left, right, third : Expression or None
+        Its operands.
+    value : float or None
+        Of a constant.
+    name : str or None
+        Of a variable.
+    vector : Vector or None, index : int or None
+        Of a variable that was made as part of a vector: the vector, and its place there.
+
+    Raises
+    ------
+    TypeError
+        When used as a truth value or as a float, or if an operand is no real number.
+    """
+    # 48 bytes: an expression of a million gates is a million of these.
+    cdef int32_t op
+    cdef int32_t mark                   # its place in the walk that met it last
+    cdef PyObject *a                    # operands: Expression, float or int; NULL: none
+    cdef PyObject *b                    # constant: a is a float
+    cdef PyObject *c                    # variable: a is its name or Vector, c its serial number
+
+    __array_priority__ = 1000.0
+
+    def __init__(self, *arguments, **named):
+        raise TypeError('expressions are made of variables: x = fastbp.variable("x"); 2 * x + 1')
+
+    def __dealloc__(self):
+        if self.op == INPUT:
+            Py_XDECREF(self.a)
+            return
+        if self.a != NULL:
+            let_go(self.a)
+        if self.b != NULL:
+            let_go(self.b)
+        if self.c != NULL:
+            let_go(self.c)
+        let_all_go()
+
+    def __add__(self, other): return record_two(ADD, self, other, False)
+    def __radd__(self, other): return record_two(ADD, self, other, True)
+    def __sub__(self, other): return record_two(SUBTRACT, self, other, False)
+    def __rsub__(self, other): return record_two(SUBTRACT, self, other, True)
+    def __mul__(self, other): return record_two(MULTIPLY, self, other, False)
+    def __rmul__(self, other): return record_two(MULTIPLY, self, other, True)
+    def __truediv__(self, other): return record_two(DIVIDE, self, other, False)
+    def __rtruediv__(self, other): return record_two(DIVIDE, self, other, True)
+    def __neg__(self): return record(NEGATIVE, self)
+    def __pos__(self): return self
+    def __abs__(self): return record(ABSOLUTE, self)
+
+    def __pow__(self, other, modulus):
+        if modulus is not None:
+            raise TypeError("pow() of an expression takes two arguments: real powers, no modulus")
+        return record_two(POWER, self, other, False)
+
+    def __rpow__(self, other, modulus):
+        return record_two(POWER, self, other, True)
+
+    def __richcmp__(self, other, int kind):
+        if kind == Py_LT: return record_two(LESS, self, other, False)
+        if kind == Py_LE: return record_two(LESS_EQUAL, self, other, False)
+        if kind == Py_GT: return record_two(LESS, self, other, True)
+        if kind == Py_GE: return record_two(LESS_EQUAL, self, other, True)
+        if operand(other) is None and isinstance(other, (bool, complex, np.bool_)):
+            # By Python's protocol the answer would be False, whatever the variables are.
+            raise TypeError(f"an expression is compared with real numbers, not with {other!r}")
+        return record_two(EQUAL if kind == Py_EQ else NOT_EQUAL, self, other, False)
+
+    def __hash__(self):
+        return hash(<Py_ssize_t><void *>self)
+
+    def __bool__(self):
+        raise TypeError(
+            f"{self!r} has no truth value: it is recorded, not computed. Use "
+            "fastbp.circuits.where(condition, a, b) for `a if condition else b`, "
+            "fastbp.circuits.maximum and minimum for max and min, and "
+            "(0 < x) * (x < 1) for `0 < x < 1` or `and`")
+
+    def __float__(self):
+        if self.op != CONSTANT and variables_of([self]):
+            raise TypeError(
+                f"{self!r} has no value before its variables have: fastbp.circuit(...) compiles "
+                "it. Functions of the module math take numbers only; "
+                "use those of fastbp.circuits or numpy")
+        graph = Graph([])
+        return graph.constant_value(graph.add(self))
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        from fastbp.circuits.arrays import apply_ufunc
+        return apply_ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, function, types, arguments, options):
+        from fastbp.circuits.arrays import apply_function
+        return apply_function(function, arguments, options)
+
+    # NumPy's functions of arrays of objects call these methods of the elements.
+
+    def exp(self): return record(EXP, self)
+    def expm1(self): return record(EXPM1, self)
+    def log(self): return record(LOG, self)
+    def log1p(self): return record(LOG1P, self)
+    def sqrt(self): return record(SQRT, self)
+    def sin(self): return record(SIN, self)
+    def cos(self): return record(COS, self)
+    def tan(self): return record(TAN, self)
+    def tanh(self): return record(TANH, self)
+    def fabs(self): return record(ABSOLUTE, self)
+    def conjugate(self): return self
+    def hypot(self, other): return record(HYPOT, self, required(other, "hypot"))
+    def arctan2(self, other): return record(ATAN2, self, required(other, "atan2"))
+
+    @property
+    def op(self): return GATES[self.op]
+
+    @property
+    def left(self): return None if self.op <= INPUT else as_expression(self.a)
+
+    @property
+    def right(self): return None if self.op <= INPUT else as_expression(self.b)
+
+    @property
+    def third(self): return None if self.op <= INPUT else as_expression(self.c)
+
+    @property
+    def value(self): return number(self.a) if self.op == CONSTANT else None
+
+    @property
+    def name(self): return name_of(self) if self.op == INPUT else None
+
+    @property
+    def vector(self):
+        return <object>self.a if self.op == INPUT and type(<object>self.a) is Vector else None
+
+    @property
+    def index(self):
+        return None if self.vector is None else serial_of(self) - (<Vector>self.a).first
+
+    def __repr__(self):
+        return text_of(self)
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __reduce__(self):
+        if self.op == CONSTANT:
+            return constant, (number(self.a),)
+        if self.op != INPUT:
+            graph = Graph(variables_of([self]))
+            root = graph.add(self)
+            return _expression, (graph, root)
+        if type(<object>self.a) is Vector:
+            return _element, (<object>self.a, self.index)
+        return variable, (<object>self.a,)
+
+
+cdef int64_t serial_of(Expression e):
+    return <int64_t><Py_ssize_t>e.c
+
+
+cdef double number(PyObject *x):
+    """The value of an operand that is no Expression; NULL, as of a bare constant, is 0."""
+    if x == NULL:
+        return 0
+    if PyFloat_CheckExact(<object>x):
+        return PyFloat_AS_DOUBLE(<object>x)
+    return PyLong_AsDouble(<object>x)
+
+
+def _element(Vector vector, int64_t index):
+    """The variable of a pickle."""
+    return new_variable(vector, vector.first + index)
+
+
+def _expression(graph, root):
+    """The gate of a pickle."""
+    return graph.expression(root)

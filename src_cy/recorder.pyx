@@ -1,0 +1,75 @@
+"""Records arithmetic on variables, differentiates it, and writes it down as a program.
+
+    expressions.pxi   Expression: a variable, a number, or a gate on other expressions
+    text.pxi          an expression as text
+    walk.pxi          through an expression, every part once
+    graph.pxi         Graph: the gates by number, equal ones shared
+    simplify.pxi      what is folded and simplified when a gate is put into a graph
+    conversion.pxi    expressions into nodes, and back
+    sweep.pxi         reverse sweeps, which append the gates of a derivative
+    derivatives.pxi   the derivative of each gate
+    emission.pxi      Program: the gates that some outputs need, as rows for the engine
+
+Nothing here recurses: a chain of a million gates is a long loop. Nothing depends on the precision
+or the CPU level.
+"""
+import os
+from threading import RLock
+
+cimport cython
+cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
+from cpython.object cimport Py_EQ, Py_GE, Py_GT, Py_LE, Py_LT, PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF
+from libc.math cimport INFINITY, fabs, frexp, signbit
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memset
+
+import numpy as np
+
+from gates cimport (
+    ABSOLUTE, ADD, ATAN2, CONSTANT, COS, DIVIDE, EQUAL, ERF, EXP, EXPM1, GAUSSIAN, HYPOT, INPUT,
+    LESS, LESS_EQUAL, LOG, LOG1P, MAXIMUM, MINIMUM, MULTIPLY, MULTIPLY_ADD, N_GATES, NEGATIVE,
+    NOT_EQUAL, POWER, RELU, SELECT, SIGMOID, SIGMOID_SLOPE, SIGN, SIN, SOFTPLUS, SQRT, SUBTRACT,
+    TAN, TANH, gate_arity, gate_name,
+)
+
+cnp.import_array()
+
+# One lock for all graphs: while one is made of expressions, it writes marks into them. Reentrant,
+# since a signal handler may run in the middle of long work.
+_lock = RLock()
+
+
+def _fresh_lock():
+    """A forked child has none of the threads that may hold the lock."""
+    global _lock
+    _lock = RLock()
+
+
+os.register_at_fork(after_in_child=_fresh_lock)
+
+GATES = tuple([gate_name(op).decode() for op in range(N_GATES)])
+cdef dict NUMBERS = {name: op for op, name in enumerate(GATES)}
+
+
+cdef void *grown(void *items, Py_ssize_t count, size_t size) except NULL:
+    """The array `items` with room for `count` items of `size` bytes."""
+    cdef void *larger = realloc(items, <size_t>count * size)
+    if larger == NULL:
+        raise MemoryError(f"no memory for {count} gates of an expression")
+    return larger
+
+
+include "expressions.pxi"
+include "text.pxi"
+include "walk.pxi"
+include "graph.pxi"
+include "conversion.pxi"
+include "simplify.pxi"
+include "sweep.pxi"
+include "derivatives.pxi"
+include "emission.pxi"

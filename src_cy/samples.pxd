@@ -1,0 +1,292 @@
+"""A circuit on samples: tiles of them through the tape, values written or sums in a fixed order.
+
+As in engine.pxd the samples are cut into tiles and the tiles into chunks, by m and the circuit alone;
+sums are made in an order that depends on neither the threads nor the length of a register.
+"""
+from libc.string cimport memcpy, memset
+
+from engine cimport POLL_NANOSECONDS, now
+from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
+from tape cimport Column, Coming, Gate, Row, run_rows, run_threaded, threaded_t
+from fastbp._threads cimport parallel_for
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals()    # not cpython.exc's, see engine.pxd
+
+cdef enum:
+    PARTS = 32                  # partial sums of a row
+
+
+# A Program laid out: slots below n_numbers hold a number, the others a row.
+cdef struct Code:
+    Py_ssize_t n_inputs         # numbers, then columns
+    Py_ssize_t n_columns
+    Py_ssize_t n_constants
+    Py_ssize_t n_numbers
+    Py_ssize_t n_slots
+    Py_ssize_t n_number_gates
+    Py_ssize_t n_gates          # on rows
+    Py_ssize_t n_outputs
+    threaded_t *number_gates
+    Gate *gates
+    real *constants
+    unsigned int *outputs
+
+
+# An output as it is added up: a row, or the product of two that needs no row of its own.
+cdef struct Term:
+    unsigned int a, b
+    bint product
+
+
+cdef struct Samples:
+    Code code
+    Gate *sum_gates             # without those of products that are only added up
+    Py_ssize_t n_sum_gates
+    Term *terms                 # of each output
+    Column *columns
+    bint adjacent               # all columns have their samples side by side
+    Py_ssize_t share            # of the columns, for each long gate (see run_rows)
+    const real *weights         # or NULL
+    double total_weight
+    bint mean
+    Py_ssize_t m
+    Py_ssize_t tile
+    Py_ssize_t n_tiles
+    Py_ssize_t n_chunks
+    Py_ssize_t poll_tiles       # after so many Ctrl-C is looked for
+    Py_ssize_t stride           # reals from row to row
+    Py_ssize_t scratch          # reals a thread needs
+
+
+cdef struct SampleRun:
+    const Samples *samples
+    real *numbers               # one of each slot below n_numbers
+    real *splats                # a register of each
+    Row *rows                   # n_slots for each thread
+    real *scratch
+    double *partial             # n_chunks x n_outputs x PARTS
+    double *sums                # n_outputs
+    real *values                # n_outputs x m instead of sums, or NULL
+    long long next_poll
+    bint stopped
+
+
+cdef inline void poll_samples(void *context) noexcept nogil:
+    """As `poll` of engine.pxd."""
+    cdef SampleRun *run = <SampleRun *>context
+    if now() >= run.next_poll and not run.stopped:
+        with gil:
+            if PyErr_CheckSignals() != 0:
+                run.stopped = True
+        run.next_poll = now() + POLL_NANOSECONDS
+
+
+cdef inline void fetch(const Column *column, Py_ssize_t start, Py_ssize_t count,
+                       Py_ssize_t columns, Row *row, real *own) noexcept nogil:
+    """The row of an input: where the data lies, or `own` if it has gaps or the tile is not full."""
+    cdef const real *x = column.at + start * column.step
+    cdef Py_ssize_t i
+    if column.step == 1 and count == columns:
+        row.at = <real *>x
+        return
+    row.at = own
+    for i in range(count):
+        own[i] = x[i * column.step]
+    for i in range(count, columns):
+        own[i] = own[0]
+
+
+cdef inline void add_terms(
+    Py_ssize_t columns, const Row *a, const Row *b, const real *w, lanes_t *acc,
+) noexcept nogil:
+    cdef Py_ssize_t i = 0, j = a.step // LANES, l = 0 if b == NULL else b.step // LANES, at
+    cdef int k
+    while i < columns:
+        for k in range(PARTS // LANES):
+            at = i + k * LANES
+            if b == NULL and w == NULL:
+                acc[k] += lanes_load(a.at + at)
+            elif b == NULL:
+                acc[k] += lanes_load(a.at + at) * lanes_load(w + at)
+            elif w == NULL:
+                acc[k] += lanes_load(a.at + j * at) * lanes_load(b.at + l * at)
+            else:
+                acc[k] += (lanes_load(a.at + j * at) * lanes_load(b.at + l * at)
+                           * lanes_load(w + at))
+        i += PARTS
+
+
+cdef inline kernel_void add_up(
+    Py_ssize_t columns, const Row *a, const Row *b, const real *w, double *parts,
+) noexcept nogil:
+    """parts[i % PARTS] += a[i], b[i] and w[i] multiplied, those that there are: an order that no
+    register length changes."""
+    cdef lanes_t acc[16]
+    cdef real narrow[PARTS]
+    cdef int k
+    for k in range(PARTS // LANES):
+        acc[k] = lanes_splat(0)
+    if b == NULL and w == NULL: add_terms(columns, a, NULL, NULL, acc)
+    elif b == NULL: add_terms(columns, a, NULL, w, acc)
+    elif w == NULL: add_terms(columns, a, b, NULL, acc)
+    else: add_terms(columns, a, b, w, acc)
+    for k in range(PARTS // LANES):
+        if sizeof(real) == sizeof(double):
+            lanes_store(<real *>parts + k * LANES, acc[k] + lanes_load(<real *>parts + k * LANES))
+        else:
+            lanes_store(narrow + k * LANES, acc[k])
+    if sizeof(real) != sizeof(double):
+        for k in range(PARTS):
+            parts[k] += narrow[k]
+
+
+cdef inline void add_parts(double *parts) noexcept nogil:
+    """Their sum to parts[0], in a tree."""
+    cdef int k, width = PARTS // 2
+    while width > 0:
+        for k in range(width):
+            parts[k] += parts[k + width]
+        width //= 2
+
+
+cdef inline void tile_sums(
+    const Samples *samples, const Row *rows, real *spare, Py_ssize_t start, Py_ssize_t count,
+    Py_ssize_t columns, double *partial,
+) noexcept nogil:
+    """spare: two rows, for what is not to be added where the tile is not full."""
+    cdef const Code *code = &samples.code
+    cdef const real *w = NULL
+    cdef const Row *a
+    cdef const Row *b
+    cdef Row row
+    cdef Py_ssize_t j, i
+    row.at = spare + samples.stride
+    row.step = LANES
+    if samples.weights != NULL:
+        w = samples.weights + start
+        if count < columns:
+            memcpy(spare, w, count * sizeof(real))
+            memset(spare + count, 0, (columns - count) * sizeof(real))
+            w = spare
+    for j in range(code.n_outputs):
+        if code.outputs[j] < code.n_numbers:
+            continue
+        a = rows + samples.terms[j].a
+        b = rows + samples.terms[j].b if samples.terms[j].product else NULL
+        if count < columns:
+            for i in range(count):
+                row.at[i] = a.at[i if a.step > 0 else 0]
+                if b != NULL:
+                    row.at[i] *= b.at[i if b.step > 0 else 0]
+            memset(row.at + count, 0, (columns - count) * sizeof(real))
+            a = &row
+            b = NULL
+        add_up(columns, a, b, w, partial + j * PARTS)
+
+
+cdef inline void tile_values(
+    const SampleRun *run, const Row *rows, Py_ssize_t start, Py_ssize_t count,
+) noexcept nogil:
+    cdef const Code *code = &run.samples.code
+    cdef Py_ssize_t j, i
+    cdef real *out
+    for j in range(code.n_outputs):
+        out = run.values + j * run.samples.m + start
+        if code.outputs[j] >= code.n_numbers:
+            memcpy(out, rows[code.outputs[j]].at, count * sizeof(real))
+        else:
+            for i in range(count):
+                out[i] = run.numbers[code.outputs[j]]
+
+
+cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
+    cdef SampleRun *run = <SampleRun *>context
+    cdef const Samples *samples = run.samples
+    cdef const Code *code = &samples.code
+    cdef Row *rows = run.rows + worker * code.n_slots
+    cdef real *scratch = run.scratch + worker * samples.scratch
+    cdef double *partial = run.partial + chunk * code.n_outputs * PARTS
+    cdef Py_ssize_t tile, start, count, columns, j
+    cdef Py_ssize_t stop = (chunk + 1) * samples.n_tiles // samples.n_chunks
+    cdef Coming coming
+    coming.columns = samples.columns
+    coming.n_columns = code.n_columns if samples.adjacent else 0
+    if rows[0].at == NULL:
+        lay_rows(run, rows, scratch)
+    if run.values == NULL:
+        memset(partial, 0, code.n_outputs * PARTS * sizeof(double))
+    for tile in range(chunk * samples.n_tiles // samples.n_chunks, stop):
+        if run.stopped:
+            return
+        start = tile * samples.tile
+        count = min(samples.tile, samples.m - start)
+        columns = whole_registers(count)
+        for j in range(code.n_columns):
+            fetch(samples.columns + j, start, count, columns, rows + code.n_numbers + j,
+                  scratch + j * samples.stride)
+        coming.start = start + count
+        if tile + 1 == stop:
+            coming.n_columns = 0
+        if run.values != NULL:
+            run_rows(code.gates, code.n_gates, rows, columns, &coming, samples.share)
+            tile_values(run, rows, start, count)
+        else:
+            run_rows(samples.sum_gates, samples.n_sum_gates, rows, columns, &coming, samples.share)
+            tile_sums(samples, rows, scratch + (code.n_slots - code.n_numbers) * samples.stride,
+                      start, count, columns, partial)
+        if worker == 0 and tile % samples.poll_tiles == 0:
+            poll_samples(context)
+    if run.values == NULL:
+        for j in range(code.n_outputs):
+            add_parts(partial + j * PARTS)
+
+
+cdef inline Py_ssize_t whole_registers(Py_ssize_t n) noexcept nogil:
+    """The next multiple of what short_row and add_up take at once."""
+    cdef Py_ssize_t unit = 64
+    return (n + unit - 1) // unit * unit
+
+
+cdef inline void lay_rows(const SampleRun *run, Row *rows, real *scratch) noexcept nogil:
+    cdef const Samples *samples = run.samples
+    cdef Py_ssize_t i, n = samples.code.n_numbers
+    for i in range(n):
+        rows[i].at = run.splats + i * LANES
+        rows[i].step = 0
+    for i in range(n, samples.code.n_slots):
+        rows[i].at = scratch + (i - n) * samples.stride
+        rows[i].step = LANES
+
+
+cdef inline Py_ssize_t run_samples(SampleRun *run, int n_threads) noexcept nogil:
+    """Values, or sums of the outputs; the inputs are in `numbers`. Returns what parallel_for does."""
+    cdef const Samples *samples = run.samples
+    cdef const Code *code = &samples.code
+    cdef Py_ssize_t i, j, step, missing, chunk = code.n_outputs * PARTS
+    run.stopped = False
+    run.next_poll = now() + POLL_NANOSECONDS
+    run_threaded(code.number_gates, run.numbers)
+    for i in range(code.n_numbers):
+        lanes_store(run.splats + i * LANES, lanes_splat(run.numbers[i]))
+    missing = parallel_for(run_sample_chunk, poll_samples, run, samples.n_chunks, n_threads)
+    if run.stopped or missing > 0 or run.values != NULL:
+        return missing
+    step = 1
+    while step < samples.n_chunks:
+        i = 0
+        while i + step < samples.n_chunks:
+            for j in range(code.n_outputs):
+                run.partial[i * chunk + j * PARTS] += run.partial[(i + step) * chunk + j * PARTS]
+            i += 2 * step
+        step *= 2
+    for j in range(code.n_outputs):
+        if code.outputs[j] >= code.n_numbers:
+            run.sums[j] = run.partial[j * PARTS]
+            if samples.mean:
+                run.sums[j] /= samples.total_weight
+        else:
+            run.sums[j] = run.numbers[code.outputs[j]]
+            if not samples.mean:
+                run.sums[j] *= samples.total_weight
+    return 0

@@ -1,0 +1,545 @@
+"""The interpreter: every gate on numbers and on samples, programs, sums, threads."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tapes import (
+    ARITY,
+    COMPUTING,
+    DTYPES,
+    INF,
+    NAN,
+    NUMBERS,
+    by_steps,
+    problem,
+    program,
+    random_program,
+    same,
+    special,
+)
+
+from fastbp._core import LEVELS, core
+from fastbp._recorder import Program
+
+BOTH = pytest.mark.parametrize("dtype", DTYPES)
+EMPTY = np.empty(0)
+
+
+# Gates
+
+
+def operands(dtype, arity, seed=0):
+    rng = np.random.default_rng(seed)
+    values = special(dtype, rng)
+    if arity == 1:
+        return values, values, values
+    pairs = [special(dtype, rng, 0) for _ in range(2)]
+    a, b = (grid.ravel() for grid in np.meshgrid(*pairs))
+    a, b = np.concatenate([a, values]), np.concatenate([b, rng.permutation(values)])
+    return a, b, rng.permutation(a)
+
+
+@BOTH
+@pytest.mark.parametrize("name", COMPUTING)
+def test_a_gate_has_the_same_bits_on_a_number_and_on_samples(name, dtype):
+    a, b, c = operands(dtype, ARITY[name])
+    one = program([(name, 3, 0, 1, 2)], [3], 3, n_columns=3, n_numbers=0)
+    rows = problem(one, [a, b, c], dtype=dtype).values(EMPTY)[0]
+    engine, op = core(dtype), NUMBERS[name]
+    numbers = [engine.apply_gate(op, *map(float, each)) for each in zip(a, b, c, strict=True)]
+    assert same(rows, np.array(numbers, dtype))
+
+
+@BOTH
+@pytest.mark.parametrize("name", COMPUTING)
+def test_operands_may_be_numbers_and_the_result_may_take_their_place(name, dtype):
+    """Slots 0, 1, 2 are numbers, 3, 4, 5 columns, 6, 7, 8 their copies."""
+    rng = np.random.default_rng(1)
+    columns = [special(dtype, rng) for _ in range(3)]
+    uniform = rng.normal(size=3).astype(dtype)
+    for out in (6, 7, 8, 9):
+        for slots in ([6, 7, 8], [0, 7, 8], [6, 1, 8], [6, 7, 2], [0, 1, 8], [6, 6, 6]):
+            # max(x, x) copies a row to one that may be written
+            copies = [("maximum", 6 + k, 3 + k, 3 + k) for k in range(3)]
+            made = program([*copies, (name, out, *slots)], [out], 6, n_columns=3, n_numbers=3)
+            got = problem(made, columns, dtype=dtype).values(uniform.astype(float))
+            assert same(got, by_steps(made, uniform, columns, dtype)), (out, slots)
+
+
+GRID = np.array([0.0, -0.0, 1, -1, 2.5, INF, -INF, NAN])
+EXACT = {
+    "negative": np.negative, "absolute": np.abs, "sqrt": np.sqrt, "add": np.add,
+    "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide,
+    "minimum": np.minimum, "maximum": np.maximum, "less": np.less, "less_equal": np.less_equal,
+    "equal": np.equal, "not_equal": np.not_equal, "sign": np.sign,
+    "relu": lambda a, b, c: np.maximum(a, 0), "select": lambda a, b, c: np.where(a, b, c),
+}  # fmt: skip
+
+
+@BOTH
+@pytest.mark.parametrize("name", EXACT)
+def test_exact_gates(name, dtype):
+    a, b, c = (grid.ravel().astype(dtype) for grid in np.meshgrid(GRID, GRID, GRID))
+    f = EXACT[name]
+    with np.errstate(all="ignore"):
+        want = f(*(a, b, c)[: f.nin] if isinstance(f, np.ufunc) else (a, b, c)).astype(dtype)
+    engine, op = core(dtype), NUMBERS[name]
+    got = [engine.apply_gate(op, *map(float, each)) for each in zip(a, b, c, strict=True)]
+    np.testing.assert_array_equal(np.array(got, dtype), want)
+
+
+def test_multiply_add_is_rounded_once_where_the_processor_can():
+    x = 1 + 2.0**-30
+    got = core("float64").apply_gate(NUMBERS["multiply_add"], x, x, -1 - 2.0**-29)
+    assert got in (2.0**-60, 0.0)
+    if LEVELS[-1] in ("v3", "v4") and os.environ.get("FASTBP_CPU") != "v2":
+        assert got == 2.0**-60
+
+
+@pytest.mark.parametrize("op", [-1, 0, 1, len(COMPUTING) + 2])
+def test_what_computes_nothing_is_no_gate(op):
+    with pytest.raises(ValueError, match="no gate"):
+        core("float64").apply_gate(op, 1.0)
+
+
+# Programs
+
+
+@BOTH
+@pytest.mark.parametrize("seed", range(8))
+def test_random_programs(seed, dtype):
+    rng = np.random.default_rng(seed)
+    made = random_program(rng)
+    uniform = rng.normal(size=3).astype(dtype)
+    columns = [rng.normal(size=130).astype(dtype) for _ in range(3)]
+    want = by_steps(made, uniform, columns, dtype)
+    got = problem(made, columns, dtype=dtype).values(uniform.astype(float))
+    assert got.dtype == dtype
+    assert same(got, want)
+    with np.errstate(over="ignore"):
+        fixed = problem(made, columns, fixed=uniform[1:], dtype=dtype).values(
+            uniform[:1].astype(float)
+        )
+    assert same(fixed, want)
+
+
+@pytest.mark.parametrize("m", [1, 2, 63, 64, 65, 127, 511, 512, 513, 1025, 3000])
+@pytest.mark.parametrize("layout", ["contiguous", "strided", "backward", "broadcast"])
+def test_every_number_of_samples_in_every_layout(m, layout):
+    rng = np.random.default_rng(m)
+    wide = rng.normal(size=(m, 3))
+    wide = {
+        "contiguous": np.asfortranarray(wide),
+        "strided": wide,
+        "backward": wide[::-1],
+        "broadcast": np.broadcast_to(wide[0], (m, 3)),
+    }[layout]
+    gates = [("multiply", 5, 2, 0), ("multiply_add", 5, 3, 1, 5), ("tanh", 5, 5), ("add", 6, 5, 4)]
+    made = program(gates, [6, 2, 0], 5, n_columns=3, n_numbers=2)
+    p, columns = np.array([0.5, -2.0]), list(wide.T)
+    rows = problem(made, columns).values(p)
+    x, y, z = columns
+    np.testing.assert_allclose(rows[0], np.tanh(0.5 * x - 2 * y) + z, rtol=1e-14, atol=1e-15)
+    assert same(rows[1], np.ascontiguousarray(x))
+    assert (rows[2] == 0.5).all()
+    first, rest = problem(made, columns).evaluate(p)
+    want = [math.fsum(row) for row in rows]
+    np.testing.assert_allclose([first, *rest], want, rtol=1e-13, atol=1e-12)
+    before = wide.copy()
+    weights = rng.uniform(size=m)
+    first, rest = problem(made, columns, weights, mean=True).evaluate(p)
+    want = [math.fsum(row * weights) / math.fsum(weights) for row in rows]
+    np.testing.assert_allclose([first, *rest], want, rtol=1e-13, atol=1e-13)
+    assert rest[1] == 0.5  # what is the same for all samples is its own mean
+    np.testing.assert_array_equal(wide, before)
+
+
+def test_float32_sums_in_double():
+    m = 1 << 20
+    made = program([], [0], 1, n_columns=1, n_numbers=0)
+    x = np.full(m, 0.1, np.float32)
+    first, rest = problem(made, [x], dtype="float32").evaluate(EMPTY)
+    assert rest.shape == (0,)
+    np.testing.assert_allclose(first, m * float(np.float32(0.1)), rtol=1e-6)
+
+
+def test_a_program_of_numbers_has_one_sample():
+    made = program([("exp", 1, 0)], [1], 1)
+    first, _ = problem(made, [], m=1, mean=True).evaluate(np.array([2.0]))
+    np.testing.assert_allclose(first, np.exp(2), rtol=1e-15)
+
+
+def test_many_gates_and_slots():
+    """Numbers that no stack holds, rows that no cache holds, tiles of the least size."""
+    n = 3000
+    chain = [("add", n_slots, 0, n_slots - 1) for n_slots in range(2, n)]
+    tape = core("float64").Tape(program(chain, [n - 1], 2), "value", (), 2, {}, None)
+    assert tape.run(np.array([1.0, 5.0])) == 5 + n - 2
+    assert tape.call(1.0, 5.0) == 5 + n - 2
+    made = program(chain, [n - 1], 2, n_columns=1, n_numbers=1)
+    x = np.arange(200.0)
+    assert same(problem(made, [x]).values(np.array([1.0]))[0], x + n - 2)
+
+
+PAIRS = [("sigmoid", "sigmoid_slope"), ("sin", "cos"), ("softplus", "sigmoid"), ("erf", "gaussian")]
+
+
+@BOTH
+@pytest.mark.parametrize("names", [*PAIRS, *(pair[::-1] for pair in PAIRS)], ids="-".join)
+def test_a_function_and_its_slope_side_by_side(names, dtype):
+    """Computed together, the two give the same bits as alone."""
+    x = special(dtype, np.random.default_rng(0))
+    alone = [problem(program([(name, 1, 0)], [1], 1, n_columns=1, n_numbers=0), [x], dtype=dtype)
+             .values(EMPTY)[0] for name in names]  # fmt: skip
+    for slots in ([1, 2], [2, 1], [2, 2], [1, 0], [0, 1]):
+        # The input is copied, so that its slot may be written.
+        copied = [("maximum", 3, 0, 0), ("maximum", 4, 3, 3)]
+        gates = [*copied, *((name, slot + 4, 4) for name, slot in zip(names, slots, strict=True))]
+        for n_columns in (0, 1):
+            made = program(gates, [s + 4 for s in slots], 1, (), n_columns, 0 if n_columns else 7, 7)
+            if n_columns:
+                got = problem(made, [x], dtype=dtype).values(EMPTY)
+            else:
+                tape = core(dtype).Tape(made, "values", (2,), 1, {}, None)
+                got = np.array([tape.run(np.array([float(v)])) for v in x], dtype).T
+            want = list(alone)
+            if slots[0] == slots[1]:
+                want[0] = want[1]
+            elif slots[0] == 0:  # the first result has taken the place of the operand
+                want[1] = by_steps(made, [], [x], dtype)[1] if n_columns else got[1]
+            assert same(got, np.array(want)), (slots, n_columns)
+
+
+# Tapes called from Python
+
+NEURON = program(
+    [("multiply", 5, 0, 3), ("multiply_add", 5, 1, 4, 5), ("add", 5, 5, 2), ("sigmoid", 6, 5),
+     ("sigmoid_slope", 7, 5), ("multiply", 8, 7, 3), ("multiply", 9, 7, 4)],
+    [6, 8, 9, 7], 5,
+)  # fmt: skip
+P = np.array([1.0, 2, -3, -1, 3])
+
+
+def neuron(form="value_and_rest", shape=(3,), otherwise=None):
+    places = dict(zip("abcxy", range(5), strict=True))
+    return core("float64").Tape(NEURON, form, shape, 3, places, otherwise)
+
+
+def test_forms():
+    value, rest = neuron().run(P)
+    assert type(value) is float
+    assert value == 0.8807970779778823
+    np.testing.assert_allclose(rest, [-0.104993585, 0.314980756, 0.104993585], atol=1e-9)
+    assert rest.flags.owndata
+    assert rest.flags.c_contiguous
+    assert neuron().run(P)[1] is not rest
+    every = neuron("values", (2, 2)).run(P)
+    assert every.shape == (2, 2)
+    assert every.tolist() == [[value, rest[0]], rest[1:].tolist()]
+    one = core("float64").Tape(program([], [0], 1), "value", (), 1, {}, None)
+    assert one.call(2) == 2.0
+
+
+def test_plain_calls_of_every_kind():
+    call, want = neuron().call, neuron().run(P)
+    frozen = P[:3].copy()
+    frozen.setflags(write=False)
+    for arguments in [(P[:3],), (frozen,), (1.0, 2.0, -3.0), (1, 2, -3), (np.float64(1), 2, -3.0)]:
+        value, rest = call(*arguments, x=-1, y=3.0)
+        assert value == want[0]
+        assert same(rest, want[1])
+    assert call(a=1, b=2, c=-3, x=-1, y=3)[0] == want[0]
+
+
+def test_what_is_not_plain_is_passed_on():
+    calls = []
+
+    def otherwise(tape, arguments, keywords):
+        calls.append((arguments, keywords))
+        return tape.run(P)
+
+    tape = neuron(otherwise=otherwise)
+    others = [
+        (([1.0, 2, -3],), {"x": 1.0, "y": 1.0}),
+        ((P[:3].astype("f4"),), {"x": 1.0, "y": 1.0}),
+        ((P[:3].astype(">f8"),), {"x": 1.0, "y": 1.0}),
+        ((P[:6:2],), {"x": 1.0, "y": 1.0}),
+        ((P[None, :3],), {"x": 1.0, "y": 1.0}),
+        ((P[:3],), {"x": 1.0}),
+        ((P[:3],), {"x": 1.0, "y": np.ones(2)}),
+        ((P[:3],), {"x": 1.0, "z": 1.0}),
+        ((P[:3],), {"x": 1.0, "a": 1.0}),
+        ((P[:3],), {"x": True, "y": 1.0}),
+        ((P[:3],), {"x": 10**400, "y": 1.0}),
+        ((P,), {}),
+        ((1.0, 2.0), {"x": 1.0, "y": 1.0}),
+        ((None, 2.0, 3.0), {"x": 1.0, "y": 1.0}),
+        ((), {}),
+    ]
+    for arguments, keywords in others:
+        calls.clear()
+        assert tape.call(*arguments, **keywords)[0] == 0.8807970779778823
+        [(got, named)] = calls
+        assert len(got) == len(arguments)
+        assert all(a is b for a, b in zip(got, arguments, strict=True))
+        assert named == keywords
+    with pytest.raises(TypeError, match="expected floats"):
+        neuron().call([1.0, 2, -3])
+
+
+def test_what_otherwise_raises_arrives():
+    def otherwise(tape, arguments, keywords):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        neuron(otherwise=otherwise).call("a")
+
+
+def test_buffers():
+    x, value, rest = P.copy(), np.zeros(1), np.zeros(3)
+    tape = core("float64").BufferTape(NEURON, [x[:2], x[2:]], [value, rest])
+    assert tape.run() is None
+    assert (value[0], rest.tolist()) == (neuron().run(P)[0], neuron().run(P)[1].tolist())
+    x[0] = 3
+    tape.run()
+    assert value[0] == neuron().run(x)[0]
+    with pytest.raises(ValueError, match="cannot resize"):
+        value.resize(5)
+
+
+# Refusals: nothing reaches outside of an array
+
+
+def spoiled(**changes):
+    fields = ("gates", "constants", "outputs", "n_inputs", "n_uniform_inputs", "n_uniform",
+              "n_uniform_slots", "n_slots")  # fmt: skip
+    values = {name: getattr(NEURON, name) for name in fields} | changes
+    return Program(*(values[name] for name in fields))
+
+
+def row(**changes):
+    gates = NEURON.gates.copy()
+    for column, value in changes.items():
+        gates[2, ["op", "out", "a", "b", "c"].index(column)] = value
+    return spoiled(gates=gates)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        row(op=0), row(op=1), row(op=-1), row(op=99), row(out=10), row(out=-1), row(a=10),
+        row(b=-1), row(c=10), row(b=2**31 - 1),
+        spoiled(outputs=np.array([10], np.int32)), spoiled(outputs=np.array([-1], np.int32)),
+        spoiled(outputs=np.array([], np.int32)), spoiled(n_slots=3, n_uniform_slots=3),
+        spoiled(n_inputs=11, n_uniform_inputs=11), spoiled(n_uniform_inputs=-1),
+        spoiled(n_uniform_inputs=6), spoiled(n_uniform=99), spoiled(n_uniform=-1),
+        spoiled(constants=np.zeros(9)), spoiled(n_uniform_slots=9), spoiled(n_uniform_slots=-1),
+        spoiled(n_uniform=3), spoiled(gates=NEURON.gates[:, :4]),
+    ],
+)  # fmt: skip
+def test_a_program_that_contradicts_itself_is_refused(bad):
+    with pytest.raises(ValueError, match="slot|gate|sizes|samples"):
+        core("float64").Tape(bad, "value_and_rest", (3,), 3, {}, None)
+
+
+def test_gates_of_numbers_do_not_touch_samples():
+    good = program([("exp", 2, 0), ("add", 3, 2, 1)], [3], 2, n_columns=1, n_numbers=1, n_slots=4)
+    assert good.n_uniform == 0
+    assert problem(good, [np.ones(3)]).values(np.zeros(1)).tolist() == [[2.0, 2.0, 2.0]]
+    fields = (good.gates, good.constants, good.outputs, 2, 1)
+    with pytest.raises(ValueError, match="gate 0 names slot 2 of 1"):
+        problem(Program(*fields, 1, 1, 4), [np.ones(3)])
+    with pytest.raises(ValueError, match="gate 0 on samples writes to slot 2 of a number"):
+        problem(Program(*fields, 0, 3, 4), [np.ones(3)])
+
+
+def test_shapes_forms_and_names_are_checked():
+    Tape = core("float64").Tape
+    for form, shape in [("value_and_rest", (4,)), ("values", (3,)), ("value", ()), ("values", ())]:
+        with pytest.raises(ValueError, match="outputs make no"):
+            Tape(NEURON, form, shape, 3, {}, None)
+    with pytest.raises(ValueError, match="not in tuple"):
+        Tape(NEURON, "nothing", (4,), 3, {}, None)
+    with pytest.raises(ValueError, match="no input"):
+        Tape(NEURON, "values", (4,), 3, {"x": 5}, None)
+    with pytest.raises(ValueError, match="6 parameters of 5"):
+        Tape(NEURON, "values", (4,), 6, {}, None)
+    tape = neuron()
+    with pytest.raises(RuntimeError, match="one program"):
+        tape.__init__(NEURON, "values", (4,), 3, {}, None)
+    for vector in (P[:4], P.astype("f4"), P[::-1], None, P[None]):
+        with pytest.raises(TypeError, match="contiguous float64 vector"):
+            tape.run(vector)
+    with pytest.raises(TypeError, match="contiguous float64 vector"):
+        core("float64").Tape.__new__(core("float64").Tape).run(P)
+
+
+def test_data_is_checked():
+    made = program([("add", 2, 0, 1)], [2], 2, n_columns=1, n_numbers=1)
+    x, one = np.ones(5), np.ones(1)
+    with pytest.raises(ValueError, match="column 0"):
+        problem(made, [x], m=6)
+    with pytest.raises(ValueError, match="weights"):
+        problem(made, [x], weights=np.ones(4))
+    with pytest.raises(ValueError, match="0 columns"):
+        problem(made, [])
+    with pytest.raises(ValueError, match="0 samples"):
+        problem(made, [x[:0]])
+    with pytest.raises(ValueError, match="too many"):
+        problem(made, [x], fixed=[1.0, 2.0])
+    with pytest.raises(ValueError, match="Buffer dtype"):
+        core("float64").TapeProblem(made, [x.astype("f4")], EMPTY, None, 5, True, 1)
+    bound = problem(made, [x])
+    with pytest.raises(TypeError, match="vector of 1 inputs"):
+        bound.evaluate(np.ones(2))
+    with pytest.raises(RuntimeError, match="bound once"):
+        bound.__init__(made, [x], EMPTY, None, 5, True, 1)
+    assert bound.evaluate(one)[0] == 10
+    for sources, targets in [([x], [one]), ([one, one], [x]), ([], [one])]:
+        with pytest.raises(ValueError, match="buffers of"):
+            core("float64").BufferTape(program([("add", 2, 0, 1)], [2], 2), sources, targets)
+    x.setflags(write=False)
+    with pytest.raises(ValueError, match="read-only"):
+        core("float64").BufferTape(program([], [0], 1), [one], [x[:1]])
+    for kind, arguments in [("BufferTape", ([one, one], [one])), ("Tape", ("value", (), 2, {}, None))]:
+        with pytest.raises(ValueError, match="no samples"):
+            getattr(core("float64"), kind)(made, *arguments)
+
+
+# Threads
+
+
+@BOTH
+@pytest.mark.parametrize("m", [600, 5000, 100_001])
+def test_threads_do_not_change_a_bit(m, dtype):
+    rng = np.random.default_rng(m)
+    made = random_program(rng, names=("multiply", "tanh", "add", "sigmoid", "sin", "minimum"))
+    columns = [rng.normal(size=m).astype(dtype) for _ in range(3)]
+    weights = rng.uniform(size=m)
+    p = rng.normal(size=3)
+
+    def bits(threads, weights=None):
+        first, rest = problem(made, columns, weights, threads=threads, dtype=dtype).evaluate(p)
+        return np.append(rest, first).tobytes()
+
+    alone, weighted = bits(1), bits(1, weights)
+    rows = problem(made, columns, dtype=dtype).values(p)
+    for threads in range(2, 9):
+        assert bits(threads) == alone
+        assert bits(threads, weights) == weighted
+        assert same(problem(made, columns, threads=threads, dtype=dtype).values(p), rows)
+
+
+def at_once(work, n=8):
+    errors = []
+
+    def guarded():
+        try:
+            for _ in range(30):
+                work()
+        except BaseException as error:
+            errors.append(error)
+
+    workers = [threading.Thread(target=guarded) for _ in range(n)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert errors == []
+
+
+def test_eight_threads_may_share_a_tape_and_a_problem():
+    rng = np.random.default_rng(0)
+    n = 20_000  # so long that the GIL is let go
+    gates = [("sin", 2 + k % 400, 2 + (k - 1) % 400 if k else 0) for k in range(n)]
+    tape = core("float64").Tape(program(gates, [2 + (n - 1) % 400], 2), "value", (), 2, {}, None)
+    made = random_program(rng, names=("multiply", "tanh", "add"))
+    bound = problem(made, [rng.normal(size=20_000) for _ in range(3)], threads=2)
+    points = rng.normal(size=(5, 3))
+    wanted = [(tape.run(p[:2].copy()), bound.evaluate(p)) for p in points]
+
+    def work():
+        for p, (value, (first, rest)) in zip(points, wanted, strict=True):
+            assert tape.run(p[:2].copy()) == value
+            assert tape.call(*p[:2].tolist()) == value
+            got = bound.evaluate(p)
+            assert got[0] == first
+            assert same(got[1], rest)
+
+    at_once(work)
+
+
+def test_buffers_at_work_are_not_for_another_thread():
+    n = 3_000_000
+    gates = [("sin", 1, 1 if k else 0) for k in range(n)]
+    value = np.zeros(1)
+    tape = core("float64").BufferTape(program(gates, [1], 1), [np.ones(1)], [value])
+    refused = []
+
+    def work():
+        try:
+            tape.run()
+        except RuntimeError as error:
+            refused.append(str(error))
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert all("another thread" in text for text in refused)
+    alone = core("float64").Tape(program(gates, [1], 1), "value", (), 1, {}, None)
+    assert value[0] == alone.run(np.ones(1))
+
+
+# Levels
+
+BITS = """
+import hashlib, json, sys
+import numpy as np
+sys.path.insert(0, {tests!r})
+from tapes import ARITY, COMPUTING, DTYPES, NUMBERS, problem, program, random_program, special
+
+digests = {{}}
+for dtype in DTYPES:
+    rng = np.random.default_rng(0)
+    a = special(dtype, rng, 4000)
+    b, c = rng.permutation(a), rng.permutation(a)
+    for name in COMPUTING:
+        one = program([(name, 3, 0, 1, 2)], [3], 3, n_columns=3, n_numbers=0)
+        rows = problem(one, [a, b, c], dtype=dtype).values(np.empty(0))
+        rows[np.isnan(rows)] = np.nan
+        digests[f"{{name}} {{dtype}}"] = hashlib.sha256(rows.tobytes()).hexdigest()
+    for m in (1, 5, 64, 700, 5001):
+        made = random_program(rng, names=("multiply", "tanh", "add", "sigmoid", "multiply_add"))
+        columns = [rng.normal(size=m) for _ in range(3)]
+        for weights in (None, rng.uniform(size=m)):
+            bound = problem(made, columns, weights, threads=2, dtype=dtype)
+            first, rest = bound.evaluate(rng.normal(size=3))
+            digests[f"sums of {{m}} {{dtype}} {{weights is None}}"] = [first, *rest.tolist()]
+json.dump(digests, sys.stdout)
+"""
+
+
+@pytest.mark.skipif(not {"v3", "v4"} <= set(LEVELS), reason="needs a CPU of level v4")
+def test_v3_and_v4_give_the_same_bits():
+    script = BITS.format(tests=str(Path(__file__).parent))
+    found = []
+    for level in ("v3", "v4"):
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "FASTBP_CPU": level},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads(done.stdout))
+    different = [name for name in found[0] if found[0][name] != found[1][name]]
+    assert different == []
