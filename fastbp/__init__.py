@@ -3,15 +3,16 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fastbp.check import GradientCheckError, GradientReport, check_gradient
 from fastbp.config import show_config
 from fastbp.layers import Dense
+from fastbp.names import activations, losses
 from fastbp.network import Network, mlp
 from fastbp.objective import Objective
 from fastbp.threads import get_num_threads, num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from fastbp import circuits, datasets, files, kernels
+    from fastbp.check import GradientCheckError, GradientReport, check_gradient
     from fastbp.circuits.circuit import Circuit, circuit
     from fastbp.circuits.expressions import variable, variables
 
@@ -25,6 +26,7 @@ __all__ = [
     "Network",
     "Objective",
     "__version__",
+    "activations",
     "check_gradient",
     "circuit",
     "circuits",
@@ -32,6 +34,7 @@ __all__ = [
     "files",
     "get_num_threads",
     "kernels",
+    "losses",
     "mlp",
     "num_threads",
     "set_num_threads",
@@ -40,10 +43,13 @@ __all__ = [
     "variables",
 ]
 
-# Imported when first named: half of fastbp's import time, and most programs need none of them.
-_LATER = ("circuits", "datasets", "files", "kernels")
-_LATER_FROM = {
+# Imported when first named: most of fastbp's import time, and many programs need none of them.
+_MODULES = ("check", "circuits", "datasets", "files", "kernels")
+_LATER = {
     "Circuit": "fastbp.circuits.circuit",
+    "GradientCheckError": "fastbp.check",
+    "GradientReport": "fastbp.check",
+    "check_gradient": "fastbp.check",
     "circuit": "fastbp.circuits.circuit",
     "variable": "fastbp.circuits.expressions",
     "variables": "fastbp.circuits.expressions",
@@ -51,10 +57,14 @@ _LATER_FROM = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
+    if name in _MODULES:
         return import_module(f"fastbp.{name}")
-    if name in _LATER_FROM:
-        value = getattr(import_module(_LATER_FROM[name]), name)
+    if name in _LATER:
+        value = getattr(import_module(_LATER[name]), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'fastbp' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_MODULES, *_LATER]
