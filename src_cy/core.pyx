@@ -417,4 +417,6 @@ def forward(tuple widths, tuple activations, theta, X, int n_threads):
 
 
 include "kernels.pxi"
+include "programs.pxi"
 include "circuits.pxi"
+include "circuit_samples.pxi"

@@ -1,15 +1,16 @@
 """The gates of a circuit: their numbers, names and operands.
 
-Comparisons give 1 or 0. The last of each group are not for users: the derivatives of the others need
-them, or the tape is faster with them. With them the set is closed: the derivative of every gate is
-made of gates, so a gradient, a Hessian or a Hessian product is one more tape. What a gate computes
-is in gate_values.pxd.
+Comparisons give 1 or 0. The last line of one operand and MULTIPLY_ADD are not for users: the
+derivatives of the others need them, or the tape is faster with them. With them the set is closed:
+the derivative of every gate is made of gates, so a gradient, a Hessian or a Hessian product is one
+more tape. What a gate computes is in gate_values.pxd.
 """
 
 cdef enum:
     CONSTANT, INPUT
     # one operand
-    NEGATIVE, ABSOLUTE, SQRT, EXP, EXPM1, LOG, LOG1P, SIN, COS, TAN, TANH, SIGMOID, SOFTPLUS, RELU, ERF
+    NEGATIVE, ABSOLUTE, SQRT, EXP, EXPM1, LOG, LOG1P, SIN, COS, TAN, TANH, SIGMOID, SOFTPLUS, RELU
+    ERF
     SIGN, SIGMOID_SLOPE, GAUSSIAN
     # two
     ADD, SUBTRACT, MULTIPLY, DIVIDE, POWER, MINIMUM, MAXIMUM, HYPOT, ATAN2

@@ -1,7 +1,7 @@
 """A circuit on samples: tiles of them through the tape, values written or sums in a fixed order.
 
-As in engine.pxd the samples are cut into tiles and the tiles into chunks, by m and the circuit alone;
-sums are made in an order that depends on neither the threads nor the length of a register.
+As in engine.pxd the samples are cut into tiles and the tiles into chunks, by m and the circuit
+alone; sums are made in an order that depends on neither the threads nor the length of a register.
 """
 from libc.string cimport memcpy, memset
 
@@ -260,7 +260,7 @@ cdef inline void lay_rows(const SampleRun *run, Row *rows, real *scratch) noexce
 
 
 cdef inline Py_ssize_t run_samples(SampleRun *run, int n_threads) noexcept nogil:
-    """Values, or sums of the outputs; the inputs are in `numbers`. Returns what parallel_for does."""
+    """Values, or sums of the outputs; the inputs are in `numbers`. Returns as parallel_for."""
     cdef const Samples *samples = run.samples
     cdef const Code *code = &samples.code
     cdef Py_ssize_t i, j, step, missing, chunk = code.n_outputs * PARTS

@@ -1,7 +1,7 @@
 """The interpreter of circuits: gates one after the other, on one number or on rows of samples.
 
-The two give the same bits. A number is all that arithmetic needs; what is a polynomial on a register
-is one here too, with the number in every lane.
+The two give the same bits. A number is all that arithmetic needs; what is a polynomial on a
+register is one here too, with the number in every lane.
 """
 from gate_values cimport gate, two_gates
 from gates cimport (
@@ -28,8 +28,8 @@ cdef extern from "threaded.h" nogil:
 cdef extern from * nogil:
     """
     #define first_lane(v) ((v)[0])
-    /* A kernel that is called: inlined into the loop over the gates, the constants of every gate would
-     * be loaded before it. Cython calls it `inline` all the same. */
+    /* A kernel that is called: inlined into the loop over the gates, the constants of every gate
+     * would be loaded before it. Cython calls it `inline` all the same. */
     #pragma GCC diagnostic ignored "-Wattributes"
     #define called_kernel_void __attribute__((noinline, flatten)) void
     """

@@ -1,4 +1,4 @@
-"""Programs made by hand or at random, and what they compute, step by step, for the tests of tapes."""
+"""Programs made by hand or at random, and what they compute step by step."""
 
 import numpy as np
 
@@ -64,7 +64,9 @@ def by_steps(program, uniform, columns, dtype="float64"):
     return result
 
 
-def problem(program, columns, weights=None, m=None, mean=False, threads=1, fixed=(), dtype="float64"):
+def problem(
+    program, columns, weights=None, m=None, mean=False, threads=1, fixed=(), dtype="float64"
+):
     m = (len(columns[0]) if columns else 1) if m is None else m
     columns = [np.asarray(column, dtype) for column in columns]
     weights = None if weights is None else np.asarray(weights, dtype)

@@ -364,7 +364,9 @@ def test_equal_circuits_are_equal():
     assert build() != "circuit"
 
 
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda f: pickle.loads(pickle.dumps(f))])
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda f: pickle.loads(pickle.dumps(f))]
+)
 def test_copies_and_pickles_are_equal_and_give_the_same_bits(copied):
     w, x = variables("w", 3), variables("x", 3)
     f = circuit([sigmoid(w @ x), circuits.sum(w * w)], wrt=[w])
@@ -447,8 +449,12 @@ def test_large_circuits():
 
 
 def test_importing_fastbp_does_not_import_circuits():
-    script = "import sys, fastbp; assert not any('circuit' in m for m in sys.modules if 'fastbp' in m)"
+    script = (
+        "import sys, fastbp; assert not any('circuit' in m for m in sys.modules if 'fastbp' in m)"
+    )
     subprocess.run([sys.executable, "-c", script], check=True)
-    script = "from fastbp import Circuit, circuit, circuits, variable, variables; circuit(variable('a'))"
+    script = (
+        "from fastbp import Circuit, circuit, circuits, variable, variables; circuit(variable('a'))"
+    )
     subprocess.run([sys.executable, "-c", script], check=True)
     assert fastbp.circuit is circuit

@@ -196,7 +196,7 @@ def test_jax(jax):
         erf=special.erf, sigmoid=jax.nn.sigmoid, softplus=jax.nn.softplus, relu=jax.nn.relu,
     )  # fmt: skip
 
-    @checked(8)
+    @checked(6)
     @given(recipes(10))
     def check(recipe):
         def outputs(p, data):

@@ -182,9 +182,9 @@ while True:
     start = time.perf_counter()
     objective.cost(p)
     took = time.perf_counter() - start
-    if took > 0.1:
+    if took > 0.04:
         break
-    m = int(m * min(8, 0.15 / took) + 1)
+    m = int(m * min(8, 0.06 / took) + 1)
     f, objective = bind(m)
 data = np.resize(np.linspace(-2, 2, 977), m)
 calls = (objective, objective.cost, objective.fun, objective.jac, lambda p: objective.hessp(p, p),
@@ -193,7 +193,7 @@ want = [pickle.dumps(call(p)) for call in calls]
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 for call in calls:
     p[0] += 0.25  # fun and jac remember the last p
-    signal.setitimer(signal.ITIMER_REAL, 0.02)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
     try:
         call(p)
     except KeyboardInterrupt:
@@ -238,7 +238,7 @@ kinds = [lambda: current(0.5, 0.25) == value or sys.exit("value"),
          lambda: circuit(long)(0.5, 0.25) == value or sys.exit("another"),
          lambda: circuit(long * 2).gradient(0.5, 0.25)[0] == 2 * slope[0] or sys.exit("twice")]
 for act in kinds:
-    for part in (0.2, 0.5, 0.8):
+    for part in (0.3, 0.7):
         before = calls
         signal.setitimer(signal.ITIMER_REAL, part * took)
         current = circuit(long)
@@ -258,7 +258,7 @@ def test_ctrl_c_in_a_compilation_leaves_the_circuit_as_it_was():
 def act():
     raise KeyboardInterrupt
 interrupted = 0
-for part in np.linspace(0.05, 0.95, 5):
+for part in np.linspace(0.05, 0.95, 3):
     current = circuit(long)
     signal.setitimer(signal.ITIMER_REAL, part * took)
     try:
@@ -268,7 +268,7 @@ for part in np.linspace(0.05, 0.95, 5):
         interrupted += 1
     assert compiled() == slope
     assert current(0.5, 0.25) == value
-assert interrupted == 5
+assert interrupted == 3
 """
     )
 
@@ -300,35 +300,35 @@ CASES = {
     "calls": (100_000, lambda: f(p, x=1.0)),
     "value and gradient": (100_000, lambda: f.value_and_gradient(p, x=1.0)),
     "arrays": (100_000, lambda: g.jacobian(given)),
-    "large": (5_000, lambda: large(1.0, 0.5)),
-    "converted": (8_000, lambda: f.gradient([1, 2, 3, 4, 5], x=1)),
-    "hessp": (8_000, lambda: f.hessp(p, p, x=1.0)),
-    "samples": (10_000, lambda: f.gradient(p, **samples)),
-    "no samples": (10_000, lambda: f(p, x=np.zeros(0))),
+    "large": (1_000, lambda: large(1.0, 0.5)),
+    "converted": (4_000, lambda: f.gradient([1, 2, 3, 4, 5], x=1)),
+    "hessp": (4_000, lambda: f.hessp(p, p, x=1.0)),
+    "samples": (4_000, lambda: f.gradient(p, **samples)),
+    "no samples": (4_000, lambda: f(p, x=np.zeros(0))),
     "buffers": (100_000, into),
     "objective": (100_000, lambda: objective(p)),
-    "fun and jac": (8_000, lambda: (objective.fun(p), objective.jac(p))),
-    "objective hessp": (8_000, lambda: objective.hessp(p, p)),
-    "p too short": (8_000, lambda: fails(f, p[:-1], x=1.0)),
-    "p is none": (8_000, lambda: fails(f, None, x=1.0)),
+    "fun and jac": (4_000, lambda: (objective.fun(p), objective.jac(p))),
+    "objective hessp": (4_000, lambda: objective.hessp(p, p)),
+    "p too short": (4_000, lambda: fails(f, p[:-1], x=1.0)),
+    "p is none": (4_000, lambda: fails(f, None, x=1.0)),
     "unknown name": (5_000, lambda: fails(f, p, z=1.0)),
-    "no data": (8_000, lambda: fails(f, p)),
-    "no number": (8_000, lambda: fails(f, p, x="1")),
-    "samples do not match": (8_000, lambda: fails(g, given, a=nan)),
-    "objective p too short": (8_000, lambda: fails(objective, p[:-1])),
-    "objective p complex": (8_000, lambda: fails(objective, p * 1j)),
-    "objective hessp refused": (8_000, lambda: fails(objective.hessp, p, 1)),
+    "no data": (4_000, lambda: fails(f, p)),
+    "no number": (4_000, lambda: fails(f, p, x="1")),
+    "samples do not match": (4_000, lambda: fails(g, given, a=nan)),
+    "objective p too short": (4_000, lambda: fails(objective, p[:-1])),
+    "objective p complex": (4_000, lambda: fails(objective, p * 1j)),
+    "objective hessp refused": (4_000, lambda: fails(objective.hessp, p, 1)),
     "data not finite": (4_000, lambda: fails(f.objective, {"x": nan})),
     "weights refused": (4_000, lambda: fails(f.objective, samples, sample_weight=[1.0])),
-    "buffers refused": (10_000, lambda: fails(f.callable_into, p, value, value, x=value)),
+    "buffers refused": (4_000, lambda: fails(f.callable_into, p, value, value, x=value)),
     "objectives": (2_000, lambda: f.objective(samples)(p)),
     "buffers bound": (2_000, lambda: f.callable_into(p, value, gradient, x=value)),
-    "circuits": (200, lambda: everything(make())),
+    "circuits": (80, lambda: everything(make())),
     "circuits refused": (5_000, lambda: fails(circuit, a * b, wrt=[a, a])),
     "expressions refused": (20_000, lambda: fails(lambda: a * b + "c")),
     "expressions": (20_000, lambda: circuits.sin(a * b + 2.0) ** 2),
-    "long expressions": (20, lambda: chain(10_000)),
-    "pickles": (200, lambda: pickle.loads(pickle.dumps(f))),
+    "long expressions": (12, lambda: chain(10_000)),
+    "pickles": (80, lambda: pickle.loads(pickle.dumps(f))),
 }
 
 def resident():

@@ -161,6 +161,41 @@ def test_every_number_of_samples_in_every_layout(m, layout):
     np.testing.assert_array_equal(wide, before)
 
 
+TAME = ("multiply", "add", "tanh", "multiply_add", "sigmoid", "minimum")
+
+
+@BOTH
+@pytest.mark.parametrize("seed", range(20))
+def test_sums_are_those_of_the_values(seed, dtype):
+    """Also where a product is only added up and gets no row, or almost could do without."""
+    rng = np.random.default_rng(seed)
+    names = rng.choice([*TAME, *["multiply"] * 6], 4)
+    made = random_program(rng, n_gates=12, n_outputs=9, names=names)
+    for m in (1, 100, 512, 1300):
+        columns = [rng.normal(size=m).astype(dtype) for _ in range(3)]
+        p, weights = rng.normal(size=3), rng.uniform(size=m).astype(dtype)
+        rows = problem(made, columns, dtype=dtype).values(p).astype(float)
+        for w in (None, weights):
+            bound = problem(made, columns, w, dtype=dtype)
+            first, rest = bound.evaluate(p)
+            want = [math.fsum(row if w is None else row * w) for row in rows]
+            scale = [math.fsum(np.abs(row)) + 1 for row in rows]
+            error = np.abs(np.array([first, *rest]) - want) / scale
+            assert error.max() < 40 * np.finfo(dtype).eps
+            assert same(bound.values(p).astype(float), rows)  # sums left them as they were
+
+
+@pytest.mark.parametrize("m", [5, 64, 600])
+def test_what_lies_beyond_the_last_sample_is_not_added(m):
+    """0 times infinity is NaN: lanes that hold no sample must not reach the sum."""
+    made = program([("multiply", 3, 2, 0), ("multiply", 4, 2, 1)], [3, 4, 2], 3, (), 1, 2, 5)
+    first, rest = problem(made, [np.ones(m)]).evaluate(np.array([INF, -INF]))
+    assert (first, rest[0], rest[1]) == (INF, -INF, m)
+    made = program([("divide", 3, 1, 2), ("multiply", 4, 3, 1)], [4], 3, (), 2, 1, 5)
+    x = np.full(m, 2.0)
+    assert problem(made, [x, x]).evaluate(np.zeros(1))[0] == 2 * m
+
+
 def test_float32_sums_in_double():
     m = 1 << 20
     made = program([], [0], 1, n_columns=1, n_numbers=0)
@@ -203,7 +238,9 @@ def test_a_function_and_its_slope_side_by_side(names, dtype):
         copied = [("maximum", 3, 0, 0), ("maximum", 4, 3, 3)]
         gates = [*copied, *((name, slot + 4, 4) for name, slot in zip(names, slots, strict=True))]
         for n_columns in (0, 1):
-            made = program(gates, [s + 4 for s in slots], 1, (), n_columns, 0 if n_columns else 7, 7)
+            made = program(
+                gates, [s + 4 for s in slots], 1, (), n_columns, 0 if n_columns else 7, 7
+            )
             if n_columns:
                 got = problem(made, [x], dtype=dtype).values(EMPTY)
             else:
@@ -345,7 +382,7 @@ def row(**changes):
     ],
 )  # fmt: skip
 def test_a_program_that_contradicts_itself_is_refused(bad):
-    with pytest.raises(ValueError, match="slot|gate|sizes|samples"):
+    with pytest.raises(ValueError, match=r"slot|gate|sizes|samples"):
         core("float64").Tape(bad, "value_and_rest", (3,), 3, {}, None)
 
 
@@ -408,7 +445,10 @@ def test_data_is_checked():
     x.setflags(write=False)
     with pytest.raises(ValueError, match="read-only"):
         core("float64").BufferTape(program([], [0], 1), [one], [x[:1]])
-    for kind, arguments in [("BufferTape", ([one, one], [one])), ("Tape", ("value", (), 2, {}, None))]:
+    for kind, arguments in [
+        ("BufferTape", ([one, one], [one])),
+        ("Tape", ("value", (), 2, {}, None)),
+    ]:
         with pytest.raises(ValueError, match="no samples"):
             getattr(core("float64"), kind)(made, *arguments)
 

@@ -383,6 +383,16 @@ def test_gates_never_have_the_name_of_an_input():
     assert f.wires()["t0"].gate == "parameter"
 
 
+def test_a_number_is_never_taken_for_an_input():
+    three, x = variables("3 x")
+    f = circuit(three + x * 3)
+    f.forward(1, 2)
+    wires = f.wires()
+    assert wires[x * 3].operands == ("x", "(3)")
+    assert wires[-1].operands == ("3", "t0")
+    assert f.draw().dot().count("label=<(3)>") == 1
+
+
 class Table(HTMLParser):
     """Cells of a table; refuses tags that are not closed in their order."""
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp import threads, validate
-from fastbp._core import core
+from fastbp import validate
 from fastbp._recorder import Expression, Graph, Program
+from fastbp.circuits import compiler
 from fastbp.circuits.arrays import plain
+from fastbp.circuits.buffers import callable_into
 from fastbp.circuits.inputs import Inputs, Values
 from fastbp.circuits.listing import listing
 from fastbp.circuits.wires import Wires, forward, step, wires
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from fastbp.circuits.objective import CircuitObjective
 
 PICKLE_VERSION = 1
-KINDS = ("value", "value_and_gradient", "gradient", "jacobian", "hessp", "hessian")
 
 
 def circuit(outputs: Any, wrt: Any = None) -> "Circuit":
@@ -60,9 +60,9 @@ class Circuit:
         f.value_and_gradient(p)                              (float, fresh array)
 
     Everything takes the parameters in one of these ways: one vector p of n_parameters numbers, all
-    parameters one by one in their order, or all by name; and the data by name. Data that is given as
-    arrays of samples, with one row for each, gives results with one row for each sample. All numbers
-    are float64; what is undefined is nan, what overflows inf, never an exception.
+    parameters one by one in their order, or all by name; and the data by name. Data that is given
+    as arrays of samples, with one row for each, gives results with one row for each sample. All
+    numbers are float64; what is undefined is nan, what overflows inf, never an exception.
 
     Each derivative is compiled at its first use, into a tape of its own. A circuit is immutable and
     may be used from any number of threads.
@@ -157,7 +157,8 @@ class Circuit:
         if vector.shape != (n,):
             raise ValueError(f"v has shape {vector.shape}; expected ({n},), as p")
         uniform = np.concatenate([values.uniform[:n], vector, values.uniform[n:]])
-        return self._result("hessp", self.tape_of("hessp"), values._replace(uniform=uniform))  # type: ignore[no-any-return]
+        tape = compiler.tape(self, "hessp")
+        return compiler.result(self, "hessp", tape, values._replace(uniform=uniform))  # type: ignore[no-any-return]
 
     def _one(self, p: Any, data: dict[str, Any]) -> Values:
         return self._inputs.read((np.ravel(p),), data)
@@ -226,19 +227,7 @@ class Circuit:
         TypeError, ValueError
             If a buffer is missing, or of the wrong type or length.
         """
-        self._inputs._check_names(data)
-        missing = [name for name in self.data if name not in data]
-        if missing:
-            raise TypeError(f"no buffers for the data {', '.join(missing)}; pass them by name")
-        sources = [_buffer(p, self.n_parameters, "p", False)]
-        sources += [_buffer(data[e.name], e.size, e.name, False) for e in self._inputs.data]
-        n = len(self._outputs)
-        targets = [_buffer(value, n, "value", True)]
-        if gradient is not None:
-            targets.append(_buffer(gradient, n * self.n_parameters, "gradient", True))
-        outputs = self._outputs + ([] if gradient is None else self._nodes("jacobian"))
-        program = self._graph.emit(outputs, list(range(len(self._inputs.variables))), [])
-        return core("float64").BufferTape(program, sources, targets).run
+        return callable_into(self, p, value, gradient, data)
 
     def to_c(self, name: str) -> str:
         """A function in C that computes value and gradient, as source code that needs math.h alone.
@@ -281,7 +270,7 @@ class Circuit:
         ----------
         kind : {"value", "value_and_gradient", "gradient", "jacobian", "hessp", "hessian"}
         """
-        validate.one_of(kind, KINDS, "tape")
+        validate.one_of(kind, compiler.KINDS, "tape")
         names = [str(variable.name) for variable in self._inputs.variables]
         if kind == "hessp":
             n = self.n_parameters
@@ -293,7 +282,7 @@ class Circuit:
         """Number of gates of the tape that computes the value."""
         return len(self.program("value").gates)
 
-    # Compilation
+    # Compilation: compiler.py
 
     def program(self, kind: str, varying: tuple[str, ...] = ()) -> Program:
         """The gates of a kind of evaluation, with the data of these names varying over samples.
@@ -301,109 +290,20 @@ class Circuit:
         Its uniform inputs are p, for "hessp" v, and the data that does not vary, in the order of
         the circuit; its varying ones those of `columns`.
         """
-        key = (kind, *varying)
-        program = self._compiled.get(key)
-        if program is None:
-            nodes = self._nodes(kind)
-            uniform = list(range(self.n_parameters))
-            columns = []
-            if kind == "hessp":
-                uniform += self._compiled["v"]
-            for each in self._inputs.data:
-                if each.name in varying:
-                    columns += [each.start + i for i in each.used]
-                else:
-                    uniform += range(each.start, each.start + each.size)
-            program = self._graph.emit(nodes, uniform, columns)
-            self._compiled[key] = program
-        return program  # type: ignore[no-any-return]
+        return compiler.program(self, kind, varying)
 
     def _nodes(self, kind: str) -> list[int]:
         """The nodes of what a kind of evaluation gives, appended to the graph."""
-        graph, outputs = self._graph, self._outputs
-        p = list(range(self.n_parameters))
-        if kind == "value":
-            return outputs
-        if kind == "jacobian":
-            return [node for output in outputs for node in graph.gradient(output, p)]
-        gradient = graph.gradient(outputs[0], p)
-        if kind == "value_and_gradient":
-            return [*outputs, *gradient]
-        if kind == "gradient":
-            return gradient
-        if kind == "hessian":
-            return [node for slope in gradient for node in graph.gradient(slope, p)]
-        v = self._compiled.setdefault("v", [graph.new_input(f"v[{i}]") for i in p])
-        return graph.jacobian_product(gradient, v, p)
-
-    def tape_of(self, kind: str) -> Any:
-        """The compiled tape of a kind, for data that is the same for all samples."""
-        tape = self._compiled.get((kind, "tape"))
-        if tape is None:
-            n = self.n_parameters
-            form, shape = {
-                "value": ("values" if self.shape else "value", self.shape),
-                "value_and_gradient": ("value_and_rest", (n,)),
-                "gradient": ("values", (n,)),
-                "jacobian": ("values", (*self.shape, n)),
-                "hessp": ("values", (n,)),
-                "hessian": ("values", (n, n)),
-            }[kind]
-            names = {} if kind == "hessp" else self._inputs.names()
-
-            def otherwise(tape: Any, arguments: Any, keywords: Any) -> Any:
-                return self._result(kind, tape, self._inputs.read(arguments, keywords))
-
-            tape = core("float64").Tape(self.program(kind), form, shape, n, names, otherwise)
-            tape = self._compiled.setdefault((kind, "tape"), tape)
-        return tape
+        return compiler.nodes(self, kind)
 
     def _put(self, kind: str) -> Callable[..., Any]:
         """The compiled function of a kind, from now on in place of the method of that name."""
-        call = self.tape_of(kind).call
+        call = compiler.tape(self, kind).call
         self.__dict__["_value" if kind == "value" else kind] = call
         return call  # type: ignore[no-any-return]
 
     def _compile_value(self, *p: Any, **data: Any) -> Any:
         return self._put("value")(*p, **data)
-
-    def _result(self, kind: str, tape: Any, values: Values) -> Any:
-        """The result for values of the inputs that a tape does not take as they are."""
-        if not values.samples:
-            return tape.run(values.uniform)
-        rows = self._sample_values(kind, values)
-        m, n = values.m, self.n_parameters
-        if kind == "value_and_gradient":
-            return rows[0], rows[1:].T
-        shape = {"value": self.shape, "jacobian": (*self.shape, n), "hessian": (n, n)}.get(
-            kind, (n,)
-        )
-        return np.moveaxis(rows.reshape(*shape, m), -1, 0)
-
-    def _sample_values(self, kind: str, values: Values) -> NDArray[np.float64]:
-        """(outputs, m)."""
-        varying = tuple(name for name in self.data if name in values.samples)
-        program = self.program(kind, varying)
-        if values.m == 0:
-            return np.empty((len(program.outputs), 0))
-        columns = self.columns(values.samples, np.dtype(np.float64))
-        problem = core("float64").TapeProblem(
-            program, columns, np.empty(0), None, values.m, False, threads.get_num_threads()
-        )
-        return problem.values(values.uniform)
-
-    def columns(
-        self, samples: dict[str, NDArray[Any]], real: "np.dtype[Any]"
-    ) -> list[NDArray[Any]]:
-        """The samples as columns of `real` that the engine can read, where they lie if it can."""
-        result = []
-        for each in self._inputs.data:
-            if each.name in samples:
-                array = samples[each.name]
-                if not in_place(array, real):
-                    array = np.asarray(array, real, order="C").copy()
-                result += [array[:, i] for i in each.used]
-        return result
 
     # Identity
 
@@ -454,25 +354,30 @@ class Circuit:
         """The value, as f(...); and the inputs are remembered for `wires`, `draw` and `step`.
 
         Inputs that are not given keep their values. They are remembered in this object: threads
-        that use it in this way need a copy each (copy.copy(f)); nothing else is affected.
+        that use it in this way need a copy each (copy.copy(f)); nothing else is affected. Errors
+        are those of a call; arrays of samples get a ValueError.
         """
         return forward(self, p, values)
 
     def wires(self, output: Any = None) -> Wires:
         """Every input and gate with its value and grad where `forward` or `step` was last.
 
-        Of several outputs the grads are of their sum, or of f.wires(output=k) of output k.
+        Of several outputs the grads are of their sum, with output=k of output k. A RuntimeError
+        if there was no `forward`, a ValueError if there is no such output.
         """
         return wires(self, output)
 
     def draw(self, output: Any = None) -> "Drawing":
-        """`wires` as a picture: text when printed, SVG or HTML in a notebook."""
+        """`wires` as a picture: text when printed, SVG or HTML in a notebook; errors as there."""
         from fastbp.circuits.drawing import Drawing
 
         return Drawing(self.wires(output))
 
     def step(self, rate: Any) -> Any:
-        """Moves all parameters together by rate times their grad, uphill; gives the new value."""
+        """Moves all parameters together, p + rate * grad: uphill. Gives the new value.
+
+        A RuntimeError if there was no `forward`, a ValueError if the rate is not finite.
+        """
         return step(self, rate)
 
 
@@ -483,36 +388,3 @@ def _rebuild(version: int, *arguments: Any) -> Circuit:
             f"{PICKLE_VERSION}: read it with the fastbp that wrote it"
         )
     return Circuit(*arguments)
-
-
-def in_place(array: NDArray[Any], real: "np.dtype[Any]") -> bool:
-    """Whether the engine can read columns of an array where they lie."""
-    return (
-        array.dtype == real
-        and bool(array.flags.aligned)
-        and all(stride % real.itemsize == 0 for stride in array.strides)
-    )
-
-
-def _buffer(buffer: Any, size: int, name: str, writeable: bool) -> NDArray[np.float64]:
-    """A buffer as a flat array of the same memory."""
-    if not isinstance(buffer, np.ndarray):
-        try:
-            buffer = np.frombuffer(buffer, np.float64) if memoryview(buffer).format == "d" else None
-        except TypeError:
-            buffer = None
-    fits = (
-        isinstance(buffer, np.ndarray)
-        and buffer.dtype == np.float64
-        and buffer.flags.c_contiguous
-        and buffer.flags.aligned
-        and (buffer.flags.writeable or not writeable)
-    )
-    if not fits:
-        raise TypeError(
-            f"{name} must be a {'writeable ' if writeable else ''}C-contiguous buffer of float64; "
-            f"np.zeros({size}) makes one"
-        )
-    if buffer.size != size:
-        raise ValueError(f"{name} has {buffer.size} numbers; expected {size}")
-    return buffer.reshape(-1)  # type: ignore[no-any-return]

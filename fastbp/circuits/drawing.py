@@ -92,12 +92,12 @@ class Drawing:
                 if operand not in numbers:
                     source = f"c{n_constants}"
                     n_constants += 1
-                    lines.append(f"  {source} [shape=plaintext, width=0, height=0, label=<{operand}>];")
+                    lines.append(f"  {source} {_number_look(operand)};")
                 lines.append(f"  {source} -> w{wire.number};")
         for i, name in enumerate(self.wires.outputs):
             source = f"w{numbers[name]}" if name in numbers else f"k{i}"
             if name not in numbers:
-                lines.append(f"  {source} [shape=plaintext, width=0, height=0, label=<{name}>];")
+                lines.append(f"  {source} {_number_look(name)};")
             lines.append(f"  out{i} [shape=point]; {source} -> out{i};")
         return "\n".join([*lines, "}", ""])
 
@@ -184,3 +184,7 @@ def _look(wire: Wire) -> str:
     value = f'<font color="{GREEN}">{number(wire.value)}</font>'
     grad = f'<font color="{RED}">{number(wire.grad)}</font>'
     return f"[shape={shape}, label=<{escape(what)}<br/>{value}<br/>{grad}>]"
+
+
+def _number_look(text: str) -> str:
+    return f"[shape=plaintext, width=0, height=0, label=<{text}>]"

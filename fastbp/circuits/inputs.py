@@ -87,7 +87,7 @@ class Inputs:
         ValueError
             For wrong shapes, or different numbers of samples.
         """
-        self._check_names(keywords)
+        self.check_names(keywords)
         vector = np.empty(len(self.variables))
         self._read_parameters(vector, arguments, keywords)
         samples: dict[str, NDArray[Any]] = {}
@@ -108,7 +108,7 @@ class Inputs:
                 _refuse_data(each, array)
         return Values(np.concatenate(uniform), samples, _common_length(samples))
 
-    def _check_names(self, keywords: Mapping[str, Any]) -> None:
+    def check_names(self, keywords: Mapping[str, Any]) -> None:
         unknown = [name for name in keywords if name not in self.by_name]
         if unknown:
             from difflib import get_close_matches

@@ -15,8 +15,8 @@ def listing(program: Program, names: Sequence[str]) -> str:
         t0 = multiply_add(b, y, t0)
         return t0
 
-    A result is named after its slot, t0, t1, ...; the slot of a result that nothing reads any more is
-    used again. `names` are those of the inputs.
+    A result is named after its slot, t0, t1, ...; the slot of a result that nothing reads any more
+    is used again. `names` are those of the inputs.
     """
     slots = [*names, *(_number(value) for value in program.constants)]
 

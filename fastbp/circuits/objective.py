@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fastbp import threads, validate
 from fastbp._core import core
 from fastbp._recorder import Expression
-from fastbp.circuits.circuit import in_place
+from fastbp.circuits.compiler import columns, in_place
 
 if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
@@ -107,7 +107,7 @@ class CircuitObjective:
         set_once(self, "dtype", real)
         self._explicit_threads = n_threads
         self._data = named
-        self._columns = circuit.columns(samples, real)
+        self._columns = columns(circuit, samples, real)
         self._varying = tuple(name for name in circuit.data if name in samples)
         self._fixed = fixed
         self._problems: dict[str, Any] = {}

@@ -158,9 +158,10 @@ def _output_number(circuit: "Circuit", output: Any) -> int:
 def _sheet(circuit: "Circuit", output: int | None) -> Sheet:
     """The sheet for the grads of one output, or, with None, of the sum of all."""
     key = ("wires", output)
-    sheet: Sheet | None = circuit._compiled.get(key)
+    sheets: dict[Any, Sheet] = circuit.__dict__["_compiled"]
+    sheet = sheets.get(key)
     if sheet is None:
-        sheet = circuit._compiled.setdefault(key, _compiled(circuit, output))
+        sheet = sheets.setdefault(key, _compiled(circuit, output))
     return sheet
 
 
@@ -181,7 +182,10 @@ def _compiled(circuit: "Circuit", output: int | None) -> Sheet:
     while any(each.startswith(prefix) and each[len(prefix) :].isdecimal() for each in names):
         prefix += "t"
     names += [f"{prefix}{i}" for i in range(len(gates))]
-    text = dict(zip(nodes, names, strict=True)) | constants
+    text = dict(zip(nodes, names, strict=True))
+    taken = set(names)
+    for node, value in constants.items():
+        text[node] = value if value not in taken else f"({value})"
     kinds = ["parameter"] * circuit.n_parameters + ["data"] * (n_inputs - circuit.n_parameters)
     operands: list[tuple[str, ...]] = [()] * n_inputs
     for node in gates:

@@ -1,0 +1,56 @@
+"""A circuit that reads and writes buffers of the caller."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp._core import core
+
+if TYPE_CHECKING:
+    from fastbp.circuits.circuit import Circuit
+
+
+def callable_into(
+    circuit: "Circuit", p: Any, value: Any, gradient: Any, data: Mapping[str, Any]
+) -> Callable[[], None]:
+    """See Circuit.callable_into."""
+    inputs, n = circuit._inputs, len(circuit._outputs)
+    inputs.check_names(data)
+    missing = [name for name in circuit.data if name not in data]
+    if missing:
+        raise TypeError(f"no buffers for the data {', '.join(missing)}; pass them by name")
+    sources = [_buffer(p, inputs.n_parameters, "p", False)]
+    sources += [_buffer(data[each.name], each.size, each.name, False) for each in inputs.data]
+    targets = [_buffer(value, n, "value", True)]
+    outputs = circuit._outputs
+    if gradient is not None:
+        targets.append(_buffer(gradient, n * inputs.n_parameters, "gradient", True))
+        outputs = outputs + circuit._nodes("jacobian")
+    program = circuit._graph.emit(outputs, list(range(len(inputs.variables))), [])
+    return core("float64").BufferTape(program, sources, targets).run
+
+
+def _buffer(buffer: Any, size: int, name: str, writeable: bool) -> NDArray[np.float64]:
+    """A buffer as a flat array of the same memory."""
+    if not isinstance(buffer, np.ndarray):
+        try:
+            buffer = np.frombuffer(buffer, np.float64) if memoryview(buffer).format == "d" else None
+        except TypeError:
+            buffer = None
+    fits = (
+        isinstance(buffer, np.ndarray)
+        and buffer.dtype == np.float64
+        and buffer.flags.c_contiguous
+        and buffer.flags.aligned
+        and (buffer.flags.writeable or not writeable)
+    )
+    if not fits:
+        raise TypeError(
+            f"{name} must be a {'writeable ' if writeable else ''}C-contiguous buffer of float64; "
+            f"np.zeros({size}) makes one"
+        )
+    if buffer.size != size:
+        raise ValueError(f"{name} has {buffer.size} numbers; expected {size}")
+    return buffer.reshape(-1)  # type: ignore[no-any-return]
