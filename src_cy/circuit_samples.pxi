@@ -68,7 +68,7 @@ cdef class TapeProblem:
     """
     cdef Samples samples
     cdef SampleRun own              # scratch that is kept; whoever comes second makes their own
-    cdef pthread_mutex_t owner
+    cdef long long owner            # see try_own
     cdef int n_threads
     cdef object arrays              # keeps the data alive
     cdef object fixed
@@ -79,7 +79,6 @@ cdef class TapeProblem:
     def __cinit__(self):
         memset(&self.samples, 0, sizeof(Samples))
         self.own.numbers = NULL
-        pthread_mutex_init(&self.owner, NULL)
 
     def __dealloc__(self):
         free_code(&self.samples.code)
@@ -87,7 +86,6 @@ cdef class TapeProblem:
         free(self.samples.terms)
         free(self.samples.columns)
         free(self.own.numbers)
-        pthread_mutex_destroy(&self.owner)
 
     def __init__(self, program, list columns, fixed, sample_weight, Py_ssize_t m, bint mean,
                  int n_threads):
@@ -189,7 +187,7 @@ cdef class TapeProblem:
             raise RuntimeError("this TapeProblem is not bound to data")
         if not is_vector(inputs, n):
             raise TypeError(f"expected a contiguous float64 vector of {n} inputs")
-        owner = pthread_mutex_trylock(&self.owner) == 0
+        owner = try_own(&self.owner)
         if not owner:
             run = &fresh
             self._new_scratch(run)
@@ -204,21 +202,22 @@ cdef class TapeProblem:
                 run.numbers[n + n_fixed + i] = code.constants[i]
             run.values = values
             missing = run_samples(run, self.n_threads)
-            if values == NULL:
+            if run.stopped:
+                missing = -1
+            elif values == NULL:
                 first[0] = run.sums[0]
                 for i in range(1, code.n_outputs):
                     rest[i - 1] = run.sums[i]
-        stopped = run.stopped
         if owner:
-            pthread_mutex_unlock(&self.owner)
+            disown(&self.owner)
         else:
             free(run.numbers)
-        if stopped:
+        if missing < 0:
             return -1       # the exception of the signal handler is set
         if missing > 0:
             raise RuntimeError("the process forked while this evaluation ran; evaluate again")
-        self.n_evaluations += 1
-        self.nanoseconds += now() - start
+        count_up(&self.n_evaluations, 1)
+        count_up(&self.nanoseconds, now() - start)
         return 0
 
     def evaluate(self, inputs):

@@ -58,7 +58,7 @@ cdef class Tape:
     """
     cdef Code code
     cdef real *own                  # numbers of a large circuit; whoever comes second allocates
-    cdef pthread_mutex_t owner
+    cdef long long owner            # see try_own
     cdef int form
     cdef int n_dimensions
     cdef cnp.npy_intp shape[32]
@@ -69,12 +69,10 @@ cdef class Tape:
     def __cinit__(self):
         memset(&self.code, 0, sizeof(Code))
         self.own = NULL
-        pthread_mutex_init(&self.owner, NULL)
 
     def __dealloc__(self):
         free_code(&self.code)
         free(self.own)
-        pthread_mutex_destroy(&self.owner)
 
     def __init__(self, program, form, tuple shape, Py_ssize_t n_parameters, dict names, otherwise):
         cdef Py_ssize_t i, size = 1
@@ -103,7 +101,7 @@ cdef class Tape:
         if self.code.n_slots > ON_STACK:
             self.own = <real *>allocate(self.code.n_slots * sizeof(real))
 
-    def call(self, p=None, *rest, **keywords):
+    def call(self, p=None, /, *rest, **keywords):
         """The result for floats, or a float64 vector, and floats by keyword."""
         cdef real numbers[<int>ON_STACK]
         if self.code.n_slots > ON_STACK:
@@ -123,7 +121,7 @@ cdef class Tape:
         return self._result(numbers)
 
     cdef _call_large(self, p, rest, keywords):
-        cdef bint owner = pthread_mutex_trylock(&self.owner) == 0, plain = True
+        cdef bint owner = try_own(&self.owner), plain = True
         cdef real *numbers = self.own
         if not owner:
             numbers = <real *>allocate(self.code.n_slots * sizeof(real))
@@ -137,7 +135,7 @@ cdef class Tape:
                 return self._result(numbers)
         finally:
             if owner:
-                pthread_mutex_unlock(&self.owner)
+                disown(&self.owner)
             else:
                 free(numbers)
         return self._pass_on(p, rest, keywords)
@@ -213,7 +211,7 @@ cdef class BufferTape:
     cdef double **targets
     cdef Py_ssize_t *counts         # of the sources, then of the targets
     cdef Py_ssize_t n_sources, n_targets
-    cdef pthread_mutex_t owner
+    cdef long long owner            # see try_own
     cdef object views               # while they are held nobody can resize what is behind them
 
     def __cinit__(self):
@@ -222,7 +220,6 @@ cdef class BufferTape:
         self.sources = NULL
         self.targets = NULL
         self.counts = NULL
-        pthread_mutex_init(&self.owner, NULL)
 
     def __dealloc__(self):
         free_code(&self.code)
@@ -230,7 +227,6 @@ cdef class BufferTape:
         free(self.sources)
         free(self.targets)
         free(self.counts)
-        pthread_mutex_destroy(&self.owner)
 
     def __init__(self, program, list sources, list targets):
         cdef const double[::1] source
@@ -274,7 +270,7 @@ cdef class BufferTape:
         cdef Py_ssize_t i, j
         cdef real *s = self.numbers
         cdef const unsigned int *slot = self.code.outputs
-        if pthread_mutex_trylock(&self.owner) != 0:
+        if not try_own(&self.owner):
             raise RuntimeError(
                 "this callable is at work in another thread, on the same buffers: make one for "
                 "each thread")
@@ -292,7 +288,7 @@ cdef class BufferTape:
             for j in range(self.counts[self.n_sources + i]):
                 self.targets[i][j] = s[slot[j]]
             slot += self.counts[self.n_sources + i]
-        pthread_mutex_unlock(&self.owner)
+        disown(&self.owner)
 
 
 def apply_gate(int op, double a, double b=0, double c=0):

@@ -18,7 +18,7 @@ cdef int read_program(program, Code *code) except -1:
     if not (
         gates.shape[1] == 5 and 0 <= n_uniform <= n and 0 <= code.n_columns <= code.n_inputs
         and code.n_inputs - code.n_columns + code.n_constants <= code.n_numbers
-        and 0 <= code.n_numbers + code.n_columns <= code.n_slots and code.n_outputs > 0
+        and 0 <= code.n_numbers + code.n_columns <= code.n_slots
     ):
         raise ValueError("the sizes of this program contradict each other")
     code.number_gates = <threaded_t *>allocate((n_uniform + 1) * sizeof(threaded_t))

@@ -7,6 +7,7 @@ from libc.string cimport memcpy, memset
 
 from engine cimport POLL_NANOSECONDS, now
 from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
+from plan cimport flag_t
 from tape cimport Column, Coming, Gate, Row, run_rows, run_threaded, threaded_t
 from fastbp._threads cimport parallel_for
 
@@ -69,7 +70,7 @@ cdef struct SampleRun:
     double *sums                # n_outputs
     real *values                # n_outputs x m instead of sums, or NULL
     long long next_poll
-    bint stopped
+    flag_t stopped
 
 
 cdef inline void poll_samples(void *context) noexcept nogil:

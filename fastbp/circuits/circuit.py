@@ -95,6 +95,7 @@ class Circuit:
     parameters: tuple[str, ...]
     data: tuple[str, ...]
     n_parameters: int
+    _compiled: dict[Any, Any]
 
     def __init__(
         self, graph: Graph, outputs: list[int], shape: tuple[int, ...], inputs: Inputs
@@ -114,11 +115,11 @@ class Circuit:
     # Values and derivatives. The first call of some puts the compiled function into the instance,
     # where it is found before the method: no Python is left in the way of the next.
 
-    def __call__(self, *p: Any, **data: Any) -> Any:
+    def __call__(self, /, *p: Any, **data: Any) -> Any:
         """The value: a float, or an array of `shape`; with samples (m, *shape)."""
         return self._value(*p, **data)
 
-    def value_and_gradient(self, *p: Any, **data: Any) -> Any:
+    def value_and_gradient(self, /, *p: Any, **data: Any) -> Any:
         """The value and its gradient by the parameters, a fresh vector.
 
         Returns
@@ -129,21 +130,21 @@ class Circuit:
         self._check_single("a gradient", "f.jacobian has the derivatives of all")
         return self._put("value_and_gradient")(*p, **data)
 
-    def gradient(self, *p: Any, **data: Any) -> NDArray[np.float64]:
+    def gradient(self, /, *p: Any, **data: Any) -> NDArray[np.float64]:
         """The gradient by the parameters: (n_parameters,); with samples (m, n_parameters)."""
         self._check_single("a gradient", "f.jacobian has the derivatives of all")
         return self._put("gradient")(*p, **data)  # type: ignore[no-any-return]
 
-    def jacobian(self, *p: Any, **data: Any) -> NDArray[np.float64]:
+    def jacobian(self, /, *p: Any, **data: Any) -> NDArray[np.float64]:
         """Derivatives of all outputs: (*shape, n_parameters); with samples (m, *shape, ...)."""
         return self._put("jacobian")(*p, **data)  # type: ignore[no-any-return]
 
-    def hessian(self, *p: Any, **data: Any) -> NDArray[np.float64]:
+    def hessian(self, /, *p: Any, **data: Any) -> NDArray[np.float64]:
         """Second derivatives, (n, n) with n = n_parameters; with samples (m, n, n)."""
         self._check_single("a Hessian", "make a circuit of each")
         return self._put("hessian")(*p, **data)  # type: ignore[no-any-return]
 
-    def hessp(self, p: Any, v: Any, **data: Any) -> NDArray[np.float64]:
+    def hessp(self, p: Any, v: Any, /, **data: Any) -> NDArray[np.float64]:
         """The Hessian times a vector v, without the Hessian; p is the vector of parameters.
 
         Returns
@@ -203,7 +204,7 @@ class Circuit:
         return CircuitObjective(self, data, reduction, sample_weight, n_threads, dtype)
 
     def callable_into(
-        self, p: Any, value: Any, gradient: Any = None, **data: Any
+        self, p: Any, value: Any, /, gradient: Any = None, **data: Any
     ) -> Callable[[], None]:
         """A function without arguments that reads and writes your buffers, and allocates nothing.
 
@@ -302,7 +303,7 @@ class Circuit:
         self.__dict__["_value" if kind == "value" else kind] = call
         return call  # type: ignore[no-any-return]
 
-    def _compile_value(self, *p: Any, **data: Any) -> Any:
+    def _compile_value(self, /, *p: Any, **data: Any) -> Any:
         return self._put("value")(*p, **data)
 
     # Identity
@@ -350,7 +351,7 @@ class Circuit:
 
     # Gate by gate: wires.py, drawing.py
 
-    def forward(self, *p: Any, **values: Any) -> Any:
+    def forward(self, /, *p: Any, **values: Any) -> Any:
         """The value, as f(...); and the inputs are remembered for `wires`, `draw` and `step`.
 
         Inputs that are not given keep their values. They are remembered in this object: threads

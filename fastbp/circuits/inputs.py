@@ -170,11 +170,12 @@ def _whole(variables: Iterable[Expression], but: Any = ()) -> list[Group]:
     """Variables in groups: each by itself, or the whole vector it belongs to."""
     groups: list[Group] = []
     seen = set()
+    parts = {key[0] for key in but if isinstance(key, tuple)}
     for variable in variables:
         vector = variable.vector
         if vector is None:
             groups.append((_name(variable), (), [variable]))
-        elif any(key[0] == id(vector) for key in but if isinstance(key, tuple)):
+        elif id(vector) in parts:
             groups.append((_name(variable), (), [variable]))  # its vector is in parts already
         elif id(vector) not in seen:
             seen.add(id(vector))

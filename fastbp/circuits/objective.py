@@ -97,7 +97,7 @@ class CircuitObjective:
             for name, array in values.samples.items()
         }
         fixed = np.ascontiguousarray(values.uniform[circuit.n_parameters :])
-        validate.finite_reals(fixed, fixed.dtype, "data", True)
+        validate.finite_reals(fixed, real, "the data that all samples share", real == fixed.dtype)
         set_once = object.__setattr__
         set_once(self, "circuit", circuit)
         set_once(self, "reduction", validate.one_of(reduction, REDUCTIONS, "reduction"))
@@ -202,7 +202,7 @@ class CircuitObjective:
     @property
     def seconds(self) -> float:
         """Time spent in the evaluations, in seconds."""
-        return sum(problem.seconds for problem in [*self._problems.values()])
+        return float(sum(problem.seconds for problem in [*self._problems.values()]))
 
     def __setattr__(self, name: str, value: object) -> None:
         if not name.startswith("_"):
@@ -239,6 +239,8 @@ def _by_name(data: Mapping[Any, Any] | None) -> dict[str, Any]:
         name = key.name if isinstance(key, Expression) else key
         if not isinstance(name, str):
             raise TypeError(f"the keys of data are names or variables, got {key!r}")
+        if name in named:
+            raise ValueError(f"data has {name!r} twice, by name and by variable; give it once")
         named[name] = value
     return named
 
