@@ -382,7 +382,7 @@ def row(**changes):
     ],
 )  # fmt: skip
 def test_a_program_that_contradicts_itself_is_refused(bad):
-    with pytest.raises(ValueError, match=r"slot|gate|sizes|samples"):
+    with pytest.raises(ValueError, match=r"slot|gate|sizes|samples|outputs"):
         core("float64").Tape(bad, "value_and_rest", (3,), 3, {}, None)
 
 
