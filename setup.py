@@ -2,9 +2,10 @@
 
 Everything else about the package is in pyproject.toml. Cython runs once; the C it writes is
 compiled into `fastbp._core.f64_v2 ... f32_v4`, which differ in compiler flags and module name.
-Environment: FASTBP_BUILD=checked (Cython's bounds checks on), sanitized (ASan and UBSan),
-FASTBP_LEVELS="v3 v4" (only these).
+Environment: FASTBP_BUILD=checked (Cython's bounds checks on), sanitized (ASan and UBSan), races
+(TSan), FASTBP_LEVELS="v3 v4" (only these).
 """
+import copy
 import os
 import platform
 import sys
@@ -31,6 +32,10 @@ LEVELS = {
     "v3": ["-march=x86-64-v3"],
     "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
 }
+SANITIZERS = {
+    "sanitized": ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g"],
+    "races": ["-fsanitize=thread", "-g", "-O1"],
+}
 PRECISIONS = {"f64": [], "f32": [("FASTBP_FLOAT32", "1")]}
 
 build = os.environ.get("FASTBP_BUILD", "")
@@ -39,12 +44,15 @@ if sys.platform != "darwin":
     link_flags.append("-pthread")
 if build == "checked":
     DIRECTIVES.update(boundscheck=True, wraparound=True, initializedcheck=True, cdivision=False)
-elif build == "sanitized":
-    sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g"]
-    FLAGS += sanitizers
-    link_flags += sanitizers
+elif build in SANITIZERS:
+    FLAGS += SANITIZERS[build]
+    link_flags += SANITIZERS[build]
 elif build:
-    raise SystemExit(f"FASTBP_BUILD={build!r} is unknown; use checked, sanitized or leave it out")
+    known = ", ".join(["checked", *SANITIZERS])
+    raise SystemExit(f"FASTBP_BUILD={build!r} is unknown; use {known} or leave it out")
+
+if build not in SANITIZERS:
+    FLAGS.append("-g0")     # Python's own flags say -g, which makes most of a wheel
 
 levels = LEVELS if platform.machine().lower() in ("x86_64", "amd64") else {"base": []}
 if "FASTBP_LEVELS" in os.environ:
@@ -90,12 +98,14 @@ def extensions():
 class BuildEachApart(build_ext):
     """Gives each extension its own objects: six of them are made of the same C file."""
 
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
     def build_extension(self, ext):
-        shared, self.build_temp = self.build_temp, os.path.join(self.build_temp, ext.name)
-        try:
-            super().build_extension(ext)
-        finally:
-            self.build_temp = shared
+        apart = copy.copy(self)     # extensions are built at the same time
+        apart.build_temp = os.path.join(self.build_temp, ext.name)
+        super(BuildEachApart, apart).build_extension(ext)
 
 
 setup(ext_modules=list(extensions()), cmdclass={"build_ext": BuildEachApart})

@@ -10,3 +10,7 @@ ctypedef void (*waiting_t)(void *context) noexcept nogil
 cdef Py_ssize_t parallel_for(
     item_t run, waiting_t waiting, void *context, Py_ssize_t n_items, int n_threads,
 ) noexcept nogil
+
+# A lock that nobody waits for; 0 is free. In a forked child that of a thread left behind is free.
+cdef bint try_own(long long *owner) noexcept nogil
+cdef void disown(long long *owner) noexcept nogil

@@ -53,8 +53,8 @@ def _config() -> dict[str, dict[str, Any]]:
             "platform": platform.platform(),
         },
         "engine": {
-            "CPU level": _core.LEVEL,
-            "CPU levels to choose from": _core.LEVELS,
+            "CPU level": _core.level(),
+            "CPU levels to choose from": _core.available_levels(),
             **{name: getattr(engine, "__name__", "") for name, engine in engines.items()},
             **build,
         },

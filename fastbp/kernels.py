@@ -164,7 +164,7 @@ def output_delta(
     ----------
     loss, output : str, names of the loss and of the output activation
     z : (m, K), preactivations of the output layer
-    y : (m, K), targets (one-hot for labels; -1 and 1 for hinge losses)
+    y : (m, K), targets (one-hot for labels; -1 and 1 for hinge and squared_hinge)
 
     Returns
     -------

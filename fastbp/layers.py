@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastbp._core import core
+from fastbp.names import activations
 from fastbp.validate import MAX_WIDTH, count, described, one_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Dense:
         set_once = object.__setattr__
         set_once(self, "n_in", count(n_in, "n_in", MAX_WIDTH))
         set_once(self, "n_out", count(n_out, "n_out", MAX_WIDTH))
-        set_once(self, "activation", one_of(activation, core("float64").ACTIVATIONS, "activation"))
+        set_once(self, "activation", one_of(activation, activations(), "activation"))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -92,12 +92,6 @@ class Dense:
         return self.n_in, self.n_out, self.activation
 
 
-def hidden_activations() -> tuple[str, ...]:
-    """The activations that any layer can have, not only the last one."""
-    engine = core("float64")
-    return tuple(name for name in engine.ACTIVATIONS if name not in engine.OUTPUT_ONLY)
-
-
 def chain(layers: Iterable[Dense]) -> tuple[Dense, ...]:
     """The layers as a tuple, after checking that each fits the one before."""
     if isinstance(layers, Dense):
@@ -114,10 +108,10 @@ def chain(layers: Iterable[Dense]) -> tuple[Dense, ...]:
                 f"layer {number} takes {layer.n_in} inputs, but layer {number - 1} has {before} "
                 f"outputs; give both the same number\n{table(linked[:number])}"
             )
-        if number < len(linked) and layer.activation not in hidden_activations():
+        if number < len(linked) and layer.activation not in activations(hidden=True):
             raise ValueError(
                 f"layer {number} of {len(linked)} has activation {layer.activation!r}, which only "
-                f"the last layer can have; hidden layers take {', '.join(hidden_activations())}"
+                f"the last layer can have; hidden layers take {', '.join(activations(hidden=True))}"
             )
     return linked
 

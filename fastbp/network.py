@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp import targets, threads, validate
+from fastbp import names, targets, threads, validate
 from fastbp._core import core
 from fastbp.initializers import random_theta
-from fastbp.layers import Block, Dense, blocks, chain, hidden_activations, table
+from fastbp.layers import Block, Dense, blocks, chain, table
 from fastbp.objective import Objective
 
 if TYPE_CHECKING:
@@ -74,11 +74,10 @@ class Network:
         reduction: str = "mean",
     ) -> None:
         real = validate.dtype(dtype)
-        losses = core(real.name).LOSSES
         linked = chain(layers)
         set_once = object.__setattr__
         set_once(self, "layers", linked)
-        set_once(self, "loss", validate.one_of(loss, tuple(losses), "loss"))
+        set_once(self, "loss", validate.one_of(loss, tuple(names.losses()), "loss"))
         set_once(self, "l2", validate.non_negative(l2, "l2"))
         set_once(self, "dtype", real)
         set_once(self, "reduction", validate.one_of(reduction, REDUCTIONS, "reduction"))
@@ -86,7 +85,7 @@ class Network:
         set_once(self, "activations", tuple(layer.activation for layer in linked))
         set_once(self, "shapes", tuple(layer.shape for layer in linked))
         set_once(self, "n_parameters", sum(layer.n_parameters for layer in linked))
-        _check_pairing(self, losses)
+        names.check_pairing(self.loss, self.activations[-1], self.widths[-1])
 
     # Parameters
 
@@ -118,14 +117,16 @@ class Network:
         """The matrices Theta[0], Theta[1], ... of `theta`, as views of it.
 
         Writing to a matrix writes to theta; a read-only theta gives read-only matrices. A gradient
-        is unpacked in the same way. `theta` may have any dtype and stride.
+        is unpacked in the same way. `theta` may have any dtype of numbers, and any stride.
 
         Raises
         ------
-        ValueError
-            If theta is no vector of length n_parameters.
+        TypeError, ValueError
+            If theta is no vector of n_parameters numbers.
         """
         vector = np.asarray(theta)
+        if vector.dtype.kind not in "biufcO":
+            raise TypeError(f"theta has dtype {vector.dtype}; expected numbers")
         validate.theta_shape(self, vector)
         matrices, start = [], 0
         for layer in self.layers:
@@ -381,29 +382,10 @@ def mlp(
         raise ValueError(
             f"mlp takes at least two widths, inputs and outputs: mlp(400, 25, 10); got {widths}"
         )
-    validate.one_of(hidden, hidden_activations(), "hidden activation")
+    validate.one_of(hidden, names.activations(hidden=True), "hidden activation")
     activations = [hidden] * (len(widths) - 2) + [output]
     layers = [Dense(*layer) for layer in zip(widths, widths[1:], activations, strict=False)]
     return Network(layers, loss, l2, dtype, reduction)
-
-
-def _check_pairing(network: Network, losses: "dict[str, tuple[str, ...] | None]") -> None:
-    """Refuses a loss that cannot follow the output, saying what can."""
-    output, loss = network.activations[-1], network.loss
-    allowed = losses[loss]
-    if allowed is not None and output not in allowed:
-        others = [name for name, outputs in losses.items() if outputs is None or output in outputs]
-        raise ValueError(
-            f"loss {loss!r} cannot follow output {output!r}; use output "
-            f"{' or '.join(map(repr, allowed))}, or keep the output and use loss "
-            f"{' or '.join(map(repr, others))}"
-        )
-    if network.widths[-1] == 1 and (output == "softmax" or loss == "multiclass_hinge"):
-        advice = "output='sigmoid'" if output == "softmax" else "loss='hinge'"
-        what = "a softmax" if output == "softmax" else "a multiclass_hinge"
-        raise ValueError(
-            f"{what} over a single output is constant; use {advice}, or one output per class"
-        )
 
 
 def _rebuild(description: dict[str, Any]) -> Network:

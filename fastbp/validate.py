@@ -7,7 +7,7 @@ needs a temporary of the data's size. TypeError is about kinds of things, ValueE
 
 import operator
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -123,14 +123,30 @@ def numbers(value: Any, what: str, text_hint: str = "") -> "NDArray[Any]":
         raise TypeError(
             f"{what} cannot be read as an array of numbers: {error}; got {described(value)}"
         ) from error
+    if array.dtype.kind == "O" and array.ndim:
+        array = _from_nullable(value, array, what)
     if array.dtype.kind not in "biuf":
         _refuse_dtype(array, what, text_hint)
     return array
 
 
+def _from_nullable(value: Any, array: "NDArray[Any]", what: str) -> "NDArray[Any]":
+    """The numbers of a frame or series of pandas' nullable dtypes; anything else as it is."""
+    dtypes: Any = getattr(value, "dtypes", getattr(value, "dtype", None))
+    if any(getattr(dtype, "kind", "O") not in "biuf" for dtype in np.ravel(dtypes)):
+        return array
+    missing = np.asarray(value.isna())
+    if missing.any():
+        place = np.argwhere(missing)[0]
+        raise ValueError(
+            f"{what} is missing at {where(place)} (counted from 0); expected finite numbers: "
+            "fill it in, or leave that row out"
+        )
+    return np.asarray(value.to_numpy(dtype=np.float64))
+
+
 def _refuse_dtype(array: "NDArray[Any]", what: str, text_hint: str) -> NoReturn:
-    kind = array.dtype.kind
-    expected = "expected real numbers"
+    kind, expected = array.dtype.kind, "expected real numbers"
     if kind == "c":
         advice = f"pass {what}.real if the imaginary part means nothing"
     elif kind == "O":
@@ -143,6 +159,10 @@ def _refuse_dtype(array: "NDArray[Any]", what: str, text_hint: str) -> NoReturn:
         advice = "turn dates into numbers of seconds or days first"
     else:
         advice = "numpy.lib.recfunctions.structured_to_unstructured makes one array of a record"
+    if array.ndim == 0 and kind in "OUS":
+        advice = "pass an array or a list of numbers"
+        if isinstance(array.item(), Mapping):
+            advice = f"pass one array, such as np.column_stack(list({what}.values()))"
     raise TypeError(f"{what} has dtype {array.dtype}; {expected}; {advice}")
 
 
@@ -285,7 +305,9 @@ def _refuse_dimensions(array: "NDArray[Any]", n_in: int) -> NoReturn:
 def _refuse_width(array: "NDArray[Any]", n_in: int) -> NoReturn:
     m, n = array.shape
     advice = f"or build the network for {n} inputs"
-    if m == n_in:
+    if n == 0:
+        advice = "each sample has no numbers"
+    elif m == n_in:
         advice = "samples are rows: pass X.T"
     elif n == n_in + 1 and m > 0 and bool(np.all(array[:, 0] == 1)):
         advice = "fastbp adds the bias itself: leave out the column of ones, X[:, 1:]"

@@ -5,6 +5,7 @@ and checks here only what would let it read outside of an array.
 """
 cimport cython
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
@@ -20,25 +21,25 @@ from elementary cimport (
     lanes_cos, lanes_erf, lanes_exp, lanes_expm1, lanes_log, lanes_log1p, lanes_sigmoid, lanes_sin,
     lanes_tanh,
 )
-from engine cimport evaluate, now
+from engine cimport POLL_NANOSECONDS, evaluate, now
 from few cimport FEW_BYTES
 from lanes cimport LANES, kernel_void, lanes_load, lanes_store, lanes_t, real
 from losses cimport N_LOSSES, Loss, apply_loss, loss_table
-from plan cimport Evaluation, Plan
+from plan cimport Evaluation, Plan, take
 from product cimport Ahead, interleaving_pays, matrix
 from transpose cimport transpose
+from fastbp._threads cimport disown, try_own
 
 cdef extern from *:
     """
-    #include <pthread.h>
     #define COMPILER_VERSION __VERSION__
+    #ifdef Py_GIL_DISABLED
+    #define count_up(counter, n) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED)
+    #else
+    #define count_up(counter, n) (*(counter) += (n))
+    #endif
     """
-    ctypedef struct pthread_mutex_t:
-        pass
-    int pthread_mutex_init(pthread_mutex_t *, void *) nogil
-    int pthread_mutex_trylock(pthread_mutex_t *) nogil
-    int pthread_mutex_unlock(pthread_mutex_t *) nogil
-    int pthread_mutex_destroy(pthread_mutex_t *) nogil
+    void count_up(long long *, long long)
     const char *COMPILER_VERSION
 
 cnp.import_array()
@@ -114,13 +115,6 @@ cdef Py_ssize_t aligned_after(const real *X, Py_ssize_t row, Py_ssize_t n_in) no
     return over if over < n_in else 0
 
 
-cdef inline Py_ssize_t take(Py_ssize_t *top, Py_ssize_t n) noexcept nogil:
-    """Sets n reals apart, in whole cache lines, and returns where they start."""
-    cdef Py_ssize_t at = top[0]
-    top[0] += (n + 15) // 16 * 16
-    return at
-
-
 @cython.no_gc_clear     # the arrays whose memory is read must live as long as the object
 cdef class Problem:
     """A network bound to its data.
@@ -140,21 +134,15 @@ cdef class Problem:
     """
     cdef Plan plan
     cdef Evaluation own             # scratch that is kept; whoever comes second makes their own
-    cdef pthread_mutex_t owner
+    cdef long long owner            # see try_own
     cdef int n_threads
     cdef object arrays              # keeps the data alive
     cdef readonly long long n_evaluations
     cdef long long nanoseconds
 
-    def __cinit__(self):
-        self.plan.layers = NULL
-        self.own.packed = NULL
-        pthread_mutex_init(&self.owner, NULL)
-
     def __dealloc__(self):
         free(self.plan.layers)
         free(self.own.packed)
-        pthread_mutex_destroy(&self.owner)
 
     def __init__(self, tuple widths, tuple activations, loss, X, labels, targets, sample_weight,
                  double l2, bint mean, int n_threads):
@@ -170,7 +158,7 @@ cdef class Problem:
         self._lay_out(widths, [ACTIVATIONS.index(name) for name in activations])
         self.n_threads = <int>max(1, min(
             n_threads, self.plan.n_chunks,
-            1 + self.plan.m * self.plan.n_parameters // <Py_ssize_t>THREAD_WORK))
+            1 + self.plan.m * (<double>self.plan.n_parameters / THREAD_WORK)))
         self._new_scratch(&self.own)
 
     cdef int _bind(
@@ -232,6 +220,11 @@ cdef class Problem:
         cdef Dense *layer
         cdef Py_ssize_t n_layers = len(kinds), l, widest = 0, row = 0, narrow = 0, mixed, turned
         cdef Py_ssize_t floats = 0, top = 0, samples
+        total = sum([n_out * (n_in + 1) for n_in, n_out in zip(widths, widths[1:])])
+        if total > 2**40:       # below it no size, tiles of all threads included, leaves 63 bits
+            raise MemoryError(
+                f"a network of {total} parameters needs {total * sizeof(real) / 1e12:.3g} TB for "
+                "theta alone; make its layers narrower")
         plan.n_layers = n_layers
         plan.layers = <Dense *>allocate(n_layers * sizeof(Dense))
         plan.n_parameters = 0
@@ -334,7 +327,7 @@ cdef class Problem:
         cdef real *narrow
         cdef Py_ssize_t i, missing
         cdef long long start = now()
-        cdef bint owner = pthread_mutex_trylock(&self.owner) == 0
+        cdef bint owner = try_own(&self.owner)
         if not owner:
             run = &fresh
             self._new_scratch(run)
@@ -349,17 +342,18 @@ cdef class Problem:
             run.gradient = gradient
             run.output = output
             missing = evaluate(run, self.n_threads, cost)
-        stopped = run.stopped
+            if run.stopped:
+                missing = -1
         if owner:
-            pthread_mutex_unlock(&self.owner)
+            disown(&self.owner)
         else:
             free(run.packed)
-        if stopped:
+        if missing < 0:
             return -1       # the exception of the signal handler is set
         if missing > 0:
             raise RuntimeError("the process forked while this evaluation ran; evaluate again")
-        self.n_evaluations += 1
-        self.nanoseconds += now() - start
+        count_up(&self.n_evaluations, 1)
+        count_up(&self.nanoseconds, now() - start)
         return 0
 
     def evaluate(self, theta, bint gradient):

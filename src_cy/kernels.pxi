@@ -11,12 +11,25 @@ cdef Dense single_layer(Py_ssize_t n_in, Py_ssize_t n_out):
     return layer
 
 
-cdef real *rows_of(const real[:, ::1] array, Py_ssize_t start) noexcept:
+cdef real *rows_of(const real[:, ::1] array, Py_ssize_t start) noexcept nogil:
     """Where row `start` begins; arrays without columns have no such place."""
     return <real *>&array[start, 0]
 
 
-cdef Ahead nothing       # no data to be asked for ahead: both pointers NULL
+cdef Ahead no_data() noexcept nogil:
+    """Nothing to be asked for ahead."""
+    cdef Ahead ahead
+    memset(&ahead, 0, sizeof(Ahead))
+    return ahead
+
+
+cdef int look_for_signals(long long *next_look) except -1 nogil:
+    """Ctrl-C, every 50 ms of work. In between the GIL stays free."""
+    if now() >= next_look[0]:
+        with gil:
+            PyErr_CheckSignals()
+        next_look[0] = now() + POLL_NANOSECONDS
+    return 0
 
 
 def _tile(*shapes):
@@ -29,57 +42,73 @@ def layer_forward(const real[:, ::1] Theta, const real[:, ::1] inputs, activatio
     cdef Dense layer = single_layer(Theta.shape[1] - 1, Theta.shape[0])
     cdef int kind = ACTIVATIONS.index(activation)
     cdef Py_ssize_t row = row_stride(layer.n_out), stride = row_stride(MAX_TILE)
-    cdef Py_ssize_t m = inputs.shape[0], start, count, columns
+    cdef Py_ssize_t m = inputs.shape[0], start = 0, count, columns
+    cdef Ahead ahead = no_data()
+    cdef long long next_look = now() + POLL_NANOSECONDS
     cdef real[:, ::1] packed, zt, zs, values
     packed, zt, zs, values = _tile((layer.n_in + 1, row), (MAX_TILE, row), (row, stride),
                                    (row, stride))
     pack_first(&layer, &Theta[0, 0], 0, layer.n_in + 1, &packed[0, 0], row)
-    for start in range(0, m, MAX_TILE):
-        count = min(m - start, <Py_ssize_t>MAX_TILE)
-        columns = round_up(count)
-        forward_first(&layer, &packed[0, 0], row, rows_of(inputs, start), layer.n_in,
-                      count, columns, stride, &zt[0, 0], &zs[0, 0], NULL, &nothing)
-        activate(kind, 0, layer.n_out, columns, stride, &zs[0, 0], &values[0, 0], &values[0, 0])
-        transpose(layer.n_out, count, &zs[0, 0], stride, rows_of(z, start), layer.n_out)
-        transpose(layer.n_out, count, &values[0, 0], stride, rows_of(a, start), layer.n_out)
+    with nogil:
+        while start < m:
+            look_for_signals(&next_look)
+            count = min(m - start, <Py_ssize_t>MAX_TILE)
+            columns = round_up(count)
+            forward_first(&layer, &packed[0, 0], row, rows_of(inputs, start), layer.n_in,
+                          count, columns, stride, &zt[0, 0], &zs[0, 0], NULL, &ahead)
+            activate(kind, 0, layer.n_out, columns, stride,
+                     &zs[0, 0], &values[0, 0], &values[0, 0])
+            transpose(layer.n_out, count, &zs[0, 0], stride, rows_of(z, start), layer.n_out)
+            transpose(layer.n_out, count, &values[0, 0], stride, rows_of(a, start), layer.n_out)
+            start += MAX_TILE
 
 
 def layer_backward(const real[:, ::1] Theta, const real[:, ::1] delta, const real[:, ::1] z,
                    activation, real[:, ::1] out):
     cdef Dense layer = single_layer(Theta.shape[1] - 1, Theta.shape[0])
     cdef int kind = ACTIVATIONS.index(activation)
-    cdef Py_ssize_t stride = row_stride(MAX_TILE), m = delta.shape[0], start, count, columns
+    cdef Py_ssize_t stride = row_stride(MAX_TILE), m = delta.shape[0], start = 0, count, columns
+    cdef Ahead ahead = no_data()
+    cdef long long next_look = now() + POLL_NANOSECONDS
     cdef real[:, ::1] above, below, zs, values
     above, below, zs, values = _tile((layer.n_out, stride), *[(layer.n_in, stride)] * 3)
-    for start in range(0, m, MAX_TILE):
-        count = min(m - start, <Py_ssize_t>MAX_TILE)
-        columns = round_up(count)
-        transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, &above[0, 0], stride)
-        transpose(count, layer.n_in, rows_of(z, start), layer.n_in, &zs[0, 0], stride)
-        backward(&layer, &Theta[0, 0], NULL, &above[0, 0], columns, stride, &below[0, 0],
-                 &nothing)
-        activate(kind, 0, layer.n_in, columns, stride, &zs[0, 0], &values[0, 0], &values[0, 0])
-        activate(kind, 1, layer.n_in, columns, stride, &zs[0, 0], &values[0, 0], &below[0, 0])
-        transpose(layer.n_in, count, &below[0, 0], stride, rows_of(out, start), layer.n_in)
+    with nogil:
+        while start < m:
+            look_for_signals(&next_look)
+            count = min(m - start, <Py_ssize_t>MAX_TILE)
+            columns = round_up(count)
+            transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, &above[0, 0], stride)
+            transpose(count, layer.n_in, rows_of(z, start), layer.n_in, &zs[0, 0], stride)
+            backward(&layer, &Theta[0, 0], NULL, &above[0, 0], columns, stride, &below[0, 0],
+                     &ahead)
+            activate(kind, 0, layer.n_in, columns, stride, &zs[0, 0], &values[0, 0], &values[0, 0])
+            activate(kind, 1, layer.n_in, columns, stride, &zs[0, 0], &values[0, 0], &below[0, 0])
+            transpose(layer.n_in, count, &below[0, 0], stride, rows_of(out, start), layer.n_in)
+            start += MAX_TILE
 
 
 def layer_accumulate(const real[:, ::1] delta, const real[:, ::1] inputs, double[:, ::1] Delta):
     cdef Dense layer = single_layer(inputs.shape[1], delta.shape[1])
-    cdef Py_ssize_t stride = row_stride(MAX_TILE), m = delta.shape[0], start, count, s, i, j
+    cdef Py_ssize_t stride = row_stride(MAX_TILE), m = delta.shape[0], start = 0, count, s, i, j
+    cdef Ahead ahead = no_data()
+    cdef long long next_look = now() + POLL_NANOSECONDS
     cdef real[:, ::1] above, at, narrow
     cdef double[:, ::1] sums = np.zeros((layer.n_out, layer.delta_row))
     above, at, narrow = _tile((layer.n_out, stride), (MAX_TILE, layer.delta_row),
                               (layer.n_out, layer.delta_row))
-    for start in range(0, m, MAX_TILE):
-        count = min(m - start, <Py_ssize_t>MAX_TILE)
-        transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, &above[0, 0], stride)
-        for s in range(count):
-            for i in range(layer.n_in):
-                at[s, i] = inputs[start + s, i]
-            at[s, layer.n_in] = 1
-        accumulate(&layer, matrix(&above[0, 0], stride, 1), count, NULL, 0, 0,
-                   &at[0, 0], layer.delta_row, &narrow[0, 0], &sums[0, 0], False,
-                   NULL, &nothing)
+    with nogil:
+        while start < m:
+            look_for_signals(&next_look)
+            count = min(m - start, <Py_ssize_t>MAX_TILE)
+            transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, &above[0, 0], stride)
+            for s in range(count):
+                for i in range(layer.n_in):
+                    at[s, i] = inputs[start + s, i]
+                at[s, layer.n_in] = 1
+            accumulate(&layer, matrix(&above[0, 0], stride, 1), count, NULL, 0, 0,
+                       &at[0, 0], layer.delta_row, &narrow[0, 0], &sums[0, 0], False,
+                       NULL, &ahead)
+            start += MAX_TILE
     for j in range(layer.n_out):
         Delta[j, 0] += sums[j, layer.n_in]
         for i in range(layer.n_in):
@@ -89,35 +118,40 @@ def layer_accumulate(const real[:, ::1] delta, const real[:, ::1] inputs, double
 def layer_gradient(const double[:, ::1] Delta, const double[:, ::1] Theta, double l2, double m,
                    double[:, ::1] D):
     cdef Py_ssize_t j, i
-    for j in range(D.shape[0]):
-        D[j, 0] = Delta[j, 0] / m
-        for i in range(1, D.shape[1]):
-            D[j, i] = (Delta[j, i] + l2 * Theta[j, i]) / m
+    with nogil:
+        for j in range(D.shape[0]):
+            D[j, 0] = Delta[j, 0] / m
+            for i in range(1, D.shape[1]):
+                D[j, i] = (Delta[j, i] + l2 * Theta[j, i]) / m
 
 
 def output_delta(loss, output, const real[:, ::1] z, const real[:, ::1] y,
                  real[:, ::1] delta, real[::1] cost):
     cdef Py_ssize_t K = z.shape[1], stride = row_stride(MAX_TILE), m = z.shape[0]
-    cdef Py_ssize_t start, count, columns, i
+    cdef Py_ssize_t start = 0, count, columns, i
     cdef int kind = ACTIVATIONS.index(output), number = find_loss(loss, output)
     cdef bint from_z = losses[number].output != NULL
+    cdef long long next_look = now() + POLL_NANOSECONDS
     cdef real[:, ::1] zs, values, ys, out
     cdef real[::1] costs
     zs, values, ys, out = _tile(*[(K, stride)] * 4)
     costs, = _tile(stride)
-    for start in range(0, m, MAX_TILE):
-        count = min(m - start, <Py_ssize_t>MAX_TILE)
-        columns = round_up(count)
-        transpose(count, K, rows_of(z, start), K, &zs[0, 0], stride)
-        transpose(count, K, rows_of(y, start), K, &ys[0, 0], stride)
-        activate(kind, 0, K, columns, stride, &zs[0, 0], &values[0, 0], &values[0, 0])
-        apply_loss(number, K, columns, stride, &zs[0, 0] if from_z else &values[0, 0],
-                   &ys[0, 0], &out[0, 0], &costs[0])
-        if not from_z:
-            activate(kind, 1, K, columns, stride, &zs[0, 0], &values[0, 0], &out[0, 0])
-        transpose(K, count, &out[0, 0], stride, rows_of(delta, start), K)
-        for i in range(count):
-            cost[start + i] = costs[i]
+    with nogil:
+        while start < m:
+            look_for_signals(&next_look)
+            count = min(m - start, <Py_ssize_t>MAX_TILE)
+            columns = round_up(count)
+            transpose(count, K, rows_of(z, start), K, &zs[0, 0], stride)
+            transpose(count, K, rows_of(y, start), K, &ys[0, 0], stride)
+            activate(kind, 0, K, columns, stride, &zs[0, 0], &values[0, 0], &values[0, 0])
+            apply_loss(number, K, columns, stride, &zs[0, 0] if from_z else &values[0, 0],
+                       &ys[0, 0], &out[0, 0], &costs[0])
+            if not from_z:
+                activate(kind, 1, K, columns, stride, &zs[0, 0], &values[0, 0], &out[0, 0])
+            transpose(K, count, &out[0, 0], stride, rows_of(delta, start), K)
+            for i in range(count):
+                cost[start + i] = costs[i]
+            start += MAX_TILE
 
 
 def apply_activation(name, z, int order):

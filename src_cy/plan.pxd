@@ -6,6 +6,12 @@ from dense cimport Dense
 from lanes cimport real
 from libc.stdint cimport int64_t
 
+cdef extern from *:
+    """
+    typedef _Atomic int fastbp_flag;
+    """
+    ctypedef bint flag_t "fastbp_flag"      # one thread sets it while others look at it
+
 
 cdef struct Plan:
     Py_ssize_t m
@@ -52,4 +58,11 @@ cdef struct Evaluation:
     double *gradient            # NULL: cost only
     real *output                # not NULL: forward only, a(L) as (m, K)
     long long next_poll
-    bint stopped
+    flag_t stopped
+
+
+cdef inline Py_ssize_t take(Py_ssize_t *top, Py_ssize_t n) noexcept nogil:
+    """Sets n reals apart, in whole cache lines, and returns where they start."""
+    cdef Py_ssize_t at = top[0]
+    top[0] += (n + 15) // 16 * 16
+    return at

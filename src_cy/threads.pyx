@@ -26,6 +26,27 @@ cdef extern from *:
         pool_owner = mutex; pool_lock = mutex; pool_work = cond; pool_done = cond;
     }
 
+    /* Threads are numbered when they first own something; a forked child has one of those there
+       were, and what the others owned belongs to nobody. */
+    static long long pool_numbered = 0, pool_numbered_at_fork = 0, pool_survivor = 0;
+    static _Thread_local long long pool_number = 0;
+
+    static void pool_forget_owners(void) {
+        pool_numbered_at_fork = pool_numbered;
+        pool_survivor = pool_number;
+    }
+
+    static int pool_try_own(long long *owner) {
+        long long held = __atomic_load_n(owner, __ATOMIC_RELAXED);
+        if (held > pool_numbered_at_fork || (held != 0 && held == pool_survivor)) return 0;
+        if (pool_number == 0)
+            pool_number = __atomic_add_fetch(&pool_numbered, 1, __ATOMIC_RELAXED);
+        return __atomic_compare_exchange_n(owner, &held, pool_number, 0,
+                                           __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    }
+
+    static void pool_disown(long long *owner) { __atomic_store_n(owner, 0, __ATOMIC_RELEASE); }
+
     static int pool_start(pthread_t *thread, void *(*main)(void *), void *argument) {
         sigset_t all, before;
         sigfillset(&all);
@@ -45,7 +66,9 @@ cdef extern from *:
             __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
             __builtin_cpu_supports("f16c") && __builtin_cpu_supports("lzcnt") &&
             __builtin_cpu_supports("movbe")) return "v3";
-        return "v2";
+        if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("sse4.1") &&
+            __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("popcnt")) return "v2";
+        return "v1";
     #else
         return "base";
     #endif
@@ -71,6 +94,9 @@ cdef extern from *:
     int pthread_atfork(void (*)() noexcept nogil, void (*)() noexcept nogil,
                        void (*)() noexcept nogil) nogil
     void pool_reset_locks() nogil
+    void pool_forget_owners() nogil
+    bint pool_try_own(long long *) nogil
+    void pool_disown(long long *) nogil
     int pool_start(pthread_t *, void *(*)(void *) noexcept nogil, void *) nogil
     const char *pool_cpu_level() nogil
 
@@ -205,9 +231,18 @@ cdef Py_ssize_t parallel_for(
     return missing
 
 
+cdef bint try_own(long long *owner) noexcept nogil:
+    return pool_try_own(owner)
+
+
+cdef void disown(long long *owner) noexcept nogil:
+    pool_disown(owner)
+
+
 cdef void after_fork_in_child() noexcept nogil:
     global n_workers, forks, job_workers, job_active, generation
     pool_reset_locks()
+    pool_forget_owners()
     n_workers = 0
     job_workers = 0
     job_active = 0
@@ -230,7 +265,7 @@ def _stop():
 
 
 def cpu_level():
-    """The highest build this CPU runs: "v2", "v3" or "v4" on x86-64, "base" elsewhere."""
+    """The highest level of this CPU: "v1" (no build runs) to "v4" on x86-64, "base" elsewhere."""
     return pool_cpu_level().decode()
 
 

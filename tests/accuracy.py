@@ -7,7 +7,7 @@ Usage, once for each CPU level:
 
 from problems import DTYPES, TOLERANCE, Case, name_of, table
 
-from fastbp._core import LEVEL
+from fastbp._core import level
 
 
 def main():
@@ -15,7 +15,7 @@ def main():
         worst = max(
             (max(Case(**settings).deviations()), name_of(settings)) for settings in table(dtype)
         )
-        print(f"{LEVEL} {dtype}: {worst[0] * TOLERANCE[dtype][0]:.1e} in {worst[1]}", flush=True)
+        print(f"{level()} {dtype}: {worst[0] * TOLERANCE[dtype][0]:.1e} in {worst[1]}", flush=True)
 
 
 if __name__ == "__main__":

@@ -177,3 +177,13 @@ class Planted:
 
     def __call__(self, theta):
         return self.cost(theta), self.gradient(theta)
+
+
+def failing(report):
+    """The names of the blocks that failed."""
+    return {block.name for block in report.blocks if not block.passed}
+
+
+def layer(*numbers):
+    """The names of all blocks of these layers."""
+    return {f"layer {n} {kind}" for n in numbers for kind in ("weights", "bias")}

@@ -1,5 +1,9 @@
 """fastbp.kernels against the formulas, written out in NumPy at higher precision."""
 
+import sys
+import threading
+import time
+
 import numpy as np
 import oracle
 import pytest
@@ -297,3 +301,37 @@ REFUSED = [
 def test_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# What others may do meanwhile
+
+LOW, HIGH, THETA = np.ones((5000, 500)), np.ones((5000, 1500)), np.full((1500, 501), 1e-3)
+LONG = {
+    "forward": lambda: kernels.forward(THETA, LOW),
+    "backpropagate": lambda: kernels.backpropagate(THETA, HIGH, LOW),
+    "accumulate": lambda: kernels.accumulate(HIGH, LOW),
+    "output_delta": lambda: kernels.output_delta("hinge", "gelu", HIGH, HIGH),
+    "regularized_gradient": lambda: kernels.regularized_gradient(HIGH, HIGH, 1, 1),
+}
+
+
+@pytest.mark.parametrize("kernel", LONG)
+def test_other_threads_run_while_a_kernel_does(kernel):
+    ticks, seen = [0], []
+
+    def work():
+        before = ticks[0]
+        LONG[kernel]()
+        seen.append(ticks[0] - before)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(100)  # nobody has to give way
+    try:
+        thread = threading.Thread(target=work)
+        thread.start()
+        while thread.is_alive():
+            ticks[0] += 1
+            time.sleep(1e-4)
+    finally:
+        sys.setswitchinterval(interval)
+    assert seen[0] > 0

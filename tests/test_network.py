@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 import fastbp
 from fastbp import Dense, Network
 from fastbp._core import core
-from fastbp.layers import hidden_activations
 
 DIGITS = fastbp.mlp(400, 25, 10, hidden="sigmoid", output="sigmoid", loss="cross_entropy", l2=1.0)
 widths = st.lists(st.integers(1, 6), min_size=2, max_size=5)
@@ -296,6 +295,12 @@ def test_pack_refuses_matrices_that_do_not_fit(Thetas, error, message):
         fastbp.mlp(2, 3, 1).pack(Thetas)
 
 
+@pytest.mark.parametrize("theta", ["abc", ["a"] * 13, b"\0" * 13])
+def test_unpack_of_text_is_refused(theta):
+    with pytest.raises(TypeError, match=r"theta has dtype [<|].*; expected numbers"):
+        fastbp.mlp(2, 3, 1).unpack(theta)
+
+
 def test_unpack_of_a_wrong_length_shows_the_layers():
     with pytest.raises(
         ValueError, match=r"theta has 12 numbers.*13 parameters(.|\n)*3 x \(1 \+ 2\)"
@@ -377,7 +382,7 @@ def test_predict_proba():
     np.testing.assert_allclose(net.predict_proba(theta, X6), 1 / (1 + np.exp(-Z)), rtol=1e-13)
 
 
-@pytest.mark.parametrize("output", hidden_activations())
+@pytest.mark.parametrize("output", fastbp.activations(hidden=True))
 def test_other_outputs_are_no_probabilities(output):
     net, theta, _ = linear(1, output=output)
     if output == "sigmoid":

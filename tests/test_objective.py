@@ -360,3 +360,10 @@ def test_a_nan_in_theta_is_not_a_flat_place(loss):
     J, D = net.objective(X, np.arange(30) % 3)(theta)
     assert np.isnan(J)
     assert np.isnan(D).any()
+
+
+def test_a_network_that_no_machine_holds_is_refused():
+    net = fastbp.mlp(1, 2**31 - 1, 2**31 - 1, 1)
+    message = r"a network of 4611686022722355198 parameters needs .* TB for theta alone"
+    with pytest.raises(MemoryError, match=message):
+        net.objective([[1.0]], [1.0])

@@ -152,6 +152,10 @@ BAD_X = {
     "bias column": (
         np.hstack([np.ones((M, 1)), X]), ValueError, r"leave out the column of ones, X\[:, 1:\]"
     ),
+    "no inputs": (X[:, :0], ValueError, r"0 columns; the network has 3 .*sample has no numbers"),
+    "as many samples as inputs, and nothing in them": (
+        X[:3, :0], ValueError, r"X has shape \(3, 0\), so 0 columns.*each sample has no numbers"
+    ),
     "transposed": (X.T, ValueError, "samples are rows: pass X.T"),
     "one sample": (X[0], ValueError, r"shape \(3,\); expected \(m, 3\).*X.reshape\(1, -1\)"),
     "images": (np.ones((M, 8, 8)), ValueError, r"shape \(40, 8, 8\).*X.reshape\(len\(X\), -1\)"),
@@ -169,7 +173,14 @@ BAD_X = {
     "dates": (X.astype("datetime64[s]"), TypeError, "turn dates into numbers"),
     "records": (np.zeros(M, "f8,f8,f8"), TypeError, "structured_to_unstructured"),
     "ragged": ([[1, 2, 3], [1, 2]], TypeError, "X cannot be read as an array of numbers"),
-    "nothing": (None, TypeError, r"X has dtype object; .* Python objects \(None\);"),
+    "nothing": (
+        None, TypeError, r"X has dtype object; .* Python objects \(None\); pass an array or a list"
+    ),
+    "one text": ("3", TypeError, "not text; pass an array or a list of numbers"),
+    "a generator": (iter(X), TypeError, "iterator.*; pass an array or a list of numbers"),
+    "a dict": (
+        dict(enumerate(X.T)), TypeError, r"pass one array, such as np.column_stack\(list\(X.values"
+    ),
     "sparse matrix": (scipy.sparse.csr_matrix(X), TypeError, r"X is a sparse.*X.toarray\(\)"),
     "sparse array": (scipy.sparse.coo_array(X), TypeError, "sparse matrix .coo_array.; .*dense"),
     "masked": (
@@ -194,9 +205,36 @@ def test_a_column_of_single_inputs_is_asked_for():
         fastbp.mlp(1, 2, 1).objective(VALUES, VALUES)
 
 
-def test_a_nullable_frame_with_a_missing_value_names_it():
-    frame = pd.DataFrame({"a": pd.array([1.0, None], "Float64"), "b": ["1", "2"]})
-    with pytest.raises(TypeError, match="X has dtype object"):
+NULLABLE = ["Float64", "Float32", "Int64", "UInt8"]
+
+
+@pytest.mark.parametrize("first", NULLABLE)
+@pytest.mark.parametrize("second", [*NULLABLE, "float64", "int8"])
+def test_nullable_frames_and_series_are_read(first, second):
+    whole = abs(np.round(X))
+    frame = pd.DataFrame(whole).astype({0: first, 1: first, 2: second})
+    y = pd.Series(abs(np.round(VALUES)), dtype=first)
+    theta = REGRESSION.init(seed=0)
+    assert_same(
+        REGRESSION.cost_and_gradient(theta, frame, y),
+        REGRESSION.cost_and_gradient(theta, whole, y.to_numpy(float)),
+    )
+
+
+@pytest.mark.parametrize("dtype", ["Float64", "Int64", "boolean"])
+def test_a_missing_value_in_a_nullable_frame_is_named(dtype):
+    frame = pd.DataFrame({"a": [1.0] * M, "b": pd.array([1] * M, dtype), "c": [2] * M})
+    frame.loc[7, "b"] = pd.NA
+    with pytest.raises(ValueError, match=r"X is (missing|nan) at row 7, column 1 \(counted"):
+        REGRESSION.objective(frame, VALUES)
+    y = pd.Series(VALUES, dtype="Float64").where(np.arange(M) != 9)
+    with pytest.raises(ValueError, match=r"y is (missing|nan) at row 9 \(counted"):
+        REGRESSION.objective(X, y)
+
+
+def test_text_beside_a_nullable_column_stays_text():
+    frame = pd.DataFrame({"a": pd.array([1.0, 2.0], "Float64"), "b": ["1", "2"]})
+    with pytest.raises(TypeError, match=r"not Python objects \('1' at row 0, column 1\);"):
         fastbp.mlp(2, 1).objective(frame, [0.0, 1.0])
 
 

@@ -1,8 +1,10 @@
-"""Which compiled engine runs here: the CPU level is chosen once, when fastbp is imported.
+"""Which compiled engine runs here: the CPU level is chosen once, when an engine is first needed.
 
 The same source is compiled for each CPU level (x86-64-v2, v3, v4; one build, "base", elsewhere) and
 each precision into the modules `f64_v2 ... f32_v4`. The highest level the CPU supports is taken;
 the environment variable FASTBP_CPU=v2|v3|v4 takes a lower one. v3 and v4 give the same bits.
+
+Not at import: then the command line could not say in one line what is wrong with FASTBP_CPU.
 """
 
 import os
@@ -26,6 +28,10 @@ def available_levels() -> tuple[str, ...]:
             "fastbp's compiled modules are missing: this is a source folder that has not been "
             "built; run `pip install -e .` in it, or start Python from another folder"
         ) from error
+    if highest == "v1":
+        raise ImportError(
+            "this CPU is older than fastbp's lowest level, x86-64-v2: it lacks SSE4.2 or POPCNT"
+        )
     known = X86_LEVELS if highest in X86_LEVELS else (highest,)
     levels = known[: known.index(highest) + 1]
     built = tuple(level for level in levels if find_spec(f"fastbp._core.f64_{level}"))
@@ -60,15 +66,21 @@ def choose_level(available: tuple[str, ...], wanted: str | None) -> str:
     )
 
 
-LEVELS = available_levels()
-LEVEL = choose_level(LEVELS, os.environ.get("FASTBP_CPU"))
-
+_level: str | None = None
 _engines: "dict[str, Engine]" = {}
+
+
+def level() -> str:
+    """The level that is used in this process."""
+    global _level
+    if _level is None:
+        _level = choose_level(available_levels(), os.environ.get("FASTBP_CPU"))
+    return _level
 
 
 def core(dtype: str) -> "Engine":
     """The engine that computes in `dtype` ("float64" or "float32"), imported at its first use."""
     engine = _engines.get(dtype)
     if engine is None:
-        engine = _engines[dtype] = import_module(f"fastbp._core.{PRECISIONS[dtype]}_{LEVEL}")
+        engine = _engines[dtype] = import_module(f"fastbp._core.{PRECISIONS[dtype]}_{level()}")
     return engine

@@ -46,6 +46,8 @@ def check_gradient(
     Parameters
     ----------
     fun : an objective (`net.objective(X, y)`), or `fun(theta, *args)` returning J, or (J, D).
+        Where fun, or the object it is a method of, has an attribute `network`, the report is by
+        layer: the table has the network's blocks, weights and bias of each layer apart.
     theta : (n,) point at which to check; never changed. Take a random one: at theta = 0 or at a
         minimum most mistakes are invisible.
     jac : `jac(theta, *args)` returning D (n,), when fun returns J alone; otherwise True or None.

@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 141
     except MemoryError as error:
         text = f"out of memory: {one_line(error)}"
-    except (CommandError, OSError, ValueError) as error:
+    except (CommandError, ImportError, OSError, ValueError) as error:
         text = one_line(error)
     print(f"fastbp: error: {text}", file=sys.stderr)
     return 2

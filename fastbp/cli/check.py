@@ -12,7 +12,6 @@ from fastbp.cli import options
 from fastbp.cli.encoding import Classes, quantities
 from fastbp.cli.errors import CommandError
 from fastbp.cli.trained import Trained
-from fastbp.layers import hidden_activations
 from fastbp.network import Network
 from fastbp.objective import Objective
 
@@ -39,14 +38,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     options.add_activation(parser)
     parser.add_argument(
         "--loss",
-        choices=list(options.losses()),
+        choices=list(fastbp.losses()),
         default="cross_entropy",
         metavar="NAME",
-        help=f"default cross_entropy; one of {', '.join(options.losses())}",
+        help=f"default cross_entropy; one of {', '.join(fastbp.losses())}",
     )
     parser.add_argument(
         "--output-activation",
-        choices=[*hidden_activations(), "softmax"],
+        choices=fastbp.activations(),
         metavar="NAME",
         help="activation of the output (default: the usual one of the loss)",
     )

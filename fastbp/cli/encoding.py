@@ -150,19 +150,26 @@ def infer_task(name: str, data: Data) -> str:
     numeric = [number(text) is not None for text in texts]
     some_numeric = any(numeric)
     for row, text, is_number in zip(data.rows, texts, numeric, strict=True):
-        if is_missing(text, some_numeric) or (is_number and not np.isfinite(float(text))):
+        place = f"{data.path}, row {row}, column {name!r}"
+        if is_missing(text, some_numeric):
             raise CommandError(
-                f"{data.path}, row {row}, column {name!r}: the value is missing "
-                f"({text!r}); fill it in or drop the row"
+                f"{place}: the value is missing ({text!r}); fill it in or drop the row"
             )
+        if is_number and not math.isfinite(float(text)):
+            raise CommandError(f"{place}: {text} is not a finite number; correct it")
     if not all(numeric):
         return "classification"
     whole = _whole_numbers(texts)
     if whole is None:
         return "regression"
     distinct = len(set(whole))
-    few = distinct <= 2 or (distinct <= FEW and len(texts) >= SAMPLES_PER_CLASS * distinct)
+    few = distinct <= 2 or (distinct <= FEW and enough(len(texts), distinct))
     return "classification" if few else "regression"
+
+
+def enough(n_samples: int, n_classes: int) -> bool:
+    """Whether there are samples enough to tell the classes apart."""
+    return n_samples >= SAMPLES_PER_CLASS * n_classes
 
 
 def is_missing(text: str, among_numbers: bool) -> bool:
@@ -174,8 +181,8 @@ def quantities(name: str, data: Data, *, counts: bool = False) -> NDArray[np.flo
     """The target column as numbers; counts must not be negative."""
     for row, text in zip(data.rows, data.texts or [], strict=True):
         value = number(text)
-        if value is None or (counts and value < 0):
-            kind = "count or rate of at least 0" if counts else "number"
+        if value is None or not math.isfinite(value) or (counts and value < 0):
+            kind = "count or rate of at least 0" if counts else "finite number"
             raise CommandError(
                 f"{data.path}, row {row}, column {name!r}: {text!r} is not a {kind}; "
                 "choose another --task or --loss, or put the value right"

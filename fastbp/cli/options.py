@@ -4,16 +4,11 @@ import argparse
 import math
 from collections.abc import Callable
 
-from fastbp._core import PRECISIONS, core
-from fastbp.layers import hidden_activations
+from fastbp._core import PRECISIONS
+from fastbp.names import activations, losses
 from fastbp.targets import CLASSIFIERS
 
 DTYPES = tuple(PRECISIONS)
-
-
-def losses() -> dict[str, tuple[str, ...] | None]:
-    """Every loss with the output activations it allows (None: any)."""
-    return dict(core("float64").LOSSES)
 
 
 def is_classifier(loss: str) -> bool:
@@ -24,7 +19,7 @@ def is_classifier(loss: str) -> bool:
 def default_output(loss: str) -> str:
     """The usual output activation of a loss."""
     allowed = losses()[loss]
-    return "identity" if allowed is None or "identity" in allowed else allowed[0]
+    return "identity" if "identity" in allowed else allowed[0]
 
 
 def integer(least: int) -> Callable[[str], int]:
@@ -134,10 +129,10 @@ def add_activation(parser: argparse.ArgumentParser) -> None:
     """``--activation``: of the hidden layers."""
     parser.add_argument(
         "--activation",
-        choices=hidden_activations(),
+        choices=activations(hidden=True),
         default="tanh",
         metavar="NAME",
-        help=f"of the hidden layers (default tanh): {', '.join(hidden_activations())}",
+        help=f"of the hidden layers (default tanh): {', '.join(activations(hidden=True))}",
     )
 
 

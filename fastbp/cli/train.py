@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import fastbp
 from fastbp.cli import options, scores, training
-from fastbp.cli.encoding import Classes, Inputs, Quantity, infer_task, quantities
+from fastbp.cli.encoding import FEW, Classes, Inputs, Quantity, enough, infer_task, quantities
 from fastbp.cli.errors import CommandError
 from fastbp.cli.table import Data, Table, count, listed, open_table
 from fastbp.cli.trained import Trained, check_output
@@ -45,10 +45,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument(
         "--loss",
-        choices=list(options.losses()),
+        choices=list(fastbp.losses()),
         metavar="NAME",
         help="default: cross_entropy for classes, squared_error for quantities; one of "
-        + ", ".join(options.losses()),
+        + ", ".join(fastbp.losses()),
     )
     parser.add_argument(
         "--method",
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     task = arguments.task or infer_task(target_name, data)
     loss = _loss(task, arguments.loss, inferred=arguments.task is None)
-    target, y, train, test = _target(target_name, data, loss, arguments)
+    target, y, train, test = _target(target_name, data, task, loss, arguments)
     inputs = Inputs.fit(names, data.numbers[train])
     X = inputs.transform(data.numbers)
     network = _network(len(names), target, loss, arguments)
@@ -124,19 +124,26 @@ def _loss(task: str, loss: str | None, *, inferred: bool) -> str:
         return "cross_entropy" if task == "classification" else "squared_error"
     classifier = task == "classification"
     if not inferred and options.is_classifier(loss) != classifier:
-        fitting = [name for name in options.losses() if options.is_classifier(name) == classifier]
+        fitting = [name for name in fastbp.losses() if options.is_classifier(name) == classifier]
         raise CommandError(f"--loss {loss} is not for {task}; choose from {', '.join(fitting)}")
     return loss
 
 
 def _target(
-    name: str, data: Data, loss: str, arguments: argparse.Namespace
+    name: str, data: Data, task: str, loss: str, arguments: argparse.Namespace
 ) -> tuple[Classes | Quantity, NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
     """The target, its encoded values, and the indices for training and held out."""
     fraction, seed = arguments.test_fraction, arguments.seed
     if options.is_classifier(loss):
         classes = Classes.fit(name, data.texts or [])
         labels = classes.encode(data.texts or [])
+        n = len(classes.labels)
+        if task == "regression" and n > FEW and not enough(len(labels), n):
+            raise CommandError(
+                f"column {name!r} holds {n} different numbers in {count(len(labels), 'row')}, "
+                f"which look like a quantity, and --loss {loss} is for classes; leave --loss out, "
+                "or say --task classification"
+            )
         return classes, labels, *scores.split(len(labels), fraction, seed, labels)
     values = quantities(name, data, counts=loss == "poisson")
     train, test = scores.split(len(values), fraction, seed)

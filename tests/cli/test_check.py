@@ -3,8 +3,8 @@
 import pytest
 from tables import flowers, plane, write
 
+import fastbp
 from fastbp.check import check_gradient
-from fastbp.cli import options
 
 
 def test_check_passes_and_shows_the_blocks(run):
@@ -14,7 +14,7 @@ def test_check_passes_and_shows_the_blocks(run):
     assert "layer 2 bias" in out
 
 
-@pytest.mark.parametrize("loss", options.losses())
+@pytest.mark.parametrize("loss", fastbp.losses())
 @pytest.mark.parametrize("width", [1, 3])
 def test_check_passes_for_every_loss(run, loss, width):
     if (loss, width) == ("multiclass_hinge", 1):

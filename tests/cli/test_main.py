@@ -1,9 +1,11 @@
 """The command itself: help, versions, words it does not understand, what it imports."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +45,25 @@ def test_it_is_a_process_too():
     )
     assert done.returncode == 2
     assert done.stderr.startswith("fastbp: error: ")
+    assert done.stderr.count("\n") == 1
+
+
+PACKAGES = str(Path(fastbp.__file__).parents[1])
+SCRIPT = "import sys; from fastbp.cli import main; sys.exit(main())"  # as pip writes it
+
+
+@pytest.mark.parametrize("start", [["-m", "fastbp"], ["-c", SCRIPT]])
+@pytest.mark.parametrize("words", [["info"], ["demo"], ["--version"]])
+def test_an_unknown_cpu_level_gets_one_line(start, words):
+    done = subprocess.run(
+        [sys.executable, *start, *words],
+        env={**os.environ, "FASTBP_CPU": "v9", "PYTHONPATH": PACKAGES},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("fastbp: error: FASTBP_CPU='v9' is not a CPU level; use one of ")
     assert done.stderr.count("\n") == 1
 
 

@@ -128,6 +128,7 @@ def test_rows_with_an_unknown_target_are_predicted_and_not_scored(run):
         (b"a,b,y\n1,2,3\n4,5,\n", "row 3, column 'y': the value is missing"),
         (b"a,b,y\n1,2,3\n4,5,NA\n", "row 3, column 'y': the value is missing ('NA')"),
         (b"a,b,y\n1,2,3\n4,5,nan\n", "row 3, column 'y': the value is missing ('nan')"),
+        (b"a,b,y\n1,2,3\n4,5,inf\n", "row 3, column 'y': inf is not a finite number; correct it"),
         (b"a,b,a,y\n1,2,3,4\n", "columns 0 and 2 (from 0) are both named 'a'"),
         (b"a,,y\n1,2,3\n", "column 1 (from 0) has no name"),
         (b"y\n1\n2\n", "has no column besides the target"),
@@ -161,6 +162,14 @@ def test_a_bad_file_gets_one_line_that_names_the_place(refuse, content, words):
 def test_train_refuses_before_any_work(refuse, words, message):
     write("flowers.csv", flowers())
     assert message in refuse("train", "flowers.csv", "--target", "kind", *words)
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+def test_a_quantity_must_be_finite(refuse, value):
+    write("t.csv", [["x", "y"], [1, 2.5], [2, value], [3, 1]])
+    assert f"row 3, column 'y': '{value}' is not a finite number" in refuse(
+        "train", "t.csv", "--target", "y", "--task", "regression"
+    )
 
 
 def test_counts_must_not_be_negative(refuse):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from tables import column, flowers, plane, write
 
+import fastbp
 from fastbp import files
 from fastbp.cli import options, scores, training
 from fastbp.datasets import DIGITS
@@ -100,8 +101,8 @@ def test_two_classes_have_one_output_and_whole_numbers_are_names(run):
     assert float(re.search(r"accuracy ([\d.]+)%", err)[1]) > 95
 
 
-CLASS_LOSSES = [name for name in options.losses() if options.is_classifier(name)]
-VALUE_LOSSES = [name for name in options.losses() if not options.is_classifier(name)]
+CLASS_LOSSES = [name for name in fastbp.losses() if options.is_classifier(name)]
+VALUE_LOSSES = [name for name in fastbp.losses() if not options.is_classifier(name)]
 
 
 @pytest.mark.parametrize("loss", CLASS_LOSSES)
@@ -130,7 +131,7 @@ def test_every_loss_for_quantities_trains(run, loss):
     assert np.abs(predicted / rate - 1).mean() < 0.05
 
 
-@pytest.mark.parametrize("activation", options.hidden_activations())
+@pytest.mark.parametrize("activation", fastbp.activations(hidden=True))
 @pytest.mark.parametrize("dtype", options.DTYPES)
 def test_every_activation_trains(run, activation, dtype):
     write("flowers.csv", flowers())
@@ -222,3 +223,16 @@ def test_the_task_can_be_asked_for(run):
     write("t.csv", [["x", "y"], *[[0.1 * i, i % 30] for i in range(60)]])
     out = run("train", "t.csv", "--target", "y", "--task", "classification", *FAST)[1]
     assert "classification into 0, 1, 2" in out
+
+
+def test_a_loss_for_classes_on_a_quantity_is_asked_about(run, refuse):
+    write("t.csv", [["x", "y"], *[[0.1 * i, 0.37 * i] for i in range(60)]])
+    line = refuse("train", "t.csv", "--target", "y", "--loss", "cross_entropy")
+    assert "column 'y' holds 60 different numbers in 60 rows, which look like a quantity" in line
+    assert "or say --task classification" in line
+    words = ["train", "t.csv", "--target", "y", "--loss", "cross_entropy", *FAST]
+    code, out, _ = run(*words, "--task", "classification")
+    assert code == 0
+    assert "-4-60" in out
+    write("t.csv", [["x", "y"], *[[0.1 * i, 0.5 * (i % 25)] for i in range(200)]])
+    assert "-4-25" in run(*words)[1]  # eight samples of each: classes well enough

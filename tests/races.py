@@ -1,0 +1,44 @@
+"""Evaluations by several threads, some of them interrupted: for a build with FASTBP_BUILD=races.
+
+    LD_PRELOAD=$(gcc -print-file-name=libtsan.so) python tests/races.py
+
+A data race is printed by the sanitizer, and makes the exit code 66.
+"""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+import fastbp
+
+
+def objective(widths, m):
+    net = fastbp.mlp(*widths, l2=0.1)
+    X, y = np.ones((m, widths[0])), np.ones((m, widths[-1]))
+    return net.objective(X, y, n_threads=2), net.init(seed=0)
+
+
+def main():
+    long, theta = objective((20, 300, 300, 5), 4000)
+    long(theta)
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    interrupted = 0
+    for _ in range(3):
+        signal.setitimer(signal.ITIMER_REAL, 0.06)  # seen by one thread, told to the other
+        try:
+            long(theta)
+        except KeyboardInterrupt:
+            interrupted += 1
+    assert interrupted == 3
+
+    shared, start = objective((5, 6, 2), 3000)
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(200):
+            pool.submit(shared, start)
+            pool.submit(fastbp.kernels.forward, np.ones((3, 6)), np.ones((600, 5)))
+    assert shared.n_evaluations == 200
+
+
+if __name__ == "__main__":
+    main()

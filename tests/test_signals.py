@@ -1,0 +1,179 @@
+"""A signal in the middle of an evaluation: Ctrl-C ends it, and nothing is wrong afterwards."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from processes import POSIX, finish, run, start
+
+pytestmark = POSIX
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_ctrl_c_stops_an_evaluation_in_its_middle(n_threads):
+    run(f"""
+objective, theta = bind_long(0.5, {n_threads})
+want, before = bits(objective, theta), objective.n_evaluations
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+try:
+    objective(theta)
+except KeyboardInterrupt:
+    pass
+else:
+    raise AssertionError("the evaluation went on to its end")
+assert objective.n_evaluations == before, "it was interrupted at its end, not in its middle"
+for function in (objective, objective.cost, objective.fun):
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        function(theta)
+    except KeyboardInterrupt:
+        continue
+    raise AssertionError(function)
+assert bits(objective, theta) == want
+assert objective.fun(theta) == objective(theta)[0]
+""")
+
+
+@pytest.mark.parametrize("kernel", ["forward", "backward", "accumulate", "delta"])
+def test_ctrl_c_stops_a_kernel_in_its_middle(kernel):
+    run(f"""
+from fastbp._core import core
+engine = core("float64")
+Theta, m = np.full((1500, 501), 1e-3), 2000
+def prepare(m):
+    # A call, and what it writes to, which is zero until then.
+    low, high, out = np.ones((m, 500)), np.ones((m, 1500)), np.zeros((m, 1500))
+    if "{kernel}" == "forward":
+        return lambda: engine.layer_forward(Theta, low, "tanh", high, out), out
+    if "{kernel}" == "backward":
+        out = np.zeros((m, 500))
+        return lambda: engine.layer_backward(Theta, high, low, "tanh", out), out
+    if "{kernel}" == "accumulate":
+        out = np.zeros((1500, 501))
+        return lambda: engine.layer_accumulate(high, low, out), out
+    return lambda: engine.output_delta("log_cosh", "gelu", high, out + 7, out, np.zeros(m)), out
+while True:
+    call, out = prepare(m)
+    start = time.perf_counter()
+    call()
+    if time.perf_counter() - start > 0.2:
+        break
+    m *= 2
+call, out = prepare(m)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, 0.02)
+try:
+    call()
+except KeyboardInterrupt:
+    pass
+else:
+    raise AssertionError("the kernel went on to its end")
+assert not out[-1].any(), "it was interrupted at its end, not in its middle"
+""")
+
+
+def test_ctrl_c_from_the_terminal(tmp_path):
+    script = """
+objective, theta = bind_long(0.3)
+want = bits(objective, theta)
+try:
+    print("ready", flush=True)
+    while True:
+        assert bits(objective, theta) == want
+except KeyboardInterrupt:
+    pass
+assert bits(objective, theta) == want
+print("stopped")
+"""
+    process = start(script, tmp_path)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert finish(process) == "stopped\n"
+
+
+def test_ctrl_c_at_any_time_changes_nothing():
+    run("""
+import random
+random.seed(0)
+objective, theta = bind_long(0.12)
+small, first = bind()
+want, other = bits(objective, theta), bits(small, first)
+interrupted = 0
+for turn in range(25):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-4, 0.1))
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        while True:
+            bits(objective, theta)
+            bits(small, first)
+    except KeyboardInterrupt:
+        interrupted += 1
+    assert bits(small, first) == other
+    if turn % 5 == 0:
+        assert bits(objective, theta) == want
+assert interrupted == 25
+assert bits(objective, theta) == want
+""")
+
+
+@pytest.mark.parametrize("error", ["TypeError", "ValueError", "OSError", "SystemExit"])
+def test_what_a_signal_handler_raises_arrives(error):
+    run(f"""
+objective, theta = bind_long(0.3)
+want, before = bits(objective, theta), objective.n_evaluations
+def handler(number, frame):
+    raise {error}("from the handler")
+signal.signal(signal.SIGALRM, handler)
+for given in (theta, theta.tolist()):
+    signal.setitimer(signal.ITIMER_REAL, 0.02)
+    try:
+        objective(given)
+    except {error} as raised:
+        assert raised.args == ("from the handler",), raised
+    else:
+        raise AssertionError("the exception was lost")
+assert objective.n_evaluations == before
+assert bits(objective, theta) == want
+""")
+
+
+def test_a_signal_handler_may_evaluate():
+    run("""
+objective, theta = bind_long(0.2)
+small, first = bind()
+want, other = bits(objective, theta), bits(small, first)
+calls = 0
+def handler(number, frame):
+    global calls
+    assert bits(small, first) == other
+    thread = threading.Thread(target=bits, args=(small, first))
+    thread.start()
+    thread.join()
+    assert bits(objective, theta) == want  # the one that is running below
+    calls += 1
+signal.signal(signal.SIGALRM, handler)
+for turn in range(5):
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    assert bits(objective, theta) == want
+    while calls == turn:
+        time.sleep(0.001)
+assert calls == 5
+""")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")
+def test_workers_take_no_signals():
+    run("""
+objective, theta = bind(n_threads=3)
+before = set(os.listdir("/proc/self/task"))
+objective(theta)
+workers = set(os.listdir("/proc/self/task")) - before
+assert len(workers) == 2 == _threads.pool_size()
+for task in workers:
+    with open(f"/proc/self/task/{task}/status") as file:
+        blocked = int(next(line for line in file if line.startswith("SigBlk")).split()[1], 16)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD):
+        assert blocked >> (number - 1) & 1, number
+assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
+""")
