@@ -153,7 +153,7 @@ def test_a_vector_of_variables_is_read_only():
 FOREIGN = ["1", None, 1j, True, np.True_, np.complex128(1), Fraction(1, 2), object(), [1], {}]
 
 
-@pytest.mark.parametrize("other", FOREIGN, ids=repr)
+@pytest.mark.parametrize("other", FOREIGN, ids=lambda other: type(other).__name__)
 def test_foreign_operands(other):
     for function in (operator.add, operator.sub, operator.mul, operator.pow, operator.lt):
         if isinstance(other, list):
