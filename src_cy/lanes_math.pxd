@@ -37,7 +37,7 @@ cdef extern from "lanes_math.h" nogil:
     lanes_t lanes_with_sign(lanes_t v, lanes_t s)  # the same for v >= 0
     ilanes_t lanes_odd(ilanes_t i)
     bint lanes_any(ilanes_t mask)
-    lanes_t lanes_sqrt(lanes_t v)
+    lanes_t lanes_sqrt(lanes_t v)  # correctly rounded: 0.50 / 0.50 ulp
     # c - a b rounded once, for c within a factor 2 of a b
     lanes_t lanes_minus_product(lanes_t c, lanes_t a, lanes_t b)
     lanes_t lanes_rounded(lanes_t v)  # not to be fused into a following addition
