@@ -1,4 +1,4 @@
-"""The asking side of worker.py: start a process with its threads bounded, and talk to it."""
+"""The asking side of a worker: start a process with its threads bounded, and talk to it."""
 
 import json
 import os
@@ -44,12 +44,12 @@ def bound_to(threads):
 
 
 class Remote:
-    """A running worker. Its methods are those of worker.Worker; results come back as JSON."""
+    """A running worker. Its methods are those of the script's Worker; results come back as JSON."""
 
-    def __init__(self, peer, threads):
+    def __init__(self, peer, threads, script="worker.py"):
         self.peer, self.threads = peer, threads
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "worker.py"), peer],
+            [sys.executable, str(HERE / script), peer],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -112,11 +112,17 @@ class Worker:
         }
 
     def version(self):
-        name = self.peer.__name__.removeprefix("peers.")
-        return getattr(sys.modules[name], "__version__", None) or importlib.metadata.version(name)
+        return version_of(self.peer)
 
 
-def main():
+def version_of(peer):
+    """Version of the library that a module in peers/ is about and has the name of."""
+    name = peer.__name__.rpartition(".")[2]
+    return getattr(sys.modules[name], "__version__", None) or importlib.metadata.version(name)
+
+
+def serve(kind):
+    """Answers for a worker of this class until stdin ends."""
     # Libraries may print: keep the answers on a descriptor of their own.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -125,7 +131,7 @@ def main():
         print(json.dumps(message), file=answers, flush=True)
 
     try:
-        worker = Worker(sys.argv[1])
+        worker = kind(sys.argv[1])
         answer(result=worker.version())
     except ImportError as error:
         answer(missing=str(error))
@@ -139,4 +145,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    serve(Worker)
