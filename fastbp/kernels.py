@@ -11,19 +11,22 @@ float32 stays float32, anything else is computed in float64. Nothing is changed 
 `Delta` that is passed to be added to.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._core import core
-from fastbp.validate import one_of
+from fastbp.validate import is_circuit, one_of
+
+if TYPE_CHECKING:
+    from fastbp.circuits.circuit import Circuit
 
 __all__ = ["accumulate", "backpropagate", "forward", "output_delta", "regularized_gradient"]
 
 
 def forward(
-    Theta: ArrayLike, a: ArrayLike, activation: str = "identity"
+    Theta: ArrayLike, a: ArrayLike, activation: "str | Circuit" = "identity"
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """z = a W' + b and g(z) of a dense layer.
 
@@ -31,7 +34,7 @@ def forward(
     ----------
     Theta : (s_out, 1 + s_in), column 0 the bias b, the others W
     a : (m, s_in), activations of the layer below, or the data
-    activation : str, the name of g
+    activation : str, the name of g; or a circuit of z
 
     Returns
     -------
@@ -46,15 +49,15 @@ def forward(
     Theta = _matrix(Theta, "Theta", dtype)
     a = _matrix(a, "a", dtype, columns=Theta.shape[1] - 1)
     engine = core(dtype)
-    one_of(activation, engine.ACTIVATIONS, "activation")
+    g = _for_engine(activation, engine.ACTIVATIONS, "activation", "activation", dtype)
     z = np.empty((len(a), len(Theta)), dtype)
     value = np.empty_like(z)
-    engine.layer_forward(Theta, a, activation, z, value)
+    engine.layer_forward(Theta, a, g, z, value)
     return z, value
 
 
 def backpropagate(
-    Theta: ArrayLike, delta: ArrayLike, z: ArrayLike, activation: str = "identity"
+    Theta: ArrayLike, delta: ArrayLike, z: ArrayLike, activation: "str | Circuit" = "identity"
 ) -> NDArray[Any]:
     """delta of the layer below: (delta W) * g'(z).
 
@@ -63,7 +66,7 @@ def backpropagate(
     Theta : (s_out, 1 + s_in), of the layer that `delta` belongs to
     delta : (m, s_out), dJ/dz of that layer
     z : (m, s_in), preactivations of the layer below
-    activation : str, the name of the g of the layer below
+    activation : str, the name of the g of the layer below; or a circuit of z
 
     Returns
     -------
@@ -79,10 +82,10 @@ def backpropagate(
     delta = _matrix(delta, "delta", dtype, columns=len(Theta))
     z = _matrix(z, "z", dtype, rows=len(delta), columns=Theta.shape[1] - 1)
     engine = core(dtype)
-    hidden = [name for name in engine.ACTIVATIONS if name not in engine.OUTPUT_ONLY]
-    one_of(activation, hidden, "activation")
+    hidden = tuple(name for name in engine.ACTIVATIONS if name not in engine.OUTPUT_ONLY)
+    g = _for_engine(activation, hidden, "activation", "activation", dtype)
     below = np.empty_like(z)
-    engine.layer_backward(Theta, delta, z, activation, below)
+    engine.layer_backward(Theta, delta, z, g, below)
     return below
 
 
@@ -156,13 +159,14 @@ def regularized_gradient(
 
 
 def output_delta(
-    loss: str, output: str, z: ArrayLike, y: ArrayLike
+    loss: "str | Circuit", output: "str | Circuit", z: ArrayLike, y: ArrayLike
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """The loss of each sample and delta(L) = dloss/dz.
 
     Parameters
     ----------
-    loss, output : str, names of the loss and of the output activation
+    loss, output : str, names of the loss and of the output activation; or circuits, of a and y and
+        of z
     z : (m, K), preactivations of the output layer
     y : (m, K), targets (one-hot for labels; -1 and 1 for hinge and squared_hinge)
 
@@ -180,13 +184,26 @@ def output_delta(
     z = _matrix(z, "z", dtype)
     y = _matrix(y, "y", dtype, rows=z.shape[0], columns=z.shape[1])
     engine = core(dtype)
-    one_of(loss, tuple(engine.LOSSES), "loss")
-    outputs = engine.LOSSES[loss]
-    one_of(output, engine.ACTIVATIONS if outputs is None else outputs, f"output for {loss}")
+    f = _for_engine(loss, tuple(engine.LOSSES), "loss", "loss", dtype)
+    outputs = engine.LOSSES[loss] if isinstance(loss, str) else None
+    if outputs is None:
+        g = _for_engine(output, engine.ACTIVATIONS, f"output for {loss}", "activation", dtype)
+    else:
+        g = one_of(output, outputs, f"output for {loss}")
     delta = np.empty_like(z)
     cost = np.empty(len(z), dtype)
-    engine.output_delta(loss, output, z, y, delta, cost)
+    engine.output_delta(f, g, z, y, delta, cost)
     return cost, delta
+
+
+def _for_engine(value: Any, names: tuple[str, ...], what: str, kind: str, dtype: str) -> Any:
+    """One of the names, or a circuit compiled as an "activation" or a "loss"."""
+    if not is_circuit(value):
+        return one_of(value, names, what)
+    from fastbp.circuits import elements
+
+    check = elements.checked_loss if kind == "loss" else elements.checked_activation
+    return elements.compiled(check(value), kind, dtype)
 
 
 def _common(*arrays: ArrayLike) -> str:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastbp.names import activations
-from fastbp.validate import MAX_WIDTH, count, described, one_of
+from fastbp.validate import MAX_WIDTH, count, described, is_circuit, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from fastbp.circuits.circuit import Circuit
 
 
 class Block(NamedTuple):
@@ -31,15 +33,16 @@ class Dense:
     ----------
     n_in, n_out : int
         Number of inputs and of outputs, at least 1.
-    activation : str
+    activation : str or Circuit
         Name of g: "identity", "sigmoid", "tanh", "relu", "leaky_relu" (slope 0.01), "elu"
         (alpha 1), "softplus", "silu", "gelu" (exact), "sin", "gaussian" (exp(-z^2)), or, in the
-        last layer only, "softmax".
+        last layer only, "softmax". Or a circuit of one variable z, whose value is g(z).
 
     Raises
     ------
     TypeError, ValueError
-        If a width is no positive integer or the activation is unknown.
+        If a width is no positive integer, the activation is unknown, or a circuit that has more
+        than one variable or output.
 
     Examples
     --------
@@ -52,13 +55,13 @@ class Dense:
 
     n_in: int
     n_out: int
-    activation: str
+    activation: "str | Circuit"
 
-    def __init__(self, n_in: int, n_out: int, activation: str = "identity") -> None:
+    def __init__(self, n_in: int, n_out: int, activation: "str | Circuit" = "identity") -> None:
         set_once = object.__setattr__
         set_once(self, "n_in", count(n_in, "n_in", MAX_WIDTH))
         set_once(self, "n_out", count(n_out, "n_out", MAX_WIDTH))
-        set_once(self, "activation", one_of(activation, activations(), "activation"))
+        set_once(self, "activation", checked_activation(activation))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -88,8 +91,17 @@ class Dense:
     def __reduce__(self) -> tuple[Any, ...]:
         return Dense, self._fields()
 
-    def _fields(self) -> tuple[int, int, str]:
+    def _fields(self) -> "tuple[int, int, str | Circuit]":
         return self.n_in, self.n_out, self.activation
+
+
+def checked_activation(value: Any, hidden: bool = False) -> "str | Circuit":
+    """`value` if it is the name of an activation, or a circuit that can be one."""
+    if is_circuit(value):
+        from fastbp.circuits import elements
+
+        return elements.checked_activation(value)
+    return one_of(value, activations(hidden), "hidden activation" if hidden else "activation")
 
 
 def chain(layers: Iterable[Dense]) -> tuple[Dense, ...]:
@@ -108,7 +120,10 @@ def chain(layers: Iterable[Dense]) -> tuple[Dense, ...]:
                 f"layer {number} takes {layer.n_in} inputs, but layer {number - 1} has {before} "
                 f"outputs; give both the same number\n{table(linked[:number])}"
             )
-        if number < len(linked) and layer.activation not in activations(hidden=True):
+        only_last = isinstance(layer.activation, str) and (
+            layer.activation not in activations(hidden=True)
+        )
+        if number < len(linked) and only_last:
             raise ValueError(
                 f"layer {number} of {len(linked)} has activation {layer.activation!r}, which only "
                 f"the last layer can have; hidden layers take {', '.join(activations(hidden=True))}"
@@ -132,7 +147,8 @@ def table(layers: tuple[Dense, ...]) -> str:
     rows = [("layer", "Theta", "activation", "parameters")]
     for number, layer in enumerate(layers, 1):
         shape = f"{layer.n_out} x (1 + {layer.n_in})"
-        rows.append((str(number), shape, layer.activation, f"{layer.n_parameters}"))
+        activation = layer.activation if isinstance(layer.activation, str) else "circuit"
+        rows.append((str(number), shape, activation, f"{layer.n_parameters}"))
     rows.append(("total", "", "", str(sum(layer.n_parameters for layer in layers))))
     first, second, third, last = (max(map(len, column)) for column in zip(*rows, strict=True))
     return "\n".join(

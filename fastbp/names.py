@@ -1,6 +1,11 @@
 """Which activations and losses there are, and which go together: the engine's tables say."""
 
+from typing import TYPE_CHECKING
+
 from fastbp._core import core
+
+if TYPE_CHECKING:
+    from fastbp.circuits.circuit import Circuit
 
 
 def activations(hidden: bool = False) -> tuple[str, ...]:
@@ -24,15 +29,19 @@ def losses() -> dict[str, tuple[str, ...]]:
     return {name: activations() if outputs is None else outputs for name, outputs in table.items()}
 
 
-def check_pairing(loss: str, output: str, n_outputs: int) -> None:
-    """Refuses a loss that cannot follow the output, saying what can."""
-    known = losses()
-    if output not in known[loss]:
-        others = [name for name, outputs in known.items() if output in outputs]
+def check_pairing(loss: "str | Circuit", output: "str | Circuit", n_outputs: int) -> None:
+    """Refuses a loss that cannot follow the output, saying what can. A circuit goes with all."""
+    allowed = core("float64").LOSSES[loss] if isinstance(loss, str) else None
+    if allowed is not None and output not in allowed:
+        follow = [
+            name
+            for name, outputs in core("float64").LOSSES.items()
+            if outputs is None or output in outputs
+        ]
         raise ValueError(
             f"loss {loss!r} cannot follow output {output!r}; use output "
-            f"{' or '.join(map(repr, known[loss]))}, or keep the output and use loss "
-            f"{' or '.join(map(repr, others))}"
+            f"{' or '.join(map(repr, allowed))}, or keep the output and use loss "
+            f"{' or '.join(map(repr, follow))}"
         )
     if n_outputs == 1 and (output == "softmax" or loss == "multiclass_hinge"):
         advice = "output='sigmoid'" if output == "softmax" else "loss='hinge'"

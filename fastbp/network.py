@@ -8,11 +8,13 @@ import numpy as np
 from fastbp import names, targets, threads, validate
 from fastbp._core import core
 from fastbp.initializers import random_theta
-from fastbp.layers import Block, Dense, blocks, chain, table
+from fastbp.layers import Block, Dense, blocks, chain, checked_activation, table
 from fastbp.objective import Objective
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
+
+    from fastbp.circuits.circuit import Circuit
 
 FORMAT_VERSION = 1
 REDUCTIONS = ("mean", "sum")
@@ -35,11 +37,12 @@ class Network:
     ----------
     layers : sequence of Dense
         Each takes as many inputs as the one before has outputs.
-    loss : str
+    loss : str or Circuit
         Summed over the K outputs: "cross_entropy" (output "sigmoid" or "softmax"),
         "squared_error" (1/2 ||a - y||^2), "absolute_error", "huber" (delta 1), "log_cosh",
         "poisson" (output "identity": a is the log of the rate; "softplus": the rate), "hinge",
-        "squared_hinge", "multiclass_hinge".
+        "squared_hinge", "multiclass_hinge". Or a circuit of two variables, the activation a of one
+        output and its target y, in this order.
     l2 : float
         The factor lambda of the regularisation, >= 0; each call may take another.
     dtype : {"float64", "float32"}
@@ -56,19 +59,19 @@ class Network:
                  "shapes", "widths")  # fmt: skip
 
     layers: tuple[Dense, ...]
-    loss: str
+    loss: "str | Circuit"
     l2: float
     dtype: "np.dtype[Any]"
     reduction: str
     widths: tuple[int, ...]
-    activations: tuple[str, ...]
+    activations: "tuple[str | Circuit, ...]"
     shapes: tuple[tuple[int, int], ...]
     n_parameters: int
 
     def __init__(
         self,
         layers: Iterable[Dense],
-        loss: str = "squared_error",
+        loss: "str | Circuit" = "squared_error",
         l2: float = 0.0,
         dtype: "DTypeLike" = "float64",
         reduction: str = "mean",
@@ -77,7 +80,7 @@ class Network:
         linked = chain(layers)
         set_once = object.__setattr__
         set_once(self, "layers", linked)
-        set_once(self, "loss", validate.one_of(loss, tuple(names.losses()), "loss"))
+        set_once(self, "loss", _checked_loss(loss))
         set_once(self, "l2", validate.non_negative(l2, "l2"))
         set_once(self, "dtype", real)
         set_once(self, "reduction", validate.one_of(reduction, REDUCTIONS, "reduction"))
@@ -169,7 +172,7 @@ class Network:
         data = validate.data(X, self.widths[0], self.dtype)
         n_threads = threads.get_num_threads()
         engine = core(self.dtype.name)
-        return engine.forward(self.widths, self.activations, vector, data, n_threads)
+        return engine.forward(self.widths, self.for_engine()[0], vector, data, n_threads)
 
     def predict(self, theta: Any, X: Any) -> "NDArray[Any]":
         """What the network says about each sample.
@@ -273,6 +276,16 @@ class Network:
         """The cost and its gradient at `theta` from one evaluation; as `cost` and `gradient`."""
         return Objective(self, X, y, l2, sample_weight)(theta)
 
+    def for_engine(self) -> tuple[tuple[Any, ...], Any]:
+        """Activations and loss as the engine takes them: names, and circuits compiled."""
+        if not any(map(validate.is_circuit, (*self.activations, self.loss))):
+            return self.activations, self.loss
+        from fastbp.circuits.elements import compiled
+
+        dtype = self.dtype.name
+        activations = tuple(compiled(each, "activation", dtype) for each in self.activations)
+        return activations, compiled(self.loss, "loss", dtype)
+
     # Identity
 
     @property
@@ -289,10 +302,14 @@ class Network:
         return {
             "version": FORMAT_VERSION,
             "layers": [
-                {"n_in": layer.n_in, "n_out": layer.n_out, "activation": layer.activation}
+                {
+                    "n_in": layer.n_in,
+                    "n_out": layer.n_out,
+                    "activation": _described(layer.activation),
+                }
                 for layer in self.layers
             ],
-            "loss": self.loss,
+            "loss": _described(self.loss),
             "l2": self.l2,
             "dtype": self.dtype.name,
             "reduction": self.reduction,
@@ -316,8 +333,12 @@ class Network:
                 f"{FORMAT_VERSION}: read it with the fastbp that wrote it"
             )
         try:
-            layers = [Dense(**layer) for layer in description["layers"]]
+            layers = [
+                Dense(**{key: _from_description(value) for key, value in layer.items()})
+                for layer in description["layers"]
+            ]
             settings = {key: description[key] for key in ("loss", "l2", "dtype", "reduction")}
+            settings["loss"] = _from_description(settings["loss"])
             return cls(layers, **settings)
         except KeyError as error:
             raise ValueError(f"not the description of a network: {error} is missing") from error
@@ -351,9 +372,9 @@ class Network:
 
 def mlp(
     *widths: int,
-    hidden: str = "tanh",
-    output: str = "identity",
-    loss: str = "squared_error",
+    hidden: "str | Circuit" = "tanh",
+    output: "str | Circuit" = "identity",
+    loss: "str | Circuit" = "squared_error",
     l2: float = 0.0,
     dtype: "DTypeLike" = "float64",
     reduction: str = "mean",
@@ -366,7 +387,7 @@ def mlp(
     ----------
     *widths : int
         s_0, s_1, ..., s_L, at least two. Two make a linear or logistic regression.
-    hidden, output : str
+    hidden, output : str or Circuit
         Activation of all hidden layers, and of the last one; see `Dense`.
     loss, l2, dtype, reduction
         As for `Network`.
@@ -382,10 +403,37 @@ def mlp(
         raise ValueError(
             f"mlp takes at least two widths, inputs and outputs: mlp(400, 25, 10); got {widths}"
         )
-    validate.one_of(hidden, names.activations(hidden=True), "hidden activation")
+    checked_activation(hidden, hidden=True)
     activations = [hidden] * (len(widths) - 2) + [output]
     layers = [Dense(*layer) for layer in zip(widths, widths[1:], activations, strict=False)]
     return Network(layers, loss, l2, dtype, reduction)
+
+
+def _checked_loss(value: Any) -> "str | Circuit":
+    """`value` if it is the name of a loss, or a circuit that can be one."""
+    if validate.is_circuit(value):
+        from fastbp.circuits import elements
+
+        return elements.checked_loss(value)
+    return validate.one_of(value, tuple(names.losses()), "loss")
+
+
+def _described(value: "str | Circuit") -> Any:
+    """A name, or a circuit as plain numbers, strings and lists."""
+    if isinstance(value, str):
+        return value
+    from fastbp.circuits import elements
+
+    return elements.to_dict(value)
+
+
+def _from_description(value: Any) -> Any:
+    """What `_described` described; anything else as it is."""
+    if not isinstance(value, dict):
+        return value
+    from fastbp.circuits import elements
+
+    return elements.from_dict(value)
 
 
 def _rebuild(description: dict[str, Any]) -> Network:

@@ -52,6 +52,8 @@ def read(y: Any, network: "Network", m: int) -> Read:
         array = array.reshape(m)
     in_place = array.dtype == network.dtype and array.flags.c_contiguous and array.flags.aligned
     targets = finite_reals(array, network.dtype, "y", bool(in_place))
+    if not isinstance(network.loss, str):
+        return None, targets.reshape(m, K)  # a circuit says itself what it does with each number
     if network.loss in RANGES:
         _check_range(targets, network)
     if network.loss in core(network.dtype.name).SIGNED_LOSSES:
@@ -115,7 +117,7 @@ def _refuse_labels(array: "NDArray[Any]", low: int, high: int, K: int) -> NoRetu
 
 
 def _check_range(targets: "NDArray[Any]", network: "Network") -> None:
-    least, greatest, words = RANGES[network.loss]
+    least, greatest, words = RANGES[str(network.loss)]
     low, high = extremes(targets)
     if least <= low and high <= greatest:
         return

@@ -37,6 +37,12 @@ def one_of(value: Any, known: Sequence[str], what: str) -> str:
     raise ValueError(f"unknown {what} {value!r}{hint} Known: {', '.join(known)}")
 
 
+def is_circuit(value: Any) -> bool:
+    """Whether `value` is a Circuit; none exists before their module is imported."""
+    module = sys.modules.get("fastbp.circuits.circuit")
+    return module is not None and isinstance(value, module.Circuit)
+
+
 def count(value: Any, what: str, largest: int) -> int:
     """`value` as an int from 1 to `largest`."""
     try:

@@ -6,10 +6,10 @@ cdef enum:
 
 
 cdef inline void run_code(const Code *code, real *s) noexcept:
-    """All gates, of a program of numbers; its inputs are in s."""
+    """All gates on numbers; the inputs are in s."""
     cdef Py_ssize_t i
     for i in range(code.n_constants):
-        s[code.n_inputs + i] = code.constants[i]
+        s[code.n_inputs - code.n_columns + i] = code.constants[i]
     if code.n_number_gates < LONG_CALL:
         run_threaded(code.number_gates, s)
     else:

@@ -1,7 +1,15 @@
-"""The engine as Python sees it: a network bound to its data, evaluated in one call.
+"""The engine as Python sees it. Compiled once for each precision and CPU level.
 
-Compiled once for each precision and CPU level. It trusts its caller for meaning (fastbp/ validates)
-and checks here only what would let it read outside of an array.
+    tables.pxi            the activations and losses there are
+    elements.pxi          Elementwise: a circuit as activation or loss
+    problem.pxi           Problem: a network bound to its data, evaluated in one call
+    kernels.pxi           single steps for fastbp.kernels and for tests
+    programs.pxi          a Program of the recorder, read and run on numbers
+    circuits.pxi          Tape, BufferTape: a circuit of numbers
+    circuit_samples.pxi   TapeProblem: a circuit bound to samples
+
+It trusts its caller for meaning (fastbp/ validates) and checks here only what would let it read
+outside of an array.
 """
 cimport cython
 cimport numpy as cnp
@@ -15,10 +23,11 @@ from posix.stdlib cimport posix_memalign
 
 import numpy as np
 
-from activations cimport N_ACTIVATIONS, Activation, activate, activation_table
+from activations cimport N_ACTIVATIONS, Activation, activation_table
 from dense cimport (
     Dense, accumulate, backward, forward_first, pack_first, round_up, row_stride,
 )
+from element cimport Element, activate_layer, element_loss, element_scratch
 from elementary cimport (
     lanes_atan2, lanes_cos, lanes_erf, lanes_exp, lanes_expm1, lanes_gaussian, lanes_hypot,
     lanes_log, lanes_log1p, lanes_maximum, lanes_minimum, lanes_pow, lanes_sigmoid,
@@ -27,12 +36,14 @@ from elementary cimport (
 from engine cimport POLL_NANOSECONDS, evaluate, now
 from few cimport FEW_BYTES
 from gates cimport MULTIPLY, N_GATES, gate_arity
-from lanes cimport LANES, kernel_void, lanes_load, lanes_store, lanes_t, real
+from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
 from losses cimport N_LOSSES, Loss, apply_loss, loss_table
 from plan cimport Evaluation, Plan, take
 from product cimport Ahead, interleaving_pays, matrix
-from samples cimport PARTS, Code, SampleRun, Samples, Term, run_samples, whole_registers
-from tape cimport Column, Gate, Row, is_arithmetic, link, pair, run_threaded, threaded_t
+from samples cimport PARTS, SampleRun, Samples, Term, run_samples
+from tape cimport (
+    Code, Column, Gate, Row, is_arithmetic, link, pair, run_threaded, threaded_t, whole_registers,
+)
 from transpose cimport transpose
 from fastbp._threads cimport disown, try_own
 
@@ -65,42 +76,6 @@ REAL = cnp.NPY_FLOAT64 if sizeof(real) == 8 else cnp.NPY_FLOAT32
 cdef int REAL_TYPE = REAL
 COMPILER = COMPILER_VERSION.decode()
 
-cdef Activation activations[<int>N_ACTIVATIONS]
-cdef Loss losses[<int>N_LOSSES]
-activation_table(activations)
-loss_table(losses)
-
-
-def _losses():
-    """Name -> output activations it is computed with from z; None: any."""
-    out = {}
-    for i in range(<int>N_LOSSES):
-        name = losses[i].name.decode()
-        if losses[i].output == NULL:
-            out[name] = None
-        else:
-            out[name] = (*out.get(name, ()), losses[i].output.decode())
-    return out
-
-
-ACTIVATIONS = tuple([activations[i].name.decode() for i in range(<int>N_ACTIVATIONS)])
-OUTPUT_ONLY = tuple([activations[i].name.decode() for i in range(<int>N_ACTIVATIONS)
-                     if activations[i].output_only])
-LOSSES = _losses()
-SIGNED_LOSSES = tuple([losses[i].name.decode() for i in range(<int>N_LOSSES)
-                       if losses[i].signed_labels])
-
-
-cdef int find_loss(loss, output) except -1:
-    """The row that computes this loss for this output activation."""
-    cdef int i
-    for i in range(N_LOSSES):
-        if losses[i].name.decode() == loss and (
-                losses[i].output == NULL or losses[i].output.decode() == output):
-            return i
-    raise ValueError(f"no loss {loss!r} of a {output!r} output")
-
-
 cdef void *allocate(size_t n_bytes) except NULL:
     """Zeroed memory in whole cache lines."""
     cdef void *out = NULL
@@ -111,311 +86,9 @@ cdef void *allocate(size_t n_bytes) except NULL:
     return out
 
 
-cdef Py_ssize_t aligned_after(const real *X, Py_ssize_t row, Py_ssize_t n_in) noexcept:
-    """The first column from which registers of X are aligned, in all rows; 0 if there is none."""
-    cdef Py_ssize_t register = LANES * sizeof(real)
-    cdef Py_ssize_t over = <Py_ssize_t>(<size_t>X % <size_t>register)
-    if row % LANES != 0 or over == 0 or over % <Py_ssize_t>sizeof(real) != 0:
-        return 0
-    over = (register - over) // <Py_ssize_t>sizeof(real)
-    return over if over < n_in else 0
-
-
-@cython.no_gc_clear     # the arrays whose memory is read must live as long as the object
-cdef class Problem:
-    """A network bound to its data.
-
-    Parameters
-    ----------
-    widths : tuple of int, s_0 ... s_L
-    activations : tuple of str, L of them
-    loss : str, or None for a forward pass
-    X : ndarray of real, (m, s_0), unit stride along a row
-    labels : ndarray of int64, (m,), or None
-    targets : ndarray of real, (m, s_L), C order, or None
-    sample_weight : ndarray of real, (m,), or None
-    l2 : float
-    mean : bool
-    n_threads : int
-    """
-    cdef Plan plan
-    cdef Evaluation own             # scratch that is kept; whoever comes second makes their own
-    cdef long long owner            # see try_own
-    cdef int n_threads
-    cdef object arrays              # keeps the data alive
-    cdef readonly long long n_evaluations
-    cdef long long nanoseconds
-
-    def __dealloc__(self):
-        free(self.plan.layers)
-        free(self.own.packed)
-
-    def __init__(self, tuple widths, tuple activations, loss, X, labels, targets, sample_weight,
-                 double l2, bint mean, int n_threads):
-        if self.plan.layers != NULL:
-            raise RuntimeError("a Problem is bound once")
-        self._bind(X, labels, targets, sample_weight, widths[0], widths[len(widths) - 1])
-        self._choose_loss(loss, activations[len(activations) - 1])
-        self.plan.l2 = l2
-        self.plan.scale = 1
-        if mean:
-            self.plan.scale = 1.0 / (
-                self.plan.m if sample_weight is None else float(np.sum(sample_weight, dtype=float)))
-        self._lay_out(widths, [ACTIVATIONS.index(name) for name in activations])
-        self.n_threads = <int>max(1, min(
-            n_threads, self.plan.n_chunks,
-            1 + self.plan.m * (<double>self.plan.n_parameters / THREAD_WORK)))
-        self._new_scratch(&self.own)
-
-    cdef int _bind(
-        self, X, labels, targets, sample_weight, Py_ssize_t n_in, Py_ssize_t n_out,
-    ) except -1:
-        cdef const int64_t[::1] label_view
-        cdef const real[:, :] x_view = X
-        cdef const real[:, ::1] target_view
-        cdef const real[::1] weight_view
-        cdef Py_ssize_t m = x_view.shape[0], i
-        self.arrays = (X, labels, targets, sample_weight)
-        if m == 0 or x_view.shape[1] != n_in:
-            raise ValueError(f"X is {(m, x_view.shape[1])}, not (m > 0, {n_in})")
-        if ((n_in > 1 and x_view.strides[1] != sizeof(real))
-                or x_view.strides[0] % <Py_ssize_t>sizeof(real) != 0):
-            raise ValueError("X has not unit stride along its rows")
-        self.plan.m = m
-        self.plan.X = &x_view[0, 0]
-        self.plan.x_row = x_view.strides[0] // <Py_ssize_t>sizeof(real)
-        self.plan.lead = aligned_after(self.plan.X, self.plan.x_row, n_in)
-        self.plan.labels = NULL
-        self.plan.targets = NULL
-        self.plan.weights = NULL
-        if labels is not None:
-            label_view = labels
-            if label_view.shape[0] != m:
-                raise ValueError(f"{label_view.shape[0]} labels for {m} samples")
-            for i in range(m):
-                if not 0 <= label_view[i] < n_out:
-                    raise ValueError(
-                        f"label {label_view[i]} of sample {i} is not in 0 ... {n_out - 1}")
-            self.plan.labels = &label_view[0]
-        if targets is not None:
-            target_view = targets
-            if target_view.shape[0] != m or target_view.shape[1] != n_out:
-                raise ValueError("targets do not match X and the network")
-            self.plan.targets = &target_view[0, 0]
-        if sample_weight is not None:
-            weight_view = sample_weight
-            if weight_view.shape[0] != m:
-                raise ValueError("sample_weight does not match X")
-            self.plan.weights = &weight_view[0]
-        return 0
-
-    cdef int _choose_loss(self, loss, output) except -1:
-        self.plan.loss = -1
-        if loss is None:
-            return 0
-        if (self.plan.labels == NULL) == (self.plan.targets == NULL):
-            raise ValueError("exactly one of labels and targets is needed")
-        self.plan.loss = find_loss(loss, output)
-        self.plan.loss_from_z = losses[self.plan.loss].output != NULL
-        self.plan.other_label = -1 if losses[self.plan.loss].signed_labels else 0
-        return 0
-
-    cdef int _lay_out(self, tuple widths, list kinds) except -1:
-        """Where everything is: theta, partial sums, the arrays of a tile."""
-        cdef Plan *plan = &self.plan
-        cdef Dense *layer
-        cdef Py_ssize_t n_layers = len(kinds), l, widest = 0, row = 0, narrow = 0, mixed, turned
-        cdef Py_ssize_t floats = 0, top = 0, samples
-        total = sum([n_out * (n_in + 1) for n_in, n_out in zip(widths, widths[1:])])
-        if total > 2**40:       # below it no size, tiles of all threads included, leaves 63 bits
-            raise MemoryError(
-                f"a network of {total} parameters needs {total * sizeof(real) / 1e12:.3g} TB for "
-                "theta alone; make its layers narrower")
-        plan.n_layers = n_layers
-        plan.layers = <Dense *>allocate(n_layers * sizeof(Dense))
-        plan.n_parameters = 0
-        plan.n_delta = 0
-        for l in range(n_layers):
-            layer = &plan.layers[l]
-            layer.n_in = widths[l]
-            layer.n_out = widths[l + 1]
-            layer.activation = kinds[l]
-            # Without z kept, a takes its place; the last layer's z is what some losses start from.
-            layer.keeps_z = activations[kinds[l]].keeps_z or l == n_layers - 1
-            layer.theta_at = plan.n_parameters
-            layer.delta_at = plan.n_delta
-            layer.delta_row = round_up(layer.n_in + 1)
-            plan.n_parameters += layer.n_out * (layer.n_in + 1)
-            plan.n_delta += round_up(layer.n_out * layer.delta_row)
-            floats += layer.n_out * (2 if layer.keeps_z else 1)
-            widest = max(widest, layer.n_out)
-            narrow = max(narrow, layer.n_out * layer.delta_row)
-            if l > 0:
-                row = max(row, layer.delta_row)
-        plan.packed_row = row_stride(plan.layers[0].n_out)
-        plan.at_row = row_stride(row)
-        # Tiles and chunks follow from m and the widths alone, never from the register length: the
-        # order of the sums must not.
-        floats += widths[0] + 3 * widest + widths[1]
-        samples = MAX_TILE
-        if plan.n_parameters * <Py_ssize_t>sizeof(real) <= LARGE_THETA:
-            while samples > MIN_TILE and samples * floats * <Py_ssize_t>sizeof(real) > TILE_BYTES:
-                samples //= 2
-        elif plan.m >= 4 * samples:
-            # Weights and Delta pass once for each tile: larger ones, a multiple of 4 of them.
-            plan.n_tiles = (plan.m + 8 * samples - 1) // (8 * samples) * 4
-            samples = (plan.m + 16 * plan.n_tiles - 1) // (16 * plan.n_tiles) * 16
-        plan.tile = min(samples, plan.m)
-        plan.n_tiles = (plan.m + plan.tile - 1) // plan.tile
-        plan.n_chunks = min(
-            plan.n_tiles, max(<Py_ssize_t>MIN_CHUNKS, min(
-                <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // plan.n_parameters)))
-        plan.few = plan.m if plan.m * <Py_ssize_t>sizeof(real) <= <Py_ssize_t>FEW_BYTES else 0
-        plan.few_row = round_up(max(widest, <Py_ssize_t>widths[0]) + 1)
-        samples = round_up(plan.tile)
-        plan.stride = row_stride(samples)
-        turned = (plan.layers[0].n_in + 1) * plan.packed_row
-        for l in range(n_layers):
-            layer = &plan.layers[l]
-            layer.turned_at = -1
-            if l > 0 and plan.m >= TURN_SAMPLES and interleaving_pays(layer.n_in, samples):
-                layer.turned_at = turned
-                turned += layer.n_in * layer.n_out
-        plan.n_packed = turned
-        for l in range(n_layers):
-            layer = &plan.layers[l]
-            # Whole registers of units, so that a tile is turned without looking at its edges.
-            layer.z_at = layer.a_at = take(&top, round_up(layer.n_out) * plan.stride)
-            if layer.keeps_z:
-                layer.a_at = take(&top, round_up(layer.n_out) * plan.stride)
-        plan.delta_at = take(&top, round_up(widest) * plan.stride)
-        plan.below_at = take(&top, round_up(widest) * plan.stride)
-        plan.zt_at = take(&top, samples * plan.packed_row)
-        plan.at_at = take(&top, samples * plan.at_row)
-        plan.tail_at = take(&top, (samples + 1) * 2 * LANES)
-        plan.y_at = take(&top, <Py_ssize_t>widths[n_layers] * plan.stride)
-        plan.cost_at = take(&top, samples)
-        mixed = 0
-        if interleaving_pays(plan.tile, round_up(plan.layers[0].n_out)):
-            mixed = plan.tile * plan.layers[0].n_in
-        for l in range(n_layers):
-            layer = &plan.layers[l]
-            if interleaving_pays(layer.n_out, layer.delta_row):
-                mixed = max(mixed, layer.n_out * plan.tile)
-        plan.mixed_at = take(&top, mixed)
-        plan.narrow_at = take(&top, narrow if sizeof(real) != sizeof(double) else 0)
-        plan.few_at = take(&top, plan.few * plan.few_row * (2 * n_layers + 3))
-        plan.scratch = top
-        return 0
-
-    cdef int _new_scratch(self, Evaluation *run) except -1:
-        """One block: packed weights, theta in `real`, scratch of the threads, partial sums."""
-        cdef Plan *plan = &self.plan
-        cdef Py_ssize_t top = 0, packed, theta, scratch, partial, costs
-        cdef Py_ssize_t reals = sizeof(double) // sizeof(real)
-        packed = take(&top, plan.n_packed)
-        theta = take(&top, plan.n_parameters if reals > 1 else 0)
-        scratch = take(&top, plan.scratch * self.n_threads)
-        partial = take(&top, plan.n_delta * plan.n_chunks * reals if plan.loss >= 0 else 0)
-        costs = take(&top, plan.n_chunks * reals)
-        run.packed = <real *>allocate(top * sizeof(real)) + packed
-        run.plan = plan
-        run.theta = run.packed + theta
-        run.scratch = run.packed + scratch
-        run.partial = <double *>(run.packed + partial)
-        run.costs = <double *>(run.packed + costs)
-        return 0
-
-    cdef int _run(self, theta, double *gradient, real *output, double *cost) except -1:
-        cdef Evaluation fresh
-        cdef Evaluation *run = &self.own
-        cdef const double *source
-        cdef real *narrow
-        cdef Py_ssize_t i, missing
-        cdef long long start = now()
-        cdef bint owner = try_own(&self.owner)
-        if not owner:
-            run = &fresh
-            self._new_scratch(run)
-        source = <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta)
-        with nogil:
-            if sizeof(real) == sizeof(double):
-                run.theta = <const real *>source
-            else:
-                narrow = <real *>run.theta
-                for i in range(self.plan.n_parameters):
-                    narrow[i] = <real>source[i]
-            run.gradient = gradient
-            run.output = output
-            missing = evaluate(run, self.n_threads, cost)
-            if run.stopped:
-                missing = -1
-        if owner:
-            disown(&self.owner)
-        else:
-            free(run.packed)
-        if missing < 0:
-            return -1       # the exception of the signal handler is set
-        if missing > 0:
-            raise RuntimeError("the process forked while this evaluation ran; evaluate again")
-        count_up(&self.n_evaluations, 1)
-        count_up(&self.nanoseconds, now() - start)
-        return 0
-
-    def evaluate(self, theta, bint gradient):
-        """(J, D) at theta, a contiguous float64 vector; D is fresh, or None if not wanted."""
-        cdef double cost = 0
-        cdef cnp.npy_intp n = self.plan.n_parameters
-        self._check(theta)
-        if self.plan.loss < 0:
-            raise RuntimeError("this Problem was bound without a loss")
-        if not gradient:
-            self._run(theta, NULL, NULL, &cost)
-            return cost, None
-        D = cnp.PyArray_SimpleNew(1, &n, cnp.NPY_FLOAT64)
-        self._run(theta, <double *>cnp.PyArray_DATA(<cnp.ndarray>D), NULL, &cost)
-        return cost, D
-
-    cdef int _check(self, theta) except -1:
-        cdef cnp.ndarray array
-        if self.own.packed == NULL:
-            raise RuntimeError("this Problem is not bound to data")
-        if cnp.PyArray_Check(theta):
-            array = <cnp.ndarray>theta
-            if (cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64 and cnp.PyArray_ISCARRAY_RO(array)
-                    and cnp.PyArray_NDIM(array) == 1
-                    and cnp.PyArray_DIM(array, 0) == self.plan.n_parameters):
-                return 0
-        raise TypeError("theta is not a contiguous float64 vector of the network's length")
-
-    def forward(self, theta):
-        """a(L), (m, s_L)."""
-        cdef double cost = 0
-        cdef cnp.npy_intp shape[2]
-        self._check(theta)
-        shape[0] = self.plan.m
-        shape[1] = self.plan.layers[self.plan.n_layers - 1].n_out
-        out = cnp.PyArray_SimpleNew(2, shape, REAL_TYPE)
-        self._run(theta, NULL, <real *>cnp.PyArray_DATA(<cnp.ndarray>out), &cost)
-        return out
-
-    @property
-    def seconds(self):
-        """Time spent in evaluations."""
-        return self.nanoseconds * 1e-9
-
-    @property
-    def threads_used(self):
-        """How many threads an evaluation is shared among: small work gets fewer than asked for."""
-        return self.n_threads
-
-
-def forward(tuple widths, tuple activations, theta, X, int n_threads):
-    """a(L), (m, s_L), of the samples X."""
-    return Problem(widths, activations, None, X, None, None, None, 0.0, False,
-                   n_threads).forward(theta)
-
-
+include "tables.pxi"
+include "elements.pxi"
+include "problem.pxi"
 include "kernels.pxi"
 include "programs.pxi"
 include "circuits.pxi"

@@ -22,6 +22,7 @@ cdef struct Dense:
     Py_ssize_t turned_at    # where W', interleaved, is in the packed weights; -1: nowhere
     Py_ssize_t z_at         # where z and a of a tile are in the scratch of a thread
     Py_ssize_t a_at
+    const void *custom      # an activation that is a circuit: three Elements (element.pxd), or NULL
 
 
 cdef inline Py_ssize_t round_up(Py_ssize_t n) noexcept nogil:

@@ -1,8 +1,9 @@
 """What an evaluation is made of: network and data laid out (Plan), and one run (Evaluation).
 
-core.pyx fills them in; engine.pxd works them off.
+problem.pxi fills them in; engine.pxd works them off.
 """
 from dense cimport Dense
+from element cimport Element
 from lanes cimport real
 from libc.stdint cimport int64_t
 
@@ -46,6 +47,9 @@ cdef struct Plan:
     Py_ssize_t scratch          # reals a thread needs
     Py_ssize_t few              # the m samples are too few to fill the lanes (see few.pxd); or 0
     Py_ssize_t few_row
+    # activations and losses that are circuits
+    const Element *custom_loss
+    Py_ssize_t custom_at
 
 
 cdef struct Evaluation:

@@ -8,7 +8,7 @@ from libc.string cimport memcpy, memset
 from engine cimport POLL_NANOSECONDS, now
 from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
 from plan cimport flag_t
-from tape cimport Column, Coming, Gate, Row, run_rows, run_threaded, threaded_t
+from tape cimport Code, Column, Coming, Gate, Row, run_rows, run_threaded, whole_registers
 from fastbp._threads cimport parallel_for
 
 cdef extern from "Python.h":
@@ -16,22 +16,6 @@ cdef extern from "Python.h":
 
 cdef enum:
     PARTS = 32                  # partial sums of a row
-
-
-# A Program laid out: slots below n_numbers hold a number, the others a row.
-cdef struct Code:
-    Py_ssize_t n_inputs         # numbers, then columns
-    Py_ssize_t n_columns
-    Py_ssize_t n_constants
-    Py_ssize_t n_numbers
-    Py_ssize_t n_slots
-    Py_ssize_t n_number_gates
-    Py_ssize_t n_gates          # on rows
-    Py_ssize_t n_outputs
-    threaded_t *number_gates
-    Gate *gates
-    real *constants
-    unsigned int *outputs
 
 
 # An output as it is added up: a row, or the product of two that needs no row of its own.
@@ -186,19 +170,34 @@ cdef inline void tile_sums(
         add_up(columns, a, b, w, partial + j * PARTS)
 
 
+cdef inline void place_outputs(
+    const SampleRun *run, Row *rows, Py_ssize_t start, bint full, real *scratch,
+) noexcept nogil:
+    """The rows of outputs: where their values go, or in the scratch if the tile is not full."""
+    cdef const Code *code = &run.samples.code
+    cdef Py_ssize_t j, own = code.n_numbers + code.n_columns
+    cdef unsigned int slot
+    for j in range(code.n_outputs):
+        slot = code.outputs[j]
+        if slot >= own:
+            rows[slot].at = (run.values + j * run.samples.m + start if full
+                             else scratch + (slot - code.n_numbers) * run.samples.stride)
+
+
 cdef inline void tile_values(
     const SampleRun *run, const Row *rows, Py_ssize_t start, Py_ssize_t count,
 ) noexcept nogil:
+    """The outputs that no gate has put into its place: numbers, inputs, those that are equal."""
     cdef const Code *code = &run.samples.code
     cdef Py_ssize_t j, i
     cdef real *out
     for j in range(code.n_outputs):
         out = run.values + j * run.samples.m + start
-        if code.outputs[j] >= code.n_numbers:
-            memcpy(out, rows[code.outputs[j]].at, count * sizeof(real))
-        else:
+        if code.outputs[j] < code.n_numbers:
             for i in range(count):
                 out[i] = run.numbers[code.outputs[j]]
+        elif rows[code.outputs[j]].at != out:
+            memcpy(out, rows[code.outputs[j]].at, count * sizeof(real))
 
 
 cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
@@ -216,6 +215,7 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
     if rows[0].at == NULL:
         lay_rows(run, rows, scratch)
     if run.values == NULL:
+        place_outputs(run, rows, 0, False, scratch)
         memset(partial, 0, code.n_outputs * PARTS * sizeof(double))
     for tile in range(chunk * samples.n_tiles // samples.n_chunks, stop):
         if run.stopped:
@@ -230,6 +230,7 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
         if tile + 1 == stop:
             coming.n_columns = 0
         if run.values != NULL:
+            place_outputs(run, rows, start, count == columns, scratch)
             run_rows(code.gates, code.n_gates, rows, columns, &coming, samples.share)
             tile_values(run, rows, start, count)
         else:
@@ -241,12 +242,6 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
     if run.values == NULL:
         for j in range(code.n_outputs):
             add_parts(partial + j * PARTS)
-
-
-cdef inline Py_ssize_t whole_registers(Py_ssize_t n) noexcept nogil:
-    """The next multiple of what short_row and add_up take at once."""
-    cdef Py_ssize_t unit = 64
-    return (n + unit - 1) // unit * unit
 
 
 cdef inline void lay_rows(const SampleRun *run, Row *rows, real *scratch) noexcept nogil:

@@ -49,6 +49,22 @@ cdef struct Gate:
     unsigned int out, a, b, c
 
 
+# A Program laid out: slots below n_numbers hold a number, the others a row.
+cdef struct Code:
+    Py_ssize_t n_inputs         # numbers, then columns
+    Py_ssize_t n_columns
+    Py_ssize_t n_constants
+    Py_ssize_t n_numbers
+    Py_ssize_t n_slots
+    Py_ssize_t n_number_gates
+    Py_ssize_t n_gates          # on rows
+    Py_ssize_t n_outputs
+    threaded_t *number_gates
+    Gate *gates
+    real *constants
+    unsigned int *outputs
+
+
 cdef struct Column:
     const real *at
     Py_ssize_t step             # from one sample to the next
@@ -220,6 +236,12 @@ cdef inline void link(int op, threaded_t *g) noexcept nogil:
 
 
 # Rows
+
+cdef inline Py_ssize_t whole_registers(Py_ssize_t n) noexcept nogil:
+    """The next multiple of what short_row and add_up take at once."""
+    cdef Py_ssize_t unit = 64
+    return (n + unit - 1) // unit * unit
+
 
 cdef inline void ask_for(const Coming *coming, Py_ssize_t i) noexcept nogil:
     cdef Py_ssize_t j

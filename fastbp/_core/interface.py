@@ -18,8 +18,8 @@ class Problem(Protocol):
     def __init__(
         self,
         widths: tuple[int, ...],
-        activations: tuple[str, ...],
-        loss: str | None,  # None: forward only
+        activations: tuple[Any, ...],  # names, or Elementwise
+        loss: Any,  # None: forward only
         X: NDArray[Any],
         labels: NDArray[np.int64] | None,
         targets: NDArray[Any] | None,
@@ -42,6 +42,13 @@ class Problem(Protocol):
 
     @property
     def threads_used(self) -> int: ...
+
+
+class Elementwise(Protocol):
+    """A circuit as activation (programs of g, g', g'') or loss (of value and slope, slope and
+    second derivative)."""
+
+    def __init__(self, programs: tuple[Program, ...]) -> None: ...
 
 
 class Tape(Protocol):
@@ -117,6 +124,7 @@ class Engine(Protocol):
     COMPILER: str
     REAL: int  # NumPy's number for the dtype
     Problem: type[Problem]
+    Elementwise: type[Elementwise]
     Tape: type[Tape]
     BufferTape: type[BufferTape]
     TapeProblem: type[TapeProblem]
@@ -124,7 +132,7 @@ class Engine(Protocol):
     def forward(
         self,
         widths: tuple[int, ...],
-        activations: tuple[str, ...],
+        activations: tuple[Any, ...],
         theta: NDArray[np.float64],
         X: NDArray[Any],
         n_threads: int,
@@ -136,7 +144,7 @@ class Engine(Protocol):
         self,
         Theta: NDArray[Any],
         inputs: NDArray[Any],
-        activation: str,
+        activation: Any,
         z: NDArray[Any],
         a: NDArray[Any],
     ) -> None: ...
@@ -146,7 +154,7 @@ class Engine(Protocol):
         Theta: NDArray[Any],
         delta: NDArray[Any],
         z: NDArray[Any],
-        activation: str,
+        activation: Any,
         out: NDArray[Any],
     ) -> None: ...
 
@@ -165,8 +173,8 @@ class Engine(Protocol):
 
     def output_delta(
         self,
-        loss: str,
-        output: str,
+        loss: Any,
+        output: Any,
         z: NDArray[Any],
         y: NDArray[Any],
         delta: NDArray[Any],
@@ -178,7 +186,11 @@ class Engine(Protocol):
 
     # For the tests: one function over an array.
 
-    def apply_activation(self, name: str, z: NDArray[Any], order: int) -> NDArray[Any]: ...
+    def apply_activation(self, name: Any, z: NDArray[Any], order: int) -> NDArray[Any]: ...
+
+    def apply_own_loss(
+        self, loss: Elementwise, a: NDArray[Any], y: NDArray[Any], order: int
+    ) -> NDArray[Any]: ...
 
     # pow, atan2, hypot, minimum and maximum take x and y, of one shape, in this order.
     def apply_elementary(

@@ -21,20 +21,24 @@ def program(circuit: "Circuit", kind: str, varying: tuple[str, ...]) -> Program:
     key = (kind, *varying)
     made: Program | None = circuit._compiled.get(key)
     if made is None:
-        inputs = circuit._inputs
-        outputs = nodes(circuit, kind)
-        uniform = list(range(inputs.n_parameters))
-        varied: list[int] = []
-        if kind == "hessp":
-            uniform += circuit._compiled["v"]
-        for each in inputs.data:
-            if each.name in varying:
-                varied += [each.start + i for i in each.used]
-            else:
-                uniform += range(each.start, each.start + each.size)
-        made = circuit._graph.emit(outputs, uniform, varied)
-        circuit._compiled[key] = made
+        made = circuit._compiled[key] = emitted(circuit, kind, varying)
     return made
+
+
+def emitted(circuit: "Circuit", kind: str, varying: tuple[str, ...]) -> Program:
+    """A program of one's own: one that is not kept leaves its memory to the tape made of it."""
+    inputs = circuit._inputs
+    outputs = nodes(circuit, kind)
+    uniform = list(range(inputs.n_parameters))
+    varied: list[int] = []
+    if kind == "hessp":
+        uniform += circuit._compiled["v"]
+    for each in inputs.data:
+        if each.name in varying:
+            varied += [each.start + i for i in each.used]
+        else:
+            uniform += range(each.start, each.start + each.size)
+    return circuit._graph.emit(outputs, uniform, varied)
 
 
 def nodes(circuit: "Circuit", kind: str) -> list[int]:
@@ -77,7 +81,7 @@ def tape(circuit: "Circuit", kind: str) -> Any:
         def otherwise(own: Any, arguments: Any, keywords: Any) -> Any:
             return result(circuit, kind, own, circuit._inputs.read(arguments, keywords))
 
-        gates = program(circuit, kind, ())
+        gates = emitted(circuit, kind, ())
         made = core("float64").Tape(gates, form, shape, circuit.n_parameters, names, otherwise)
         made = circuit._compiled.setdefault((kind, "tape"), made)
     return made

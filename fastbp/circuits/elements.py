@@ -1,0 +1,109 @@
+"""Circuits as activations and losses of networks.
+
+An activation is a circuit of one variable, z; a loss is one of two, the activation a of an output
+and its target y, in this order, and is summed over the outputs. Both are compiled into the tiles of
+the engine together with their derivatives: no Python runs in the loop over the samples.
+"""
+
+import math
+from typing import Any
+
+from fastbp._core import core
+from fastbp._recorder import GATES, Graph, gate, variable
+from fastbp.circuits.circuit import Circuit, circuit
+
+CONSTANT, INPUT = GATES.index("constant"), GATES.index("input")
+
+
+def checked_activation(value: Circuit) -> Circuit:
+    """`value` if it can be an activation."""
+    if value.shape or len(value._inputs.variables) != 1:
+        raise ValueError(
+            f"an activation is a circuit of one variable z with one output, got {value}; "
+            "for example z = fastbp.variable('z'); fastbp.circuit(z * fastbp.circuits.sigmoid(z))"
+        )
+    return value
+
+
+def checked_loss(value: Circuit) -> Circuit:
+    """`value` if it can be a loss."""
+    names = [str(each.name) for each in value._inputs.variables]
+    if value.shape or len(names) != 2 or value.n_parameters == 0:
+        raise ValueError(
+            f"a loss is a circuit of two variables, a and y, with one output, got {value}; for "
+            "example a, y = fastbp.variables('a y'); fastbp.circuit((a - y) ** 2)"
+        )
+    if names == ["y", "a"]:
+        raise ValueError(
+            f"the variables of this loss come as y, a ({value}); expected the activation first: "
+            "fastbp.circuit(..., wrt=[a, y])"
+        )
+    return value
+
+
+def compiled(value: Any, kind: str, dtype: str) -> Any:
+    """What the engine takes for an activation or a loss: a name, or a circuit compiled for it.
+
+    Parameters
+    ----------
+    value : str, Circuit or None
+    kind : {"activation", "loss"}
+    dtype : str, of the engine
+    """
+    if not isinstance(value, Circuit):
+        return value
+    key = (kind, dtype)
+    made = value._compiled.get(key)
+    if made is None:
+        graph, output = value._graph, value._outputs[0]
+        [slope] = graph.gradient(output, [0])
+        [bend] = graph.gradient(slope, [0])
+        if kind == "loss":
+            pairs = ([output, slope], [slope, bend])
+            programs = [graph.emit(pair, [], [0, 1]) for pair in pairs]
+        else:
+            programs = [graph.emit([node], [], [0]) for node in (output, slope, bend)]
+        made = core(dtype).Elementwise(tuple(programs))
+        made = value._compiled.setdefault(key, made)
+    return made
+
+
+def to_dict(value: Circuit) -> dict[str, Any]:
+    """A circuit of single variables as plain numbers, strings and lists, ready for JSON."""
+    graph = Graph(value._inputs.variables)
+    output = graph.add(value.expression(value._outputs[0]))
+    nodes: list[list[Any]] = []
+    for op, operands, constant in graph.nodes():
+        if op == CONSTANT:
+            assert isinstance(constant, float)
+            # JSON has no word for those that are not finite
+            nodes.append([GATES[op], constant if math.isfinite(constant) else repr(constant)])
+        else:
+            nodes.append([GATES[op], *operands] if op != INPUT else [GATES[op], constant])
+    return {"circuit": nodes, "n_parameters": value.n_parameters, "output": output}
+
+
+def from_dict(description: dict[str, Any]) -> Circuit:
+    """The circuit that `to_dict` described."""
+    try:
+        made: list[Any] = []
+        variables = []
+        for name, *rest in description["circuit"]:
+            if name == "input":
+                made.append(variable(rest[0]))
+                variables.append(made[-1])
+            elif name == "constant":
+                made.append(float(rest[0]))
+            else:
+                made.append(gate(name, *(_earlier(made, operand) for operand in rest)))
+        output = _earlier(made, description["output"])
+        wrt = variables[: description["n_parameters"]]
+    except (TypeError, ValueError, KeyError, IndexError) as error:
+        raise ValueError(f"not the description of a circuit: {error!r}") from error
+    return circuit(output, wrt=wrt)
+
+
+def _earlier(made: list[Any], node: Any) -> Any:
+    if not isinstance(node, int) or not 0 <= node < len(made):
+        raise ValueError(f"node {node!r} is none of the {len(made)} before it")
+    return made[node]

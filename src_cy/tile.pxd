@@ -1,0 +1,223 @@
+"""One tile of samples through the network and back, in the scratch of a thread.
+
+forward leaves z and a of every layer, loss the cost and delta(L), backward adds the tile to Delta. A
+tile of too few samples to fill the lanes goes another way: its layers are sample-major (few.pxd).
+"""
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy
+
+from dense cimport (
+    Dense, accumulate, backward, fill, forward_first, forward_hidden, round_up,
+)
+from element cimport activate_layer, element_loss
+from few cimport few_backward, few_forward, few_gradient
+from lanes cimport LANES, lanes_load, lanes_store, real
+from losses cimport apply_loss
+from plan cimport Evaluation, Plan
+from product cimport Ahead, matrix
+from transpose cimport transpose, turn
+
+
+cdef inline void tile_forward(
+    const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
+    Ahead *ahead,
+) noexcept nogil:
+    cdef const Plan *plan = run.plan
+    cdef Dense *layer = plan.layers
+    cdef Py_ssize_t i
+    forward_first(layer, run.packed, plan.packed_row,
+                  plan.X + start * plan.x_row, plan.x_row, count, columns, plan.stride,
+                  scratch + plan.zt_at, scratch + layer.z_at, scratch + plan.mixed_at, ahead)
+    for i in range(plan.n_layers):
+        if i > 0:
+            forward_hidden(layer, run.theta, scratch + plan.layers[i - 1].a_at, columns,
+                           plan.stride, scratch + layer.z_at, ahead)
+        activate_layer(layer, 0, layer.n_out, columns, plan.stride, scratch + layer.z_at,
+                       scratch + layer.a_at, scratch + layer.a_at, scratch + plan.custom_at)
+        layer += 1
+
+
+cdef inline void tile_targets(
+    const Plan *plan, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns, real *y,
+) noexcept nogil:
+    """y[k, sample]: the targets turned, or one-hot labels.
+
+    Labels were checked when they were bound, and are the user's array: one that has been changed
+    since to a class there is not is no class, rather than a place in somebody's memory.
+    """
+    cdef Py_ssize_t K = plan.layers[plan.n_layers - 1].n_out
+    cdef Py_ssize_t s
+    cdef int64_t label
+    if plan.targets != NULL:
+        transpose(count, K, plan.targets + start * K, K, y, plan.stride)
+    else:
+        fill(K, columns, &plan.other_label, 0, y, plan.stride)
+        for s in range(count):
+            label = plan.labels[start + s]
+            if 0 <= label < K:
+                y[label * plan.stride + s] = 1
+
+
+cdef inline double sum_cost(const real *cost, Py_ssize_t count) noexcept nogil:
+    """The sum in double, in an order that depends on count alone."""
+    cdef double part[8]
+    cdef Py_ssize_t s
+    cdef int k
+    for k in range(8):
+        part[k] = 0
+    for s in range(count // 8):
+        for k in range(8):
+            part[k] += cost[8 * s + k]
+    for s in range(count // 8 * 8, count):
+        part[s % 8] += cost[s]
+    return ((part[0] + part[4]) + (part[2] + part[6])) + ((part[1] + part[5]) + (part[3] + part[7]))
+
+
+cdef inline double tile_loss(
+    const Plan *plan, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
+) noexcept nogil:
+    """The tile's cost; leaves delta(L)."""
+    cdef const Dense *last = plan.layers + plan.n_layers - 1
+    cdef real *delta = scratch + plan.delta_at
+    cdef real *cost = scratch + plan.cost_at
+    cdef Py_ssize_t s, k
+    cdef real w
+    tile_targets(plan, start, count, columns, scratch + plan.y_at)
+    if plan.custom_loss != NULL:
+        element_loss(plan.custom_loss, last.n_out, columns, plan.stride, scratch + last.a_at,
+                     scratch + plan.y_at, delta, cost, scratch + plan.custom_at)
+    else:
+        apply_loss(plan.loss, last.n_out, columns, plan.stride,
+                   scratch + (last.z_at if plan.loss_from_z else last.a_at),
+                   scratch + plan.y_at, delta, cost)
+    if not plan.loss_from_z:
+        activate_layer(last, 1, last.n_out, columns, plan.stride, scratch + last.z_at,
+                       scratch + last.a_at, delta, scratch + plan.custom_at)
+    if plan.weights != NULL:
+        for s in range(count):
+            w = plan.weights[start + s]
+            cost[s] *= w
+            for k in range(last.n_out):
+                delta[k * plan.stride + s] *= w
+    return sum_cost(cost, count)
+
+
+cdef inline void tile_rest(
+    const Plan *plan, const real *x, Py_ssize_t full, Py_ssize_t sample, real *rest,
+) noexcept nogil:
+    """The features after the `full` ones from `lead` on, those before `lead`, and 1.
+
+    Whole registers, where they do not reach beyond the data: what they bring too much is
+    overwritten, or makes columns of Delta that nobody reads.
+    """
+    cdef Py_ssize_t n_in = plan.layers.n_in, after = n_in - plan.lead - full, i
+    if (n_in <= plan.x_row and sample * plan.x_row + plan.lead + full + LANES
+            <= (plan.m - 1) * plan.x_row + n_in):
+        lanes_store(rest, lanes_load(x + plan.lead + full))
+        if plan.lead > 0:
+            lanes_store(rest + after, lanes_load(x))
+    else:
+        for i in range(after):
+            rest[i] = x[plan.lead + full + i]
+        for i in range(plan.lead):
+            rest[after + i] = x[i]
+    rest[after + plan.lead] = 1
+
+
+cdef inline void tile_backward(
+    const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
+    double *partial, bint first, Ahead *ahead,
+) noexcept nogil:
+    cdef const Plan *plan = run.plan
+    cdef const Dense *layer
+    cdef const Dense *under
+    cdef const real *X = plan.X + start * plan.x_row
+    cdef real *delta = scratch + plan.delta_at
+    cdef real *below = scratch + plan.below_at
+    cdef real *at = scratch + plan.at_at
+    cdef real *tail = scratch + plan.tail_at
+    cdef real *narrow = scratch + plan.narrow_at
+    cdef real *mixed = scratch + plan.mixed_at
+    cdef Py_ssize_t i, s, full, row
+    for i in range(plan.n_layers - 1, 0, -1):
+        if run.stopped:
+            return
+        layer = plan.layers + i
+        under = plan.layers + i - 1
+        turn(layer.n_in, columns, scratch + under.a_at, plan.stride, at, plan.at_row)
+        for s in range(count):
+            at[s * plan.at_row + layer.n_in] = 1
+        accumulate(layer, matrix(delta, plan.stride, 1), count, NULL, 0, 0, at, plan.at_row,
+                   narrow, partial, first, mixed, ahead)
+        backward(layer, run.theta, run.packed, delta, columns, plan.stride, below, ahead)
+        activate_layer(under, 1, under.n_out, columns, plan.stride, scratch + under.z_at,
+                       scratch + under.a_at, below, scratch + plan.custom_at)
+        delta, below = below, delta
+    if run.stopped:
+        return
+    layer = plan.layers
+    # Delta's columns are the features from `lead` on, then those before it, then the bias: whole
+    # registers are read where X lies, the rest is copied.
+    full = (layer.n_in - plan.lead) // LANES * LANES
+    row = layer.delta_row - full
+    for s in range(count):
+        tile_rest(plan, X + s * plan.x_row, full, start + s, tail + s * row)
+    accumulate(layer, matrix(delta, plan.stride, 1), count, X + plan.lead, plan.x_row, full,
+               tail, row, narrow, partial, first, mixed, ahead)
+
+
+cdef inline void few_tile_forward(const Evaluation *run, real *scratch) noexcept nogil:
+    """As tile_forward, sample-major but for the outputs.
+
+    From few_at on: a of layers 0 ... L, delta, below, then z of layers 1 ... L where it is kept.
+    """
+    cdef const Plan *plan = run.plan
+    cdef const Dense *layer
+    cdef const Dense *last = plan.layers + plan.n_layers - 1
+    cdef Py_ssize_t m = plan.few, row = plan.few_row, i, s, k
+    cdef real *a = scratch + plan.few_at
+    cdef real *z
+    for s in range(m):
+        memcpy(a + s * row, plan.X + s * plan.x_row, plan.layers.n_in * sizeof(real))
+    for i in range(plan.n_layers):
+        layer = plan.layers + i
+        z = a + m * row
+        few_forward(layer, run.theta, m, a, row, z, row)
+        if i < plan.n_layers - 1:
+            if layer.keeps_z:
+                memcpy(z + (plan.n_layers + 2) * m * row, z, m * row * sizeof(real))
+            activate_layer(layer, 0, m, round_up(layer.n_out), row, z, z, z,
+                           scratch + plan.custom_at)
+        a = z
+    for s in range(m):
+        for k in range(last.n_out):
+            scratch[last.z_at + k * plan.stride + s] = a[s * row + k]
+    activate_layer(last, 0, last.n_out, round_up(m), plan.stride, scratch + last.z_at,
+                   scratch + last.a_at, scratch + last.a_at, scratch + plan.custom_at)
+
+
+cdef inline void few_tile_backward(
+    const Evaluation *run, real *scratch, Ahead *ahead,
+) noexcept nogil:
+    """As tile_backward, and the gradient itself."""
+    cdef const Plan *plan = run.plan
+    cdef const Dense *layer = plan.layers + plan.n_layers - 1
+    cdef const Dense *under
+    cdef Py_ssize_t m = plan.few, row = plan.few_row, i, s, k
+    cdef real *delta = scratch + plan.few_at + (plan.n_layers + 1) * m * row
+    cdef real *below = delta + m * row
+    cdef real *a
+    for s in range(m):
+        for k in range(layer.n_out):
+            delta[s * row + k] = scratch[plan.delta_at + k * plan.stride + s]
+    for i in range(plan.n_layers - 1, -1, -1):
+        layer = plan.layers + i
+        a = scratch + plan.few_at + i * m * row
+        few_gradient(layer, run.theta, m, delta, row, a, row, plan.scale, plan.l2, run.gradient)
+        if i > 0:
+            under = plan.layers + i - 1
+            few_backward(layer, run.theta, m, delta, row, below, row, ahead)
+            activate_layer(under, 1, m, round_up(under.n_out), row,
+                           a + (plan.n_layers + 2) * m * row if under.keeps_z else a, a, below,
+                           scratch + plan.custom_at)
+            delta, below = below, delta
