@@ -66,7 +66,7 @@ cdef enum:
     MIN_TILE = 32
     MAX_TILE = 256
     LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
-    TURN_SAMPLES = 512          # from how many samples on interleaving W' pays
+    PACK_SAMPLES = 512          # from how many samples on interleaving W and W' pays
     MAX_CHUNKS = 32
     MIN_CHUNKS = 4
     CHUNK_DOUBLES = 262144      # more chunks than MIN_CHUNKS only within this size of all of them

@@ -4,8 +4,6 @@ Within a tile arrays are feature-major, `a[unit, sample]`. The two exceptions ar
 reads as rows: the data X, used where it lies, and the transposed tile `at[sample, unit]` that Delta
 is made from.
 """
-from libc.string cimport memset
-
 from lanes cimport LANES, lanes_load, lanes_splat, lanes_store, real
 from product cimport Ahead, DEPTH, Matrix, interleave, interleaved, matrix, multiply_add
 from transpose cimport transpose, turn
@@ -19,7 +17,8 @@ cdef struct Dense:
     Py_ssize_t theta_at     # Theta[j, i] is theta[theta_at + j (n_in + 1) + i], bias at i = 0
     Py_ssize_t delta_at     # Delta[j, i] is partial[delta_at + j delta_row + i], bias at i = n_in
     Py_ssize_t delta_row    # n_in + 1, rounded up to whole registers
-    Py_ssize_t turned_at    # where W', interleaved, is in the packed weights; -1: nowhere
+    Py_ssize_t forward_at   # where W, interleaved, is in the packed weights; -1: nowhere
+    Py_ssize_t backward_at  # and W'
     Py_ssize_t z_at         # where z and a of a tile are in the scratch of a thread
     Py_ssize_t a_at
     const void *custom      # an activation that is a circuit: three Elements (element.pxd), or NULL
@@ -61,14 +60,31 @@ cdef inline void pack_first(
               packed + start * packed_row, packed_row)
 
 
-cdef inline void pack_turned(
+cdef inline Py_ssize_t panels(Py_ssize_t at, Py_ssize_t n) noexcept nogil:
+    """Of what is packed at `at`, if anywhere."""
+    return (n + DEPTH - 1) // DEPTH if at >= 0 else 0
+
+
+cdef inline Py_ssize_t hidden_panels(const Dense *layer) noexcept nogil:
+    """How many calls of pack_hidden there are."""
+    return panels(layer.forward_at, layer.n_in) + panels(layer.backward_at, layer.n_out)
+
+
+cdef inline void pack_hidden(
     const Dense *layer, const real *theta, Py_ssize_t panel, real *packed,
 ) noexcept nogil:
-    """W' for the backward product, interleaved; the part of DEPTH units of this panel."""
-    cdef Py_ssize_t row = layer.n_in + 1, start = panel * DEPTH
-    interleave(layer.n_in, min(layer.n_out - start, <Py_ssize_t>DEPTH),
-               matrix(theta + layer.theta_at + 1 + start * row, 1, row),
-               packed + layer.turned_at + start * layer.n_in)
+    """W and W' interleaved: one panel of either."""
+    cdef const real *W = theta + layer.theta_at + 1
+    cdef Py_ssize_t row = layer.n_in + 1, forward = panels(layer.forward_at, layer.n_in), start
+    if panel < forward:
+        start = panel * DEPTH
+        interleave(layer.n_out, min(layer.n_in - start, <Py_ssize_t>DEPTH),
+                   matrix(W + start, row, 1), packed + layer.forward_at + start * layer.n_out)
+    else:
+        start = (panel - forward) * DEPTH
+        interleave(layer.n_in, min(layer.n_out - start, <Py_ssize_t>DEPTH),
+                   matrix(W + start * row, 1, row),
+                   packed + layer.backward_at + start * layer.n_in)
 
 
 cdef inline void forward_first(
@@ -86,21 +102,23 @@ cdef inline void forward_first(
     j = round_up(layer.n_out)
     multiply_add(count, j, layer.n_in,
                  interleaved(count, j, layer.n_in, matrix(X, x_row, 1), mixed),
-                 packed + packed_row, packed_row, zt, packed_row, ahead)
+                 packed + packed_row, packed_row, zt, packed_row, False, ahead)
     # The rows count ... columns hold an earlier tile: lanes that nobody reads.
     turn(columns, layer.n_out, zt, packed_row, z, stride)
 
 
 cdef inline void forward_hidden(
-    const Dense *layer, const real *theta, const real *a, Py_ssize_t columns, Py_ssize_t stride,
-    real *z, Ahead *ahead,
+    const Dense *layer, const real *theta, const real *packed, const real *a, Py_ssize_t columns,
+    Py_ssize_t stride, real *z, Ahead *ahead,
 ) noexcept nogil:
     """z = W a + b."""
     cdef const real *Theta = theta + layer.theta_at
     cdef Py_ssize_t row = layer.n_in + 1
+    cdef Matrix W = matrix(Theta + 1, row, 1)
+    if layer.forward_at >= 0:
+        W.interleaved = packed + layer.forward_at
     fill(layer.n_out, columns, Theta, row, z, stride)
-    multiply_add(layer.n_out, columns, layer.n_in, matrix(Theta + 1, row, 1),
-                 a, stride, z, stride, ahead)
+    multiply_add(layer.n_out, columns, layer.n_in, W, a, stride, z, stride, False, ahead)
 
 
 cdef inline void backward(
@@ -110,23 +128,10 @@ cdef inline void backward(
     """below = W' delta, still to be multiplied by the slope of the layer below."""
     cdef const real *Theta = theta + layer.theta_at
     cdef Matrix turned = matrix(Theta + 1, 1, layer.n_in + 1)
-    cdef real zero = 0
-    if layer.turned_at >= 0:
-        turned.interleaved = packed + layer.turned_at
-    fill(layer.n_in, columns, &zero, 0, below, stride)
+    if layer.backward_at >= 0:
+        turned.interleaved = packed + layer.backward_at
     multiply_add(layer.n_in, columns, layer.n_out, turned,
-                 delta, stride, below, stride, ahead)
-
-
-cdef inline void clear(
-    Py_ssize_t rows, Py_ssize_t columns, real *out, Ahead *ahead,
-) noexcept nogil:
-    cdef Py_ssize_t r = 0, some = rows
-    if ahead.stopped != NULL:
-        some = 65536 // columns + 1
-    while r < rows and not (ahead.stopped != NULL and ahead.stopped(ahead.context)):
-        memset(out + r * columns, 0, min(some, rows - r) * columns * sizeof(real))
-        r += some
+                 delta, stride, below, stride, True, ahead)
 
 
 cdef inline void add_rows(
@@ -157,17 +162,16 @@ cdef inline void accumulate(
     """
     cdef double *wide = partial + layer.delta_at
     cdef real *out
+    cdef bint fresh = first or sizeof(real) != sizeof(double)
     if sizeof(real) == sizeof(double):
         out = <real *>wide
     else:
         out = narrow
-    if first or sizeof(real) != sizeof(double):
-        clear(layer.n_out, layer.delta_row, out, ahead)
     delta = interleaved(layer.n_out, layer.delta_row, count, delta, mixed)
     multiply_add(layer.n_out, full, count, delta,
-                 inputs, input_row, out, layer.delta_row, ahead)
+                 inputs, input_row, out, layer.delta_row, fresh, ahead)
     multiply_add(layer.n_out, layer.delta_row - full, count, delta,
-                 tail, tail_row, out + full, layer.delta_row, ahead)
+                 tail, tail_row, out + full, layer.delta_row, fresh, ahead)
     if sizeof(real) != sizeof(double):
         add_rows(layer.n_out, layer.n_in + 1, narrow, layer.delta_row, first,
                  wide, layer.delta_row)

@@ -6,10 +6,10 @@ a chunk, so that cost and gradient have the same bits for every number of thread
 """
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
-from dense cimport Dense, pack_first, pack_turned, round_up
+from dense cimport Dense, hidden_panels, pack_first, pack_hidden, round_up
 from lanes cimport real
 from plan cimport Evaluation, Plan
-from product cimport Ahead, DEPTH
+from product cimport Ahead
 from tile cimport few_tile_backward, few_tile_forward, tile_backward, tile_forward, tile_loss
 from transpose cimport transpose
 from fastbp._threads cimport parallel_for
@@ -99,7 +99,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
 
 
 cdef inline void run_pack(void *context, int worker, Py_ssize_t item) noexcept nogil:
-    """One share of the packed weights: of the first layer, then of each that is packed turned."""
+    """One share of the packed weights: of the first layer, then of each that is packed at all."""
     cdef Evaluation *run = <Evaluation *>context
     cdef const Dense *layer = run.plan.layers
     cdef Py_ssize_t items = layer.n_in // PACK_FEATURES + 1
@@ -113,12 +113,8 @@ cdef inline void run_pack(void *context, int worker, Py_ssize_t item) noexcept n
     while item >= items:
         item -= items
         layer += 1
-        items = turned_panels(layer)
-    pack_turned(layer, run.theta, item, run.packed)
-
-
-cdef inline Py_ssize_t turned_panels(const Dense *layer) noexcept nogil:
-    return (layer.n_out + DEPTH - 1) // DEPTH if layer.turned_at >= 0 else 0
+        items = hidden_panels(layer)
+    pack_hidden(layer, run.theta, item, run.packed)
 
 
 cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept nogil:
@@ -202,7 +198,7 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, int n_threads, double *cost) no
     if plan.few == 0:
         c = plan.layers.n_in // PACK_FEATURES + 1
         for step in range(1, plan.n_layers):
-            c += turned_panels(plan.layers + step)
+            c += hidden_panels(plan.layers + step)
         missing = parallel_for(
             run_pack, poll, run, c,
             n_threads if plan.layers.n_in * plan.layers.n_out > 100000 else 1)

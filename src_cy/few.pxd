@@ -80,8 +80,6 @@ cdef inline void few_backward(
     cdef Py_ssize_t full = layer.n_in // LANES * LANES
     cdef real total
     for s in range(m):
-        for i in range(full):
-            below[s * below_row + i] = 0
         for i in range(full, layer.n_in):
             # Fused by name: a compiler that turns this loop to registers would not, and these
             # columns would differ from those of multiply_add.
@@ -90,7 +88,7 @@ cdef inline void few_backward(
                 total = multiply_then_add(delta[s * delta_row + j], W[j * row + i], total)
             below[s * below_row + i] = total
     multiply_add(m, full, layer.n_out, matrix(delta, delta_row, 1), W, row,
-                 below, below_row, ahead)
+                 below, below_row, True, ahead)
 
 
 cdef inline void few_gradient(

@@ -7,7 +7,7 @@ cdef Dense single_layer(Py_ssize_t n_in, Py_ssize_t n_out):
     layer.n_in = n_in
     layer.n_out = n_out
     layer.delta_row = round_up(n_in + 1)
-    layer.turned_at = -1
+    layer.forward_at = layer.backward_at = -1
     return layer
 
 

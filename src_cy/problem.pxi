@@ -122,7 +122,7 @@ cdef class Problem:
         """Where everything is: theta, partial sums, the arrays of a tile."""
         cdef Plan *plan = &self.plan
         cdef Dense *layer
-        cdef Py_ssize_t n_layers = len(kinds), l, widest = 0, row = 0, narrow = 0, mixed, turned
+        cdef Py_ssize_t n_layers = len(kinds), l, widest = 0, row = 0, narrow = 0, mixed, packed
         cdef Py_ssize_t floats = 0, top = 0, samples
         total = sum([n_out * (n_in + 1) for n_in, n_out in zip(widths, widths[1:])])
         if total > 2**40:       # below it no size, tiles of all threads included, leaves 63 bits
@@ -173,14 +173,17 @@ cdef class Problem:
         plan.few_row = round_up(max(widest, <Py_ssize_t>widths[0]) + 1)
         samples = round_up(plan.tile)
         plan.stride = row_stride(samples)
-        turned = (plan.layers[0].n_in + 1) * plan.packed_row
+        packed = (plan.layers[0].n_in + 1) * plan.packed_row
         for l in range(n_layers):
             layer = &plan.layers[l]
-            layer.turned_at = -1
-            if l > 0 and plan.m >= TURN_SAMPLES and interleaving_pays(layer.n_in, samples):
-                layer.turned_at = turned
-                turned += layer.n_in * layer.n_out
-        plan.n_packed = turned
+            layer.forward_at = layer.backward_at = -1
+            if l > 0 and plan.m >= PACK_SAMPLES and interleaving_pays(layer.n_out, samples):
+                layer.forward_at = packed
+                packed += layer.n_in * layer.n_out
+            if l > 0 and plan.m >= PACK_SAMPLES and interleaving_pays(layer.n_in, samples):
+                layer.backward_at = packed
+                packed += layer.n_in * layer.n_out
+        plan.n_packed = packed
         for l in range(n_layers):
             layer = &plan.layers[l]
             # Whole registers of units, so that a tile is turned without looking at its edges.

@@ -1,4 +1,4 @@
-"""The matrix product of everything, `out += P Q`.
+"""The matrix product of everything, `out += P Q` or `out = P Q`.
 
 All three products of backpropagation are one kernel with other strides. `Q` and `out` have their
 columns in the SIMD lanes; the scalars of `P` are broadcast, so it may lie in memory in any way:
@@ -60,9 +60,9 @@ cdef inline Matrix matrix(const real *data, Py_ssize_t row, Py_ssize_t column) n
 cdef inline void block(
     const int R, const int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
     const real *q, Py_ssize_t q_row, Py_ssize_t n, real *out, Py_ssize_t out_row,
-    const char *ahead, Py_ssize_t step,
+    bint fresh, const char *ahead, Py_ssize_t step,
 ) noexcept nogil:
-    """out[R, C registers] += P[R, n] Q[n, C registers], the accumulators in registers."""
+    """out[R, C registers] += P[R, n] Q[n, C registers], or =, the accumulators in registers."""
     cdef lanes_t acc[12][4]
     cdef lanes_t row[4]
     cdef lanes_t w
@@ -70,7 +70,7 @@ cdef inline void block(
     cdef int r, c
     for r in range(R):
         for c in range(C):
-            acc[r][c] = lanes_load(out + r * out_row + c * LANES)
+            acc[r][c] = lanes_splat(0) if fresh else lanes_load(out + r * out_row + c * LANES)
             lanes_prefetch(out + (r + R) * out_row + c * LANES)     # for the block to come
     for _ in range(n):
         lanes_prefetch_far(ahead)
@@ -91,52 +91,53 @@ cdef inline void block(
 cdef inline void sized_block(
     int R, int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
     const real *q, Py_ssize_t q_row, Py_ssize_t n, real *out, Py_ssize_t out_row,
-    const char *ahead, Py_ssize_t step,
+    bint fresh, const char *ahead, Py_ssize_t step,
 ) noexcept nogil:
     """`block` with sizes known to the compiler: one copy of it for each."""
     cdef int size = 16 * C + R
-    if size == 17: block(1, 1, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-    elif size == 18: block(2, 1, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-    elif size == 19: block(3, 1, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-    elif size == 20: block(4, 1, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-    elif size == 21: block(5, 1, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-    elif size == 22: block(6, 1, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-    elif size == 28: block(12, 1, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-    elif size == 33: block(1, 2, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-    elif size == 34: block(2, 2, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-    elif size == 35: block(3, 2, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-    elif size == 36: block(4, 2, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-    elif size == 37: block(5, 2, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-    elif size == 38: block(6, 2, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-    if BLOCK_COLUMNS == 4:
-        if size == 44: block(12, 2, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-        elif size == 49: block(1, 3, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-        elif size == 50: block(2, 3, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-        elif size == 51: block(3, 3, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-        elif size == 52: block(4, 3, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-        elif size == 53: block(5, 3, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-        elif size == 54: block(6, 3, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-        elif size == 65: block(1, 4, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-        elif size == 66: block(2, 4, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-        elif size == 67: block(3, 4, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-        elif size == 68: block(4, 4, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-        elif size == 69: block(5, 4, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
-        elif size == 70: block(6, 4, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+    if size == 17: block(1, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 18: block(2, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 19: block(3, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 20: block(4, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 21: block(5, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 22: block(6, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 28: block(12, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 33: block(1, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 34: block(2, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 35: block(3, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 36: block(4, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 37: block(5, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 38: block(6, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    if BLOCK_COLUMNS < 4:
+        return
+    if size == 44: block(12, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 49: block(1, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 50: block(2, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 51: block(3, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 52: block(4, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 53: block(5, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 54: block(6, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 65: block(1, 4, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 66: block(2, 4, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 67: block(3, 4, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 68: block(4, 4, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 69: block(5, 4, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 70: block(6, 4, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
 
 
 cdef inline kernel_void any_block(
     int R, int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
     const real *q, Py_ssize_t q_row, Py_ssize_t n, real *out, Py_ssize_t out_row,
-    const char *ahead, Py_ssize_t step,
+    bint fresh, const char *ahead, Py_ssize_t step,
 ) noexcept nogil:
-    sized_block(R, C, p, p_row, p_column, q, q_row, n, out, out_row, ahead, step)
+    sized_block(R, C, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
 
 
 cdef inline kernel_void interleaved_block(
     int R, int C, const real *p, const real *q, Py_ssize_t q_row, Py_ssize_t n,
-    real *out, Py_ssize_t out_row, const char *ahead, Py_ssize_t step,
+    real *out, Py_ssize_t out_row, bint fresh, const char *ahead, Py_ssize_t step,
 ) noexcept nogil:
-    sized_block(R, C, p, 1, R, q, q_row, n, out, out_row, ahead, step)
+    sized_block(R, C, p, 1, R, q, q_row, n, out, out_row, fresh, ahead, step)
 
 
 cdef inline void pack_panel(
@@ -230,9 +231,9 @@ cdef inline Matrix interleaved(
 
 cdef inline void multiply_panel(
     int C, Py_ssize_t rows, Py_ssize_t n, Matrix p, const real *q, Py_ssize_t q_row,
-    const real *next_q, real *out, Py_ssize_t out_row, Ahead *ahead,
+    const real *next_q, real *out, Py_ssize_t out_row, bint fresh, Ahead *ahead,
 ) noexcept nogil:
-    """out[rows, C registers] += P[rows, n] Q[n, C registers], with n <= DEPTH.
+    """out[rows, C registers] += P[rows, n] Q[n, C registers], or =, with n <= DEPTH.
 
     All rows of P pass over a panel of Q that stays in the first-level cache. Where they are many
     the panel is copied first: aligned, and on 4 pages of memory where it may have been on 64. The
@@ -259,11 +260,11 @@ cdef inline void multiply_panel(
         if p.interleaved != NULL:
             R = block_rows(rows - r)
             interleaved_block(R, C, p.interleaved + r * n, q, q_row, n,
-                              out + r * out_row, out_row, coming, step)
+                              out + r * out_row, out_row, fresh, coming, step)
         else:
             R = 12 if rows - r >= 12 and narrow(C) else block_rows(rows - r)
             any_block(R, C, p.data + r * p.row, p.row, p.column, q, q_row, n,
-                      out + r * out_row, out_row, coming, step)
+                      out + r * out_row, out_row, fresh, coming, step)
         r += R
 
 
@@ -287,10 +288,12 @@ cdef inline Py_ssize_t group_columns(Py_ssize_t rows) noexcept nogil:
 
 cdef inline void multiply_add(
     Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t n,
-    Matrix p, const real *q, Py_ssize_t q_row, real *out, Py_ssize_t out_row, Ahead *ahead,
+    Matrix p, const real *q, Py_ssize_t q_row, real *out, Py_ssize_t out_row, bint fresh,
+    Ahead *ahead,
 ) noexcept nogil:
     """out[rows, columns] += P[rows, n] Q[n, columns]; columns is a multiple of LANES.
 
+    fresh: out = P Q, whatever was there; n > 0.
     P passes once for each group of columns, whose part of out stays in the second-level cache.
     A product that is given up leaves out unfinished.
     """
@@ -315,7 +318,7 @@ cdef inline void multiply_add(
                 multiply_panel(
                     C, rows, depth, part, panel, q_row,
                     panel + C * LANES if c + C * LANES < stop else q + (k + depth) * q_row + start,
-                    out + c, out_row, ahead)
+                    out + c, out_row, fresh and k == 0, ahead)
                 c += C * LANES
             k += depth
         start = stop

@@ -30,7 +30,7 @@ cdef inline void tile_forward(
                   scratch + plan.zt_at, scratch + layer.z_at, scratch + plan.mixed_at, ahead)
     for i in range(plan.n_layers):
         if i > 0:
-            forward_hidden(layer, run.theta, scratch + plan.layers[i - 1].a_at, columns,
+            forward_hidden(layer, run.theta, run.packed, scratch + plan.layers[i - 1].a_at, columns,
                            plan.stride, scratch + layer.z_at, ahead)
         activate_layer(layer, 0, layer.n_out, columns, plan.stride, scratch + layer.z_at,
                        scratch + layer.a_at, scratch + layer.a_at, scratch + plan.custom_at)
