@@ -5,6 +5,7 @@ compiled into `fastbp._core.f64_v2 ... f32_v4`, which differ in compiler flags a
 Environment: FASTBP_BUILD=checked (Cython's bounds checks on), sanitized (ASan and UBSan), races
 (TSan), FASTBP_LEVELS="v3 v4" (only these).
 """
+
 import copy
 import os
 import platform
@@ -25,8 +26,16 @@ DIRECTIVES = {
     "cdivision": True,
     "freethreading_compatible": True,
 }
-FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast",
-         "-fno-semantic-interposition", "-Wno-unknown-pragmas", "-Wno-psabi", "-std=gnu11"]
+FLAGS = [
+    "-O3",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+    "-fno-semantic-interposition",
+    "-Wno-unknown-pragmas",
+    "-Wno-psabi",
+    "-std=gnu11",
+]
 LEVELS = {
     "v2": ["-march=x86-64-v2"],
     "v3": ["-march=x86-64-v3"],
@@ -52,7 +61,7 @@ elif build:
     raise SystemExit(f"FASTBP_BUILD={build!r} is unknown; use {known} or leave it out")
 
 if build not in SANITIZERS:
-    FLAGS.append("-g0")     # Python's own flags say -g, which makes most of a wheel
+    FLAGS.append("-g0")  # Python's own flags say -g, which makes most of a wheel
 
 levels = LEVELS if platform.machine().lower() in ("x86_64", "amd64") else {"base": []}
 if "FASTBP_LEVELS" in os.environ:
@@ -79,9 +88,11 @@ def extension(name, source, flags=(), macros=()):
 
 def extensions():
     threads, recorder, core = cythonize(
-        [extension("fastbp._threads", SOURCE / "threads.pyx"),
-         extension("fastbp._recorder", SOURCE / "recorder.pyx"),
-         extension("fastbp._core.engine", SOURCE / "core.pyx")],
+        [
+            extension("fastbp._threads", SOURCE / "threads.pyx"),
+            extension("fastbp._recorder", SOURCE / "recorder.pyx"),
+            extension("fastbp._core.engine", SOURCE / "core.pyx"),
+        ],
         build_dir="build/cython",
         include_path=[str(SOURCE), "."],
         compiler_directives=DIRECTIVES,
@@ -93,8 +104,9 @@ def extensions():
             name = f"{precision}_{level}"
             renamed = ("PyInit_engine", f"PyInit_{name}")
             built = ("FASTBP_BUILD_NAME", f'"{name}"')
-            yield extension(f"fastbp._core.{name}", core.sources[0], level_flags,
-                            [*macros, renamed, built])
+            yield extension(
+                f"fastbp._core.{name}", core.sources[0], level_flags, [*macros, renamed, built]
+            )
 
 
 class BuildEachApart(build_ext):
@@ -105,7 +117,7 @@ class BuildEachApart(build_ext):
         self.parallel = self.parallel or os.cpu_count()
 
     def build_extension(self, ext):
-        apart = copy.copy(self)     # extensions are built at the same time
+        apart = copy.copy(self)  # extensions are built at the same time
         apart.build_temp = os.path.join(self.build_temp, ext.name)
         super(BuildEachApart, apart).build_extension(ext)
 

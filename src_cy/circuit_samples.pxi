@@ -5,6 +5,7 @@ cdef enum:
     MIN_COLUMNS = 64
     MAX_COLUMNS = 512
     POLL_WORK = 1000000         # gates times samples between two looks at the clock: 1 to 5 ms
+    STREAM_BYTES = 8388608      # of values that are written past the caches
     GATE_SAMPLES = 100000       # gates times samples worth waking a thread for
 
 
@@ -112,6 +113,7 @@ cdef class TapeProblem:
             samples.n_chunks //= 2
         samples.poll_tiles = 1 + POLL_WORK // (tile * (samples.code.n_gates + 1))
         samples.stride = row_stride(whole_registers(min(tile, m)))
+        samples.stream = samples.code.n_outputs * m * <Py_ssize_t>sizeof(real) > STREAM_BYTES
         samples.scratch = (rows + 2) * samples.stride
         self.n_threads = <int>max(1, min(
             n_threads, samples.n_chunks,

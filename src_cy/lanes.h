@@ -57,6 +57,30 @@ typedef real unaligned_lanes_t
 #define lanes_prefetch(p) __builtin_prefetch(p, 1)        /* to be written, first-level cache */
 #define lanes_prefetch_far(p) __builtin_prefetch(p, 0, 2) /* to be read, second-level cache */
 
+/* To memory past the caches; p is aligned to a register. Others see it after stream_end. */
+#if defined(__clang__)
+#define lanes_stream(p, v) __builtin_nontemporal_store(v, (lanes_t *)(p))
+#elif defined(__AVX512F__) && defined(FASTBP_FLOAT32)
+#define lanes_stream(p, v) __builtin_ia32_movntps512((float *)(p), v)
+#elif defined(__AVX512F__)
+#define lanes_stream(p, v) __builtin_ia32_movntpd512((double *)(p), v)
+#elif defined(__AVX2__) && defined(FASTBP_FLOAT32)
+#define lanes_stream(p, v) __builtin_ia32_movntps256((float *)(p), v)
+#elif defined(__AVX2__)
+#define lanes_stream(p, v) __builtin_ia32_movntpd256((double *)(p), v)
+#elif defined(__SSE2__) && defined(FASTBP_FLOAT32)
+#define lanes_stream(p, v) __builtin_ia32_movntps((float *)(p), v)
+#elif defined(__SSE2__)
+#define lanes_stream(p, v) __builtin_ia32_movntpd((double *)(p), v)
+#else
+#define lanes_stream(p, v) ((void)(*(lanes_t *)(p) = (v)))
+#endif
+#if defined(__SSE2__)
+#define stream_end() __builtin_ia32_sfence()
+#else
+#define stream_end() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#endif
+
 /* Perfect shuffle of two registers: a0 b0 a1 b1 ... (low halves), the same of the high halves. */
 #if LANES_BYTES == 64 && defined(FASTBP_FLOAT32)
 #define lanes_zip_low(a, b) \

@@ -14,6 +14,8 @@ cdef extern from "lanes.h" nogil:
     lanes_t lanes_splat(real x)
     lanes_t lanes_load(const real *p)
     void lanes_store(real *p, lanes_t v)
+    void lanes_stream(real *p, lanes_t v)
+    void stream_end()
     real multiply_then_add(real a, real b, real c)
     void lanes_prefetch(const real *p)
     void lanes_prefetch_far(const char *p)

@@ -6,7 +6,10 @@ alone; sums are made in an order that depends on neither the threads nor the len
 from libc.string cimport memcpy, memset
 
 from engine cimport POLL_NANOSECONDS, now
-from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
+from lanes cimport (
+    LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_stream, lanes_t, real,
+    stream_end,
+)
 from plan cimport flag_t
 from tape cimport Code, Column, Coming, Gate, Row, run_rows, run_threaded, whole_registers
 from fastbp._threads cimport parallel_for
@@ -41,6 +44,7 @@ cdef struct Samples:
     Py_ssize_t n_chunks
     Py_ssize_t poll_tiles       # after so many Ctrl-C is looked for
     Py_ssize_t stride           # reals from row to row
+    bint stream                 # values are too many for the caches: they are written past them
     Py_ssize_t scratch          # reals a thread needs
 
 
@@ -184,10 +188,24 @@ cdef inline void place_outputs(
                              else scratch + (slot - code.n_numbers) * run.samples.stride)
 
 
+cdef inline void stream(const real *row, Py_ssize_t n, real *out) noexcept nogil:
+    """out[:n] = row, past the caches, as far as its registers are aligned."""
+    cdef Py_ssize_t i = 0, register = LANES * <Py_ssize_t>sizeof(real)
+    while i < n and <size_t>(out + i) % <size_t>register != 0:
+        out[i] = row[i]
+        i += 1
+    while i + LANES <= n:
+        lanes_stream(out + i, lanes_load(row + i))
+        i += LANES
+    while i < n:
+        out[i] = row[i]
+        i += 1
+
+
 cdef inline void tile_values(
     const SampleRun *run, const Row *rows, Py_ssize_t start, Py_ssize_t count,
 ) noexcept nogil:
-    """The outputs that no gate has put into its place: numbers, inputs, those that are equal."""
+    """The outputs that no gate has put into its place."""
     cdef const Code *code = &run.samples.code
     cdef Py_ssize_t j, i
     cdef real *out
@@ -196,6 +214,8 @@ cdef inline void tile_values(
         if code.outputs[j] < code.n_numbers:
             for i in range(count):
                 out[i] = run.numbers[code.outputs[j]]
+        elif run.samples.stream:
+            stream(rows[code.outputs[j]].at, count, out)
         elif rows[code.outputs[j]].at != out:
             memcpy(out, rows[code.outputs[j]].at, count * sizeof(real))
 
@@ -230,7 +250,7 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
         if tile + 1 == stop:
             coming.n_columns = 0
         if run.values != NULL:
-            place_outputs(run, rows, start, count == columns, scratch)
+            place_outputs(run, rows, start, count == columns and not samples.stream, scratch)
             run_rows(code.gates, code.n_gates, rows, columns, &coming, samples.share)
             tile_values(run, rows, start, count)
         else:
@@ -242,6 +262,8 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
     if run.values == NULL:
         for j in range(code.n_outputs):
             add_parts(partial + j * PARTS)
+    elif samples.stream:
+        stream_end()
 
 
 cdef inline void lay_rows(const SampleRun *run, Row *rows, real *scratch) noexcept nogil:

@@ -1,7 +1,7 @@
 """One tile of samples through the network and back, in the scratch of a thread.
 
-forward leaves z and a of every layer, loss the cost and delta(L), backward adds the tile to Delta. A
-tile of too few samples to fill the lanes goes another way: its layers are sample-major (few.pxd).
+forward leaves z and a of every layer, loss the cost and delta(L), backward adds the tile to Delta.
+Samples too few to fill the lanes go another way, in which layers are sample-major (few.pxd).
 """
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy

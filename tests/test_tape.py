@@ -161,6 +161,22 @@ def test_every_number_of_samples_in_every_layout(m, layout):
     np.testing.assert_array_equal(wide, before)
 
 
+@BOTH
+def test_values_too_many_for_the_caches(dtype):
+    """They are written past them: a number, an input, a result, and the same result again."""
+    m = 500_003
+    x, y = np.random.default_rng(0).normal(size=(2, m)).astype(dtype)
+    gates = [("sin", 3, 1), ("multiply_add", 4, 3, 2, 0), ("tanh", 3, 4)]
+    made = program(gates, [4, 0, 3, 2, 3, 4], 3, n_columns=2, n_numbers=1)
+    one = np.ones(1)
+    for threads in (1, 2):
+        rows = problem(made, [x, y], threads=threads, dtype=dtype).values(one)
+        assert rows.nbytes > 2**23
+        for part in (slice(0, 700), slice(250_000, 250_100), slice(m - 3, m)):
+            want = problem(made, [x[part], y[part]], dtype=dtype).values(one)
+            assert same(rows[:, part], want)
+
+
 TAME = ("multiply", "add", "tanh", "multiply_add", "sigmoid", "minimum")
 
 

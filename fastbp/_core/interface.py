@@ -189,7 +189,7 @@ class Engine(Protocol):
     def apply_activation(self, name: Any, z: NDArray[Any], order: int) -> NDArray[Any]: ...
 
     def apply_own_loss(
-        self, loss: Elementwise, a: NDArray[Any], y: NDArray[Any], order: int
+        self, loss: Any, a: NDArray[Any], y: NDArray[Any], order: int
     ) -> NDArray[Any]: ...
 
     # pow, atan2, hypot, minimum and maximum take x and y, of one shape, in this order.
