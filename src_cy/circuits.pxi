@@ -18,8 +18,11 @@ cdef inline void run_code(const Code *code, real *s) noexcept:
 
 
 cdef inline bint is_vector(array, Py_ssize_t n) noexcept:
-    """Whether this is a contiguous float64 vector of length n, to be read where it lies."""
-    return (cnp.PyArray_Check(array)
+    """Whether this is a contiguous float64 vector of length n, to be read where it lies.
+
+    A subclass is not: a masked array says more than its numbers do.
+    """
+    return (cnp.PyArray_CheckExact(array)
             and cnp.PyArray_TYPE(<cnp.ndarray>array) == cnp.NPY_FLOAT64
             and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array)
             and cnp.PyArray_NDIM(<cnp.ndarray>array) == 1

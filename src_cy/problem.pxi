@@ -294,7 +294,7 @@ cdef class Problem:
         cdef cnp.ndarray array
         if self.own.packed == NULL:
             raise RuntimeError("this Problem is not bound to data")
-        if cnp.PyArray_Check(theta):
+        if cnp.PyArray_CheckExact(theta):       # a masked array says more than its numbers
             array = <cnp.ndarray>theta
             if (cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64 and cnp.PyArray_ISCARRAY_RO(array)
                     and cnp.PyArray_NDIM(array) == 1

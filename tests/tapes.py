@@ -88,3 +88,16 @@ def same(a, b):
     return a.dtype == b.dtype and bool(
         np.all((a == b) & (np.signbit(a) == np.signbit(b)) | (np.isnan(a) & np.isnan(b)))
     )
+
+
+NEURON = program(
+    [("multiply", 5, 0, 3), ("multiply_add", 5, 1, 4, 5), ("add", 5, 5, 2), ("sigmoid", 6, 5),
+     ("sigmoid_slope", 7, 5), ("multiply", 8, 7, 3), ("multiply", 9, 7, 4)],
+    [6, 8, 9, 7], 5,
+)  # fmt: skip
+P = np.array([1.0, 2, -3, -1, 3])
+
+
+def neuron(form="value_and_rest", shape=(3,), otherwise=None):
+    places = dict(zip("abcxy", range(5), strict=True))
+    return core("float64").Tape(NEURON, form, shape, 3, places, otherwise)

@@ -174,6 +174,14 @@ def test_theta_of_any_kind_gives_the_same_bits(convert):
     assert objective.fun(convert(THETA)) == J
 
 
+def test_a_masked_theta_is_refused():
+    objective = bound()
+    theta = np.ma.MaskedArray(THETA, mask=np.arange(len(THETA)) == 2)
+    for function in (objective, objective.fun, objective.cost):
+        with pytest.raises(ValueError, match="theta is masked at row 2"):
+            function(theta)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.longdouble, np.int64, bool])
 def test_theta_of_any_real_dtype_is_converted(dtype):
     objective = bound()
