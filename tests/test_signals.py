@@ -177,3 +177,29 @@ for task in workers:
         assert blocked >> (number - 1) & 1, number
 assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
 """)
+
+
+def test_ctrl_c_stops_a_single_tile_in_its_middle():
+    """The products of a very large network are given up, not only the samples after them."""
+    run("""
+rng = np.random.default_rng(0)
+net = fastbp.mlp(3500, 3500, 2)
+objective = net.objective(rng.normal(size=(256, 3500)), np.zeros((256, 2)), n_threads=1)
+theta = net.init(seed=0)
+objective(theta)
+start = time.perf_counter()
+objective(theta)
+whole = time.perf_counter() - start
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+took = []
+while not took or took[-1] > 0.6 * whole and len(took) < 10:
+    start = time.perf_counter()
+    signal.setitimer(signal.ITIMER_REAL, 0.1 * whole)
+    try:
+        objective(theta)
+    except KeyboardInterrupt:
+        took.append(time.perf_counter() - start)
+    else:
+        raise AssertionError("the evaluation went on to its end")
+assert took[-1] < 0.6 * whole, (took, whole)
+""")
