@@ -7,10 +7,10 @@ One cost-and-gradient call, one thread, float64. Both ways are visited in turn.
 
 import argparse
 import sys
-import time
 from statistics import median
 
 import numpy as np
+from worker import time_calls
 
 import fastbp
 from fastbp.circuits import absolute, exp, log1p, relu, sigmoid, softplus, tanh
@@ -42,29 +42,22 @@ def cases():
         yield f"loss {name}", {"loss": name}, {"loss": fastbp.circuit(loss, wrt=[A, Y])}
 
 
-def microseconds(objective, theta, seconds):
-    """Median of the calls that fit."""
-    times, stop = [], time.perf_counter() + seconds
-    while not times or time.perf_counter() < stop:
-        start = time.perf_counter()
-        objective(theta)
-        times.append(time.perf_counter() - start)
-    return median(times) * 1e6
-
-
 def rows(rounds, seconds):
     for shape, (widths, m) in SHAPES.items():
         for what, named, own in cases():
             pair = [objective(widths, m, **functions) for functions in (named, own)]
-            times = [[microseconds(*each, seconds) for each in pair] for _ in range(rounds)]
+            times = [
+                [median(time_calls(call, [theta], seconds)) for call, theta in pair]
+                for _ in range(rounds)
+            ]
             yield shape, what, *(median(column) for column in zip(*times, strict=True))
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.1)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     print("| network | what is a circuit | built in, µs | circuit, µs | ratio |")
     print("|---|---|---|---|---|")
     for shape, what, named, own in rows(args.rounds, args.seconds):

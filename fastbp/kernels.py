@@ -11,13 +11,15 @@ float32 stays float32, anything else is computed in float64. Nothing is changed 
 `Delta` that is passed to be added to.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._core import core
-from fastbp.validate import is_circuit, one_of
+from fastbp.names import checked, compiled
+from fastbp.validate import one_of
 
 if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
@@ -49,7 +51,7 @@ def forward(
     Theta = _matrix(Theta, "Theta", dtype)
     a = _matrix(a, "a", dtype, columns=Theta.shape[1] - 1)
     engine = core(dtype)
-    g = _for_engine(activation, engine.ACTIVATIONS, "activation", "activation", dtype)
+    g = _activation(activation, engine.ACTIVATIONS, "activation", dtype)
     z = np.empty((len(a), len(Theta)), dtype)
     value = np.empty_like(z)
     engine.layer_forward(Theta, a, g, z, value)
@@ -83,7 +85,7 @@ def backpropagate(
     z = _matrix(z, "z", dtype, rows=len(delta), columns=Theta.shape[1] - 1)
     engine = core(dtype)
     hidden = tuple(name for name in engine.ACTIVATIONS if name not in engine.OUTPUT_ONLY)
-    g = _for_engine(activation, hidden, "activation", "activation", dtype)
+    g = _activation(activation, hidden, "activation", dtype)
     below = np.empty_like(z)
     engine.layer_backward(Theta, delta, z, g, below)
     return below
@@ -184,10 +186,10 @@ def output_delta(
     z = _matrix(z, "z", dtype)
     y = _matrix(y, "y", dtype, rows=z.shape[0], columns=z.shape[1])
     engine = core(dtype)
-    f = _for_engine(loss, tuple(engine.LOSSES), "loss", "loss", dtype)
+    f = compiled(checked(loss, "loss", tuple(engine.LOSSES), "loss"), "loss", dtype)
     outputs = engine.LOSSES[loss] if isinstance(loss, str) else None
     if outputs is None:
-        g = _for_engine(output, engine.ACTIVATIONS, f"output for {loss}", "activation", dtype)
+        g = _activation(output, engine.ACTIVATIONS, f"output for {loss}", dtype)
     else:
         g = one_of(output, outputs, f"output for {loss}")
     delta = np.empty_like(z)
@@ -196,14 +198,9 @@ def output_delta(
     return cost, delta
 
 
-def _for_engine(value: Any, names: tuple[str, ...], what: str, kind: str, dtype: str) -> Any:
-    """One of the names, or a circuit compiled as an "activation" or a "loss"."""
-    if not is_circuit(value):
-        return one_of(value, names, what)
-    from fastbp.circuits import elements
-
-    check = elements.checked_loss if kind == "loss" else elements.checked_activation
-    return elements.compiled(check(value), kind, dtype)
+def _activation(value: Any, known: Sequence[str], what: str, dtype: str) -> Any:
+    """One of the names, or a circuit compiled for the engine."""
+    return compiled(checked(value, "activation", known, what), "activation", dtype)
 
 
 def _common(*arrays: ArrayLike) -> str:

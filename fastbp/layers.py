@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastbp.names import activations
-from fastbp.validate import MAX_WIDTH, count, described, is_circuit, one_of
+from fastbp.names import activations, checked
+from fastbp.validate import MAX_WIDTH, count, described
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,7 +61,8 @@ class Dense:
         set_once = object.__setattr__
         set_once(self, "n_in", count(n_in, "n_in", MAX_WIDTH))
         set_once(self, "n_out", count(n_out, "n_out", MAX_WIDTH))
-        set_once(self, "activation", checked_activation(activation))
+        known = activations()
+        set_once(self, "activation", checked(activation, "activation", known, "activation"))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -95,15 +96,6 @@ class Dense:
         return self.n_in, self.n_out, self.activation
 
 
-def checked_activation(value: Any, hidden: bool = False) -> "str | Circuit":
-    """`value` if it is the name of an activation, or a circuit that can be one."""
-    if is_circuit(value):
-        from fastbp.circuits import elements
-
-        return elements.checked_activation(value)
-    return one_of(value, activations(hidden), "hidden activation" if hidden else "activation")
-
-
 def chain(layers: Iterable[Dense]) -> tuple[Dense, ...]:
     """The layers as a tuple, after checking that each fits the one before."""
     if isinstance(layers, Dense):
@@ -111,6 +103,7 @@ def chain(layers: Iterable[Dense]) -> tuple[Dense, ...]:
     linked = tuple(layers)
     if not linked:
         raise ValueError("a network needs at least one layer, got none")
+    last_only = [name for name in activations() if name not in activations(hidden=True)]
     for number, layer in enumerate(linked, 1):
         if not isinstance(layer, Dense):
             raise TypeError(f"layer {number} is {described(layer)}; expected a Dense layer")
@@ -120,10 +113,7 @@ def chain(layers: Iterable[Dense]) -> tuple[Dense, ...]:
                 f"layer {number} takes {layer.n_in} inputs, but layer {number - 1} has {before} "
                 f"outputs; give both the same number\n{table(linked[:number])}"
             )
-        only_last = isinstance(layer.activation, str) and (
-            layer.activation not in activations(hidden=True)
-        )
-        if number < len(linked) and only_last:
+        if number < len(linked) and layer.activation in last_only:
             raise ValueError(
                 f"layer {number} of {len(linked)} has activation {layer.activation!r}, which only "
                 f"the last layer can have; hidden layers take {', '.join(activations(hidden=True))}"

@@ -1,8 +1,13 @@
-"""Which activations and losses there are, and which go together: the engine's tables say."""
+"""Activations and losses: which there are and which go together, by name or as circuits.
 
-from typing import TYPE_CHECKING
+The engine's tables know the names. Circuits are imported only where there is one.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from fastbp._core import core
+from fastbp.validate import is_circuit, one_of
 
 if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
@@ -29,15 +34,56 @@ def losses() -> dict[str, tuple[str, ...]]:
     return {name: activations() if outputs is None else outputs for name, outputs in table.items()}
 
 
+def checked(value: Any, kind: str, known: Sequence[str], what: str) -> "str | Circuit":
+    """`value` if it is one of the `known` names of a `what`, or a circuit that can be a `kind`.
+
+    Parameters
+    ----------
+    kind : {"activation", "loss"}
+    """
+    if not is_circuit(value):
+        return one_of(value, known, what)
+    from fastbp.circuits import elements
+
+    return elements.checked_loss(value) if kind == "loss" else elements.checked_activation(value)
+
+
+def compiled(value: "str | Circuit", kind: str, dtype: str) -> Any:
+    """What the engine of a dtype takes for a `kind`: a name, or a circuit compiled for it."""
+    if isinstance(value, str):
+        return value
+    from fastbp.circuits import elements
+
+    return elements.compiled(value, kind, dtype)
+
+
+def described(value: "str | Circuit") -> Any:
+    """A name, or a circuit as plain numbers, strings and lists."""
+    if isinstance(value, str):
+        return value
+    from fastbp.circuits import elements
+
+    return elements.to_dict(value)
+
+
+def from_description(value: Any) -> Any:
+    """What `described` gave; anything else as it is."""
+    if not isinstance(value, dict):
+        return value
+    from fastbp.circuits import elements
+
+    return elements.from_dict(value)
+
+
 def check_pairing(loss: "str | Circuit", output: "str | Circuit", n_outputs: int) -> None:
-    """Refuses a loss that cannot follow the output, saying what can. A circuit goes with all."""
-    allowed = core("float64").LOSSES[loss] if isinstance(loss, str) else None
+    """Refuses a loss that cannot follow the output, saying what can.
+
+    A loss that is a circuit follows every output; an output that is one, only losses of a.
+    """
+    table = core("float64").LOSSES
+    allowed = table[loss] if isinstance(loss, str) else None
     if allowed is not None and output not in allowed:
-        follow = [
-            name
-            for name, outputs in core("float64").LOSSES.items()
-            if outputs is None or output in outputs
-        ]
+        follow = [name for name, outputs in table.items() if outputs is None or output in outputs]
         raise ValueError(
             f"loss {loss!r} cannot follow output {output!r}; use output "
             f"{' or '.join(map(repr, allowed))}, or keep the output and use loss "

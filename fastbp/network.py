@@ -8,7 +8,7 @@ import numpy as np
 from fastbp import names, targets, threads, validate
 from fastbp._core import core
 from fastbp.initializers import random_theta
-from fastbp.layers import Block, Dense, blocks, chain, checked_activation, table
+from fastbp.layers import Block, Dense, blocks, chain, table
 from fastbp.objective import Objective
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class Network:
     Raises
     ------
     TypeError, ValueError
-        If widths do not match, or a name is unknown, or the loss cannot follow the output.
+        If widths do not match, a name is unknown, a circuit cannot be what it is given for, or the
+        loss cannot follow the output.
     """
 
     __slots__ = ("activations", "dtype", "l2", "layers", "loss", "n_parameters", "reduction",
@@ -80,7 +81,7 @@ class Network:
         linked = chain(layers)
         set_once = object.__setattr__
         set_once(self, "layers", linked)
-        set_once(self, "loss", _checked_loss(loss))
+        set_once(self, "loss", names.checked(loss, "loss", tuple(names.losses()), "loss"))
         set_once(self, "l2", validate.non_negative(l2, "l2"))
         set_once(self, "dtype", real)
         set_once(self, "reduction", validate.one_of(reduction, REDUCTIONS, "reduction"))
@@ -172,7 +173,7 @@ class Network:
         data = validate.data(X, self.widths[0], self.dtype)
         n_threads = threads.get_num_threads()
         engine = core(self.dtype.name)
-        return engine.forward(self.widths, self.for_engine()[0], vector, data, n_threads)
+        return engine.forward(self.widths, self._for_engine()[0], vector, data, n_threads)
 
     def predict(self, theta: Any, X: Any) -> "NDArray[Any]":
         """What the network says about each sample.
@@ -236,6 +237,7 @@ class Network:
             K > 1: labels (m,), integers 0..K-1, or targets (m, K). K = 1: targets (m,) or (m, 1).
             Targets are 0..1 for cross_entropy (rows sum to 1 under softmax), >= 0 for poisson, -1
             and 1 or 0 and 1 for the hinge losses, one-hot for multiclass_hinge, else any numbers.
+            To a loss that is a circuit labels become one-hot rows of 0 and 1.
         l2 : float, optional
             Instead of the network's own.
         sample_weight : array_like, shape (m,), optional
@@ -276,15 +278,11 @@ class Network:
         """The cost and its gradient at `theta` from one evaluation; as `cost` and `gradient`."""
         return Objective(self, X, y, l2, sample_weight)(theta)
 
-    def for_engine(self) -> tuple[tuple[Any, ...], Any]:
-        """Activations and loss as the engine takes them: names, and circuits compiled."""
-        if not any(map(validate.is_circuit, (*self.activations, self.loss))):
-            return self.activations, self.loss
-        from fastbp.circuits.elements import compiled
-
+    def _for_engine(self) -> tuple[tuple[Any, ...], Any]:
+        """Activations and loss as the engine takes them."""
         dtype = self.dtype.name
-        activations = tuple(compiled(each, "activation", dtype) for each in self.activations)
-        return activations, compiled(self.loss, "loss", dtype)
+        activations = tuple(names.compiled(g, "activation", dtype) for g in self.activations)
+        return activations, names.compiled(self.loss, "loss", dtype)
 
     # Identity
 
@@ -305,11 +303,11 @@ class Network:
                 {
                     "n_in": layer.n_in,
                     "n_out": layer.n_out,
-                    "activation": _described(layer.activation),
+                    "activation": names.described(layer.activation),
                 }
                 for layer in self.layers
             ],
-            "loss": _described(self.loss),
+            "loss": names.described(self.loss),
             "l2": self.l2,
             "dtype": self.dtype.name,
             "reduction": self.reduction,
@@ -334,11 +332,11 @@ class Network:
             )
         try:
             layers = [
-                Dense(**{key: _from_description(value) for key, value in layer.items()})
+                Dense(**{key: names.from_description(value) for key, value in layer.items()})
                 for layer in description["layers"]
             ]
             settings = {key: description[key] for key in ("loss", "l2", "dtype", "reduction")}
-            settings["loss"] = _from_description(settings["loss"])
+            settings["loss"] = names.from_description(settings["loss"])
             return cls(layers, **settings)
         except KeyError as error:
             raise ValueError(f"not the description of a network: {error} is missing") from error
@@ -403,37 +401,10 @@ def mlp(
         raise ValueError(
             f"mlp takes at least two widths, inputs and outputs: mlp(400, 25, 10); got {widths}"
         )
-    checked_activation(hidden, hidden=True)
+    names.checked(hidden, "activation", names.activations(hidden=True), "hidden activation")
     activations = [hidden] * (len(widths) - 2) + [output]
     layers = [Dense(*layer) for layer in zip(widths, widths[1:], activations, strict=False)]
     return Network(layers, loss, l2, dtype, reduction)
-
-
-def _checked_loss(value: Any) -> "str | Circuit":
-    """`value` if it is the name of a loss, or a circuit that can be one."""
-    if validate.is_circuit(value):
-        from fastbp.circuits import elements
-
-        return elements.checked_loss(value)
-    return validate.one_of(value, tuple(names.losses()), "loss")
-
-
-def _described(value: "str | Circuit") -> Any:
-    """A name, or a circuit as plain numbers, strings and lists."""
-    if isinstance(value, str):
-        return value
-    from fastbp.circuits import elements
-
-    return elements.to_dict(value)
-
-
-def _from_description(value: Any) -> Any:
-    """What `_described` described; anything else as it is."""
-    if not isinstance(value, dict):
-        return value
-    from fastbp.circuits import elements
-
-    return elements.from_dict(value)
 
 
 def _rebuild(description: dict[str, Any]) -> Network:

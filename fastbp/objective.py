@@ -97,7 +97,7 @@ class Objective:
         self._data = (X, matrix if labels is None else labels)
         self._last: tuple[bytes, float, NDArray[np.float64]] | None = None
         self._problem = core(real.name).Problem(
-            network.widths, *network.for_engine(), X, labels, matrix,
+            network.widths, *network._for_engine(), X, labels, matrix,
             self.sample_weight, self.l2, network.reduction == "mean", self.n_threads,
         )  # fmt: skip
         self._evaluate = self._problem.evaluate

@@ -117,7 +117,8 @@ def _refuse_labels(array: "NDArray[Any]", low: int, high: int, K: int) -> NoRetu
 
 
 def _check_range(targets: "NDArray[Any]", network: "Network") -> None:
-    least, greatest, words = RANGES[str(network.loss)]
+    assert isinstance(network.loss, str)
+    least, greatest, words = RANGES[network.loss]
     low, high = extremes(targets)
     if least <= low and high <= greatest:
         return

@@ -5,7 +5,7 @@ cdef enum:
     MIN_COLUMNS = 64
     MAX_COLUMNS = 512
     POLL_WORK = 1000000         # gates times samples between two looks at the clock: 1 to 5 ms
-    STREAM_BYTES = 8388608      # of values that are written past the caches
+    STREAM_BYTES = 8388608      # of all values: if more, they are written past the caches
     GATE_SAMPLES = 100000       # gates times samples worth waking a thread for
 
 

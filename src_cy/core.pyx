@@ -27,7 +27,7 @@ from activations cimport N_ACTIVATIONS, Activation, activation_table
 from dense cimport (
     Dense, accumulate, backward, forward_first, pack_first, round_up, row_stride,
 )
-from element cimport Element, activate_layer, element_loss, element_scratch
+from element cimport activate_layer, element_loss, element_scratch, output_loss
 from elementary cimport (
     lanes_atan2, lanes_cos, lanes_erf, lanes_exp, lanes_expm1, lanes_gaussian, lanes_hypot,
     lanes_log, lanes_log1p, lanes_maximum, lanes_minimum, lanes_pow, lanes_sigmoid,
@@ -37,12 +37,13 @@ from engine cimport POLL_NANOSECONDS, evaluate, now
 from few cimport FEW_BYTES
 from gates cimport MULTIPLY, N_GATES, gate_arity
 from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
-from losses cimport N_LOSSES, Loss, apply_loss, loss_table
+from losses cimport N_LOSSES, Loss, loss_table
 from plan cimport Evaluation, Plan, take
 from product cimport Ahead, interleaving_pays, matrix
 from samples cimport PARTS, SampleRun, Samples, Term, run_samples
 from tape cimport (
-    Code, Column, Gate, Row, is_arithmetic, link, pair, run_threaded, threaded_t, whole_registers,
+    Code, Column, Element, Gate, Row, is_arithmetic, link, pair, run_threaded, threaded_t,
+    whole_registers,
 )
 from transpose cimport transpose
 from fastbp._threads cimport disown, try_own
@@ -61,16 +62,11 @@ cdef extern from *:
 
 cnp.import_array()
 
-cdef enum:
-    TILE_BYTES = 262144         # what a tile's arrays may take of the second-level cache
-    MIN_TILE = 32
+cdef enum:                      # of networks, and of circuits on samples
     MAX_TILE = 256
-    LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
-    PACK_SAMPLES = 512          # from how many samples on interleaving W and W' pays
     MAX_CHUNKS = 32
     MIN_CHUNKS = 4
     CHUNK_DOUBLES = 262144      # more chunks than MIN_CHUNKS only within this size of all of them
-    THREAD_WORK = 1000000       # multiply-adds of a forward pass worth waking a thread for
 
 REAL = cnp.NPY_FLOAT64 if sizeof(real) == 8 else cnp.NPY_FLOAT32
 cdef int REAL_TYPE = REAL

@@ -6,6 +6,7 @@ is made from.
 """
 from lanes cimport LANES, lanes_load, lanes_splat, lanes_store, real
 from product cimport Ahead, DEPTH, Matrix, interleave, interleaved, matrix, multiply_add
+from tape cimport Element
 from transpose cimport transpose, turn
 
 
@@ -21,7 +22,7 @@ cdef struct Dense:
     Py_ssize_t backward_at  # and W'
     Py_ssize_t z_at         # where z and a of a tile are in the scratch of a thread
     Py_ssize_t a_at
-    const void *custom      # an activation that is a circuit: three Elements (element.pxd), or NULL
+    const Element *circuit  # three, of an activation that is one: g, g' and g'' (tape.pxd); or NULL
 
 
 cdef inline Py_ssize_t round_up(Py_ssize_t n) noexcept nogil:
@@ -61,7 +62,7 @@ cdef inline void pack_first(
 
 
 cdef inline Py_ssize_t panels(Py_ssize_t at, Py_ssize_t n) noexcept nogil:
-    """Of what is packed at `at`, if anywhere."""
+    """How many panels of DEPTH columns a matrix of n has if it is packed, else 0."""
     return (n + DEPTH - 1) // DEPTH if at >= 0 else 0
 
 

@@ -4,18 +4,19 @@ Elements of several units are gathered into one row of the tape, so that a layer
 samples does not pay for each unit; the results are scattered from its row. The rows of the tape are
 in the scratch of the thread.
 """
+from libc.string cimport memset
+
 from activations cimport activate
 from dense cimport Dense, row_stride
 from lanes cimport LANES, lanes_load, lanes_store, real
-from tape cimport Code, Coming, Row, called_kernel_void, run_rows, whole_registers
+from losses cimport apply_loss
+from tape cimport (
+    Code, Coming, Element, Row, called_kernel_void, lay_rows, run_rows, whole_registers,
+)
 
 cdef enum:
     ROW = 256               # elements in a row of the tape
-
-
-cdef struct Element:
-    Code code               # g, g' or g'' of z; or two subsequent derivatives of a loss of a and y
-    real *splats            # a register of each number
+    SET, SCALE, ADD_UP      # out = the row; out *= the row; out += the row
 
 
 cdef inline Py_ssize_t element_scratch(const Element *element) noexcept nogil:
@@ -28,20 +29,16 @@ cdef inline Py_ssize_t element_scratch(const Element *element) noexcept nogil:
 cdef inline Row *lay_element(const Element *element, real *scratch) noexcept nogil:
     cdef const Code *code = &element.code
     cdef Row *rows = <Row *>scratch
-    cdef Py_ssize_t i
-    scratch += code.n_slots * <Py_ssize_t>(sizeof(Row) // sizeof(real))
-    for i in range(code.n_numbers):
-        rows[i].at = element.splats + i * LANES
-        rows[i].step = 0
-    for i in range(code.n_numbers, code.n_slots):
-        rows[i].at = scratch + (i - code.n_numbers) * row_stride(ROW)
-        rows[i].step = LANES
+    lay_rows(code, element.splats,
+             scratch + code.n_slots * <Py_ssize_t>(sizeof(Row) // sizeof(real)), row_stride(ROW),
+             rows)
     return rows
 
 
 cdef inline void gather(
     Py_ssize_t units, Py_ssize_t columns, Py_ssize_t stride, const real *source, const Row *row,
 ) noexcept nogil:
+    """source[units, columns] one unit after the other to the row, whole to what the tape takes."""
     cdef Py_ssize_t u, c, at = 0
     for u in range(units):
         c = 0
@@ -55,35 +52,19 @@ cdef inline void gather(
 
 
 cdef inline void scatter(
-    Py_ssize_t units, Py_ssize_t columns, Py_ssize_t stride, const Row *row, int order, real *out,
+    int how, Py_ssize_t units, Py_ssize_t columns, Py_ssize_t stride, const Row *row, real *out,
 ) noexcept nogil:
-    """out = the row (order 0), or out *= the row."""
+    """The row to out[units, columns]; with stride 0 unit after unit to one row."""
     cdef const real *p = row.at
+    cdef real *q
     cdef Py_ssize_t u, c
     for u in range(units):
         c = 0
         while c < columns:
-            if order == 0:
-                lanes_store(out + u * stride + c, lanes_load(p))
-            else:
-                lanes_store(out + u * stride + c, lanes_load(out + u * stride + c) * lanes_load(p))
-            p += row.step
-            c += LANES
-
-
-cdef inline void add_units(
-    Py_ssize_t units, Py_ssize_t columns, const Row *row, bint first, real *total,
-) noexcept nogil:
-    """total += the row, unit by unit in their order; = for the first."""
-    cdef const real *p = row.at
-    cdef Py_ssize_t u, c
-    for u in range(units):
-        c = 0
-        while c < columns:
-            if first and u == 0:
-                lanes_store(total + c, lanes_load(p))
-            else:
-                lanes_store(total + c, lanes_load(total + c) + lanes_load(p))
+            q = out + u * stride + c
+            if how == SET: lanes_store(q, lanes_load(p))
+            elif how == SCALE: lanes_store(q, lanes_load(q) * lanes_load(p))
+            else: lanes_store(q, lanes_load(q) + lanes_load(p))
             p += row.step
             c += LANES
 
@@ -113,7 +94,8 @@ cdef inline called_kernel_void activate_elements(
             width = min(<Py_ssize_t>ROW, columns - c)
             gather(some, width, stride, z + u * stride + c, rows + element.code.n_numbers)
             run_element(element, rows, some * width)
-            scatter(some, width, stride, result, order, out + u * stride + c)
+            scatter(SET if order == 0 else SCALE, some, width, stride, result,
+                    out + u * stride + c)
             c += width
         u += some
 
@@ -128,6 +110,7 @@ cdef inline called_kernel_void element_loss(
     cdef const Row *slope = rows + element.code.outputs[1]
     cdef Row *first = rows + element.code.n_numbers
     cdef Py_ssize_t u = 0, c, some, width
+    memset(cost, 0, columns * sizeof(real))
     while u < units and columns > 0:
         some = min(max(<Py_ssize_t>1, ROW // columns), units - u)
         c = 0
@@ -136,8 +119,8 @@ cdef inline called_kernel_void element_loss(
             gather(some, width, stride, a + u * stride + c, first)
             gather(some, width, stride, y + u * stride + c, first + 1)
             run_element(element, rows, some * width)
-            scatter(some, width, stride, slope, 0, delta + u * stride + c)
-            add_units(some, width, value, u == 0, cost + c)
+            scatter(SET, some, width, stride, slope, delta + u * stride + c)
+            scatter(ADD_UP, some, width, 0, value, cost + c)
             c += width
         u += some
 
@@ -147,8 +130,21 @@ cdef inline void activate_layer(
     const real *z, const real *a, real *out, real *scratch,
 ) noexcept nogil:
     """As `activate`, for whatever activation the layer has."""
-    if layer.custom == NULL:
+    if layer.circuit == NULL:
         activate(layer.activation, order, rows, columns, stride, z, a, out)
     else:
-        activate_elements(<const Element *>layer.custom + order, order, rows, columns, stride,
-                          z, out, scratch)
+        activate_elements(layer.circuit + order, order, rows, columns, stride, z, out, scratch)
+
+
+cdef inline void output_loss(
+    const Dense *last, int loss, bint from_z, const Element *circuit, Py_ssize_t columns,
+    Py_ssize_t stride, const real *z, const real *a, const real *y, real *delta, real *cost,
+    real *scratch,
+) noexcept nogil:
+    """The cost of each sample and delta = dloss/dz, whatever the loss and the output are."""
+    if circuit != NULL:
+        element_loss(circuit, last.n_out, columns, stride, a, y, delta, cost, scratch)
+    else:
+        apply_loss(loss, last.n_out, columns, stride, z if from_z else a, y, delta, cost)
+    if not from_z:
+        activate_layer(last, 1, last.n_out, columns, stride, z, a, delta, scratch)

@@ -1,14 +1,5 @@
 # A circuit as activation or loss of a network, compiled into the tiles of the engine.
 
-cdef enum:
-    CUSTOM = -1                 # the kind of an activation that is a circuit
-
-
-cdef int kind_of(activation) except -2:
-    """The number of an activation; CUSTOM: it is a circuit."""
-    return CUSTOM if isinstance(activation, Elementwise) else ACTIVATIONS.index(activation)
-
-
 cdef class Elementwise:
     """A circuit of each element of a layer.
 
@@ -33,7 +24,9 @@ cdef class Elementwise:
 
     def __init__(self, tuple programs):
         cdef Py_ssize_t n = len(programs), i
-        if self.count > 0 or n not in (2, 3):
+        if self.elements[0].code.gates != NULL:
+            raise RuntimeError("an Elementwise is made once")
+        if n not in (2, 3):
             raise ValueError(f"{n} programs make no activation and no loss")
         for i in range(n):
             self._read(&self.elements[i], programs[i], 1 if n == 3 else 2)
@@ -76,3 +69,23 @@ cdef class Elementwise:
         for i in range(self.count):
             most = max(most, element_scratch(&self.elements[i]))
         return most
+
+
+cdef int set_activation(Dense *layer, activation) except -1:
+    """Gives a layer its activation, a name or an Elementwise."""
+    if isinstance(activation, Elementwise):
+        layer.activation = N_ACTIVATIONS        # none of the table
+        layer.circuit = (<Elementwise>activation).activation()
+    else:
+        layer.activation = ACTIVATIONS.index(activation)
+        layer.circuit = NULL
+    return 0
+
+
+cdef Py_ssize_t most_scratch(functions) except -1:
+    """Reals that a thread needs for those that are circuits."""
+    cdef Py_ssize_t most = 0
+    for each in functions:
+        if isinstance(each, Elementwise):
+            most = max(most, (<Elementwise>each).scratch())
+    return most

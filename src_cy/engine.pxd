@@ -1,4 +1,4 @@
-"""One evaluation: tiles of samples through the network and back, sums in a fixed order.
+"""One evaluation: tiles (tile.pxd) shared out in chunks, sums in a fixed order.
 
 The samples are cut into tiles and the tiles into chunks, by m and the widths alone. Each chunk has
 its own partial sums; in the end they are added up in a fixed tree. Threads only choose who computes

@@ -37,24 +37,15 @@ def _tile(*shapes):
     return [np.zeros(shape, np.float64 if sizeof(real) == 8 else np.float32) for shape in shapes]
 
 
-def _room_for(custom):
-    """Scratch of a circuit, if it is one."""
-    cdef Py_ssize_t n = (<Elementwise>custom).scratch() if isinstance(custom, Elementwise) else 0
-    return _tile(n + 1)[0]
-
-
-cdef real[::1] set_activation(Dense *layer, activation):
-    """Gives the layer its activation, a name or an Elementwise; returns the scratch it needs."""
-    layer.activation = kind_of(activation)
-    if layer.activation == CUSTOM:
-        layer.custom = (<Elementwise>activation).activation()
-    return _room_for(activation)
+def _room_for(*functions):
+    """Scratch of those that are circuits; never empty, since its address is taken."""
+    return _tile(most_scratch(functions) + 1)[0]
 
 
 def layer_forward(const real[:, ::1] Theta, const real[:, ::1] inputs, activation,
                   real[:, ::1] z, real[:, ::1] a):
     cdef Dense layer = single_layer(Theta.shape[1] - 1, Theta.shape[0])
-    cdef real[::1] own = set_activation(&layer, activation)
+    cdef real[::1] room = _room_for(activation)
     cdef Py_ssize_t row = row_stride(layer.n_out), stride = row_stride(MAX_TILE)
     cdef Py_ssize_t m = inputs.shape[0], start = 0, count, columns
     cdef Ahead ahead = no_data()
@@ -62,6 +53,7 @@ def layer_forward(const real[:, ::1] Theta, const real[:, ::1] inputs, activatio
     cdef real[:, ::1] packed, zt, zs, values
     packed, zt, zs, values = _tile((layer.n_in + 1, row), (MAX_TILE, row), (row, stride),
                                    (row, stride))
+    set_activation(&layer, activation)
     pack_first(&layer, &Theta[0, 0], 0, layer.n_in + 1, &packed[0, 0], row)
     with nogil:
         while start < m:
@@ -71,7 +63,7 @@ def layer_forward(const real[:, ::1] Theta, const real[:, ::1] inputs, activatio
             forward_first(&layer, &packed[0, 0], row, rows_of(inputs, start), layer.n_in,
                           count, columns, stride, &zt[0, 0], &zs[0, 0], NULL, &ahead)
             activate_layer(&layer, 0, layer.n_out, columns, stride, &zs[0, 0], &values[0, 0],
-                           &values[0, 0], &own[0])
+                           &values[0, 0], &room[0])
             transpose(layer.n_out, count, &zs[0, 0], stride, rows_of(z, start), layer.n_out)
             transpose(layer.n_out, count, &values[0, 0], stride, rows_of(a, start), layer.n_out)
             start += MAX_TILE
@@ -80,11 +72,12 @@ def layer_forward(const real[:, ::1] Theta, const real[:, ::1] inputs, activatio
 def layer_backward(const real[:, ::1] Theta, const real[:, ::1] delta, const real[:, ::1] z,
                    activation, real[:, ::1] out):
     cdef Dense layer = single_layer(Theta.shape[1] - 1, Theta.shape[0])
-    cdef real[::1] own = set_activation(&layer, activation)
+    cdef real[::1] room = _room_for(activation)
     cdef Py_ssize_t stride = row_stride(MAX_TILE), m = delta.shape[0], start = 0, count, columns
     cdef Ahead ahead = no_data()
     cdef long long next_look = now() + POLL_NANOSECONDS
     cdef real[:, ::1] above, below, zs, values
+    set_activation(&layer, activation)
     above, below, zs, values = _tile((layer.n_out, stride), *[(layer.n_in, stride)] * 3)
     with nogil:
         while start < m:
@@ -96,9 +89,9 @@ def layer_backward(const real[:, ::1] Theta, const real[:, ::1] delta, const rea
             backward(&layer, &Theta[0, 0], NULL, &above[0, 0], columns, stride, &below[0, 0],
                      &ahead)
             activate_layer(&layer, 0, layer.n_in, columns, stride, &zs[0, 0], &values[0, 0],
-                           &values[0, 0], &own[0])
+                           &values[0, 0], &room[0])
             activate_layer(&layer, 1, layer.n_in, columns, stride, &zs[0, 0], &values[0, 0],
-                           &below[0, 0], &own[0])
+                           &below[0, 0], &room[0])
             transpose(layer.n_in, count, &below[0, 0], stride, rows_of(out, start), layer.n_in)
             start += MAX_TILE
 
@@ -146,16 +139,16 @@ def output_delta(loss, output, const real[:, ::1] z, const real[:, ::1] y,
     cdef Py_ssize_t K = z.shape[1], stride = row_stride(MAX_TILE), m = z.shape[0]
     cdef Py_ssize_t start = 0, count, columns, i
     cdef Dense layer = single_layer(1, K)
-    cdef real[::1] own = set_activation(&layer, output)
-    cdef real[::1] loss_own = _room_for(loss)
-    cdef const Element *custom = NULL
+    cdef real[::1] room = _room_for(loss, output)
+    cdef const Element *circuit = NULL
     cdef int number = -1
     cdef bint from_z = False
     cdef long long next_look = now() + POLL_NANOSECONDS
     cdef real[:, ::1] zs, values, ys, out
     cdef real[::1] costs
+    set_activation(&layer, output)
     if isinstance(loss, Elementwise):
-        custom = (<Elementwise>loss).loss()
+        circuit = (<Elementwise>loss).loss()
     else:
         number = find_loss(loss, output)
         from_z = losses[number].output != NULL
@@ -169,49 +162,43 @@ def output_delta(loss, output, const real[:, ::1] z, const real[:, ::1] y,
             transpose(count, K, rows_of(z, start), K, &zs[0, 0], stride)
             transpose(count, K, rows_of(y, start), K, &ys[0, 0], stride)
             activate_layer(&layer, 0, K, columns, stride, &zs[0, 0], &values[0, 0], &values[0, 0],
-                           &own[0])
-            if custom != NULL:
-                element_loss(custom, K, columns, stride, &values[0, 0], &ys[0, 0], &out[0, 0],
-                             &costs[0], &loss_own[0])
-            else:
-                apply_loss(number, K, columns, stride, &zs[0, 0] if from_z else &values[0, 0],
-                           &ys[0, 0], &out[0, 0], &costs[0])
-            if not from_z:
-                activate_layer(&layer, 1, K, columns, stride, &zs[0, 0], &values[0, 0], &out[0, 0],
-                               &own[0])
+                           &room[0])
+            output_loss(&layer, number, from_z, circuit, columns, stride, &zs[0, 0],
+                        &values[0, 0], &ys[0, 0], &out[0, 0], &costs[0], &room[0])
             transpose(K, count, &out[0, 0], stride, rows_of(delta, start), K)
             for i in range(count):
                 cost[start + i] = costs[i]
             start += MAX_TILE
 
 
-def apply_activation(name, z, int order):
+def apply_activation(activation, z, int order):
     """g (order 0), g' (1) or g'' (2) at z, elementwise."""
     cdef Py_ssize_t n = np.size(z), padded = round_up(n)
     cdef Dense layer = single_layer(1, 1)
-    cdef real[::1] own = set_activation(&layer, name)
-    buffers = np.zeros((3, padded), np.float64 if sizeof(real) == 8 else np.float32)
+    cdef real[::1] room = _room_for(activation)
+    buffers, = _tile((3, padded))
+    set_activation(&layer, activation)
     buffers[0, :n] = np.ravel(z)
     buffers[2] = 1
     cdef real[:, ::1] view = buffers
-    activate_layer(&layer, 0, 1, padded, padded, &view[0, 0], &view[1, 0], &view[1, 0], &own[0])
+    activate_layer(&layer, 0, 1, padded, padded, &view[0, 0], &view[1, 0], &view[1, 0], &room[0])
     if order == 0:
         return buffers[1, :n].reshape(np.shape(z))
     activate_layer(&layer, order, 1, padded, padded, &view[0, 0], &view[1, 0], &view[2, 0],
-                   &own[0])
+                   &room[0])
     return buffers[2, :n].reshape(np.shape(z))
 
 
-def apply_own_loss(Elementwise loss, a, y, int order):
+def apply_circuit_loss(Elementwise loss, a, y, int order):
     """A loss that is a circuit (order 0), its first (1) or its second (2) derivative at a and y."""
     cdef Py_ssize_t n = np.size(a), padded = round_up(n)
-    cdef real[::1] own = _room_for(loss)
-    buffers = np.zeros((4, padded), np.float64 if sizeof(real) == 8 else np.float32)
+    cdef real[::1] room = _room_for(loss)
+    buffers, = _tile((4, padded))
     buffers[0, :n] = np.ravel(a)
     buffers[1, :n] = np.ravel(y)
     cdef real[:, ::1] view = buffers
     element_loss(loss.loss() + (order == 2), 1, padded, padded, &view[0, 0], &view[1, 0],
-                 &view[2, 0], &view[3, 0], &own[0])
+                 &view[2, 0], &view[3, 0], &room[0])
     return buffers[3 if order == 0 else 2, :n].reshape(np.shape(a))
 
 
@@ -257,7 +244,7 @@ def apply_elementary(name, x, y=None):
     cdef Py_ssize_t n = np.size(x), padded = round_up(n)
     if y is not None and np.shape(y) != np.shape(x):
         raise ValueError(f"x has shape {np.shape(x)}, y has {np.shape(y)}")
-    buffers = np.zeros((2, padded), np.float64 if sizeof(real) == 8 else np.float32)
+    buffers, = _tile((2, padded))
     buffers[0, :n] = np.ravel(x)
     buffers[1, :n] = 0 if y is None else np.ravel(y)
     cdef real[:, ::1] view = buffers

@@ -1,8 +1,9 @@
 /* The one thing Cython cannot say: SIMD registers as values.
  *
  * `real` is the precision of a build and `lanes_t` a register full of them, one sample (or one
- * feature) in each lane. Only GCC/Clang vector extensions are used, no intrinsics, so the same
- * source serves x86-64-v2, v3, v4 and aarch64; the width follows from the compiler's target flags.
+ * feature) in each lane. Only GCC/Clang vector extensions are used, so the same source serves
+ * x86-64-v2, v3, v4 and aarch64; the width follows from the compiler's target flags. The exception,
+ * a plain store elsewhere, is lanes_stream.
  */
 #ifndef FASTBP_LANES_H
 #define FASTBP_LANES_H
@@ -57,21 +58,17 @@ typedef real unaligned_lanes_t
 #define lanes_prefetch(p) __builtin_prefetch(p, 1)        /* to be written, first-level cache */
 #define lanes_prefetch_far(p) __builtin_prefetch(p, 0, 2) /* to be read, second-level cache */
 
-/* To memory past the caches; p is aligned to a register. Others see it after stream_end. */
+/* To memory past the caches; p is aligned to a register. Others see it after stream_end. What is
+ * moved are bits, whatever their type. */
+typedef float bits_t __attribute__((vector_size(LANES_BYTES)));
 #if defined(__clang__)
 #define lanes_stream(p, v) __builtin_nontemporal_store(v, (lanes_t *)(p))
-#elif defined(__AVX512F__) && defined(FASTBP_FLOAT32)
-#define lanes_stream(p, v) __builtin_ia32_movntps512((float *)(p), v)
 #elif defined(__AVX512F__)
-#define lanes_stream(p, v) __builtin_ia32_movntpd512((double *)(p), v)
-#elif defined(__AVX2__) && defined(FASTBP_FLOAT32)
-#define lanes_stream(p, v) __builtin_ia32_movntps256((float *)(p), v)
+#define lanes_stream(p, v) __builtin_ia32_movntps512((float *)(p), (bits_t)(v))
 #elif defined(__AVX2__)
-#define lanes_stream(p, v) __builtin_ia32_movntpd256((double *)(p), v)
-#elif defined(__SSE2__) && defined(FASTBP_FLOAT32)
-#define lanes_stream(p, v) __builtin_ia32_movntps((float *)(p), v)
+#define lanes_stream(p, v) __builtin_ia32_movntps256((float *)(p), (bits_t)(v))
 #elif defined(__SSE2__)
-#define lanes_stream(p, v) __builtin_ia32_movntpd((double *)(p), v)
+#define lanes_stream(p, v) __builtin_ia32_movntps((float *)(p), (bits_t)(v))
 #else
 #define lanes_stream(p, v) ((void)(*(lanes_t *)(p) = (v)))
 #endif

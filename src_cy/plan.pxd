@@ -1,11 +1,11 @@
 """What an evaluation is made of: network and data laid out (Plan), and one run (Evaluation).
 
-problem.pxi fills them in; engine.pxd works them off.
+problem.pxi fills them in; tile.pxd and engine.pxd work them off.
 """
 from dense cimport Dense
-from element cimport Element
 from lanes cimport real
 from libc.stdint cimport int64_t
+from tape cimport Element
 
 cdef extern from *:
     """
@@ -27,8 +27,9 @@ cdef struct Plan:
     const real *targets
     const real *weights
     # cost
-    int loss
+    int loss                    # row of the table; N_LOSSES: loss_circuit; -1: forward only
     bint loss_from_z
+    const Element *loss_circuit
     real other_label            # what a one-hot target has at the other labels: 0, or -1
     double scale                # 1/m, 1/(sum of weights), or 1 for reduction "sum"
     double l2
@@ -43,13 +44,10 @@ cdef struct Plan:
     Py_ssize_t n_delta          # length of a chunk's partial Delta
     # where things are in the scratch of a thread
     Py_ssize_t delta_at, below_at, zt_at, at_at, tail_at, y_at, cost_at, narrow_at, mixed_at
-    Py_ssize_t few_at
+    Py_ssize_t few_at, circuit_at
     Py_ssize_t scratch          # reals a thread needs
     Py_ssize_t few              # the m samples are too few to fill the lanes (see few.pxd); or 0
     Py_ssize_t few_row
-    # activations and losses that are circuits
-    const Element *custom_loss
-    Py_ssize_t custom_at
 
 
 cdef struct Evaluation:

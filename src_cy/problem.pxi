@@ -1,5 +1,13 @@
 # A network bound to its data: where everything lies, and one evaluation.
 
+cdef enum:
+    TILE_BYTES = 262144         # what a tile's arrays may take of the second-level cache
+    MIN_TILE = 32
+    LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
+    PACK_SAMPLES = 512          # from how many samples on interleaving W and W' pays
+    THREAD_WORK = 1000000       # multiply-adds of a forward pass worth waking a thread for
+
+
 cdef Py_ssize_t aligned_after(const real *X, Py_ssize_t row, Py_ssize_t n_in) noexcept:
     """The first column from which registers of X are aligned, in all rows; 0 if there is none."""
     cdef Py_ssize_t register = LANES * sizeof(real)
@@ -32,7 +40,7 @@ cdef class Problem:
     cdef long long owner            # see try_own
     cdef int n_threads
     cdef object arrays              # keeps the data alive
-    cdef object elements            # and what computes activations and loss, if that is a circuit
+    cdef tuple functions            # activations and loss: names, or circuits to be kept alive
     cdef readonly long long n_evaluations
     cdef long long nanoseconds
 
@@ -51,8 +59,8 @@ cdef class Problem:
         if mean:
             self.plan.scale = 1.0 / (
                 self.plan.m if sample_weight is None else float(np.sum(sample_weight, dtype=float)))
-        self.elements = (*activations, loss)
-        self._lay_out(widths, [kind_of(name) for name in activations])
+        self.functions = (*activations, loss)
+        self._lay_out(widths)
         self.n_threads = <int>max(1, min(
             n_threads, self.plan.n_chunks,
             1 + self.plan.m * (<double>self.plan.n_parameters / THREAD_WORK)))
@@ -102,7 +110,7 @@ cdef class Problem:
 
     cdef int _choose_loss(self, loss, output) except -1:
         self.plan.loss = -1
-        self.plan.custom_loss = NULL
+        self.plan.loss_circuit = NULL
         if loss is None:
             return 0
         if (self.plan.labels == NULL) == (self.plan.targets == NULL):
@@ -111,19 +119,19 @@ cdef class Problem:
             self.plan.loss = N_LOSSES
             self.plan.loss_from_z = False
             self.plan.other_label = 0
-            self.plan.custom_loss = (<Elementwise>loss).loss()
+            self.plan.loss_circuit = (<Elementwise>loss).loss()
             return 0
         self.plan.loss = find_loss(loss, output)
         self.plan.loss_from_z = losses[self.plan.loss].output != NULL
         self.plan.other_label = -1 if losses[self.plan.loss].signed_labels else 0
         return 0
 
-    cdef int _lay_out(self, tuple widths, list kinds) except -1:
+    cdef int _lay_out(self, tuple widths) except -1:
         """Where everything is: theta, partial sums, the arrays of a tile."""
         cdef Plan *plan = &self.plan
         cdef Dense *layer
-        cdef Py_ssize_t n_layers = len(kinds), l, widest = 0, row = 0, narrow = 0, mixed, packed
-        cdef Py_ssize_t floats = 0, top = 0, samples
+        cdef Py_ssize_t n_layers = len(self.functions) - 1, l, widest = 0, row = 0, narrow = 0
+        cdef Py_ssize_t mixed, packed, floats = 0, top = 0, samples
         total = sum([n_out * (n_in + 1) for n_in, n_out in zip(widths, widths[1:])])
         if total > 2**40:       # below it no size, tiles of all threads included, leaves 63 bits
             raise MemoryError(
@@ -137,10 +145,10 @@ cdef class Problem:
             layer = &plan.layers[l]
             layer.n_in = widths[l]
             layer.n_out = widths[l + 1]
-            layer.activation = kinds[l]
+            set_activation(layer, self.functions[l])
             # Without z kept, a takes its place; the last layer's z is what some losses start from.
-            layer.keeps_z = (
-                kinds[l] == CUSTOM or activations[kinds[l]].keeps_z or l == n_layers - 1)
+            layer.keeps_z = (layer.circuit != NULL or l == n_layers - 1
+                             or activations[layer.activation].keeps_z)
             layer.theta_at = plan.n_parameters
             layer.delta_at = plan.n_delta
             layer.delta_row = round_up(layer.n_in + 1)
@@ -207,20 +215,9 @@ cdef class Problem:
         plan.mixed_at = take(&top, mixed)
         plan.narrow_at = take(&top, narrow if sizeof(real) != sizeof(double) else 0)
         plan.few_at = take(&top, plan.few * plan.few_row * (2 * n_layers + 3))
-        plan.custom_at = take(&top, self._place_elements())
+        plan.circuit_at = take(&top, most_scratch(self.functions))
         plan.scratch = top
         return 0
-
-    cdef Py_ssize_t _place_elements(self) except -1:
-        """Tells the layers of their circuits; gives the reals these need."""
-        cdef Py_ssize_t l, most = 0
-        for l in range(self.plan.n_layers):
-            if isinstance(self.elements[l], Elementwise):
-                self.plan.layers[l].custom = (<Elementwise>self.elements[l]).activation()
-        for each in self.elements:
-            if isinstance(each, Elementwise):
-                most = max(most, (<Elementwise>each).scratch())
-        return most
 
     cdef int _new_scratch(self, Evaluation *run) except -1:
         """One block: packed weights, theta in `real`, scratch of the threads, partial sums."""

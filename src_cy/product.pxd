@@ -24,7 +24,7 @@ from transpose cimport shuffle
 cdef enum:
     DEPTH = 64      # rows of Q taken at once: 64 rows of 4 registers are 16 KiB
     CACHE_LINE = 64
-    PACK_ROWS = 47  # rows of P from which copying a panel of Q pays
+    PACK_ROWS = 48  # rows of P from which copying a panel of Q, or interleaving P, pays
     BLOCK_ROWS = 6
     PACK_PANELS = 4             # panels of Q from which interleaving P pays
     GROUP_BYTES = 262144        # of out, kept in the second-level cache while P passes
@@ -243,7 +243,7 @@ cdef inline void multiply_panel(
     cdef const char *coming
     cdef Py_ssize_t r = 0, step, q_step = q_row * sizeof(real)
     cdef int R, next_columns = 0
-    if rows > PACK_ROWS:
+    if rows >= PACK_ROWS:
         pack_panel(C, n, q, q_row, <real *>copied)
         q = <real *>copied
         q_row = C * LANES

@@ -11,7 +11,9 @@ from lanes cimport (
     stream_end,
 )
 from plan cimport flag_t
-from tape cimport Code, Column, Coming, Gate, Row, run_rows, run_threaded, whole_registers
+from tape cimport (
+    Code, Column, Coming, Gate, Row, lay_rows, run_rows, run_threaded, whole_registers,
+)
 from fastbp._threads cimport parallel_for
 
 cdef extern from "Python.h":
@@ -179,11 +181,11 @@ cdef inline void place_outputs(
 ) noexcept nogil:
     """The rows of outputs: where their values go, or in the scratch if the tile is not full."""
     cdef const Code *code = &run.samples.code
-    cdef Py_ssize_t j, own = code.n_numbers + code.n_columns
+    cdef Py_ssize_t j, first_result = code.n_numbers + code.n_columns
     cdef unsigned int slot
     for j in range(code.n_outputs):
         slot = code.outputs[j]
-        if slot >= own:
+        if slot >= first_result:
             rows[slot].at = (run.values + j * run.samples.m + start if full
                              else scratch + (slot - code.n_numbers) * run.samples.stride)
 
@@ -233,8 +235,9 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
     coming.columns = samples.columns
     coming.n_columns = code.n_columns if samples.adjacent else 0
     if rows[0].at == NULL:
-        lay_rows(run, rows, scratch)
+        lay_rows(code, run.splats, scratch, samples.stride, rows)
     if run.values == NULL:
+        # An earlier call for values may have left these rows in its result.
         place_outputs(run, rows, 0, False, scratch)
         memset(partial, 0, code.n_outputs * PARTS * sizeof(double))
     for tile in range(chunk * samples.n_tiles // samples.n_chunks, stop):
@@ -264,17 +267,6 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
             add_parts(partial + j * PARTS)
     elif samples.stream:
         stream_end()
-
-
-cdef inline void lay_rows(const SampleRun *run, Row *rows, real *scratch) noexcept nogil:
-    cdef const Samples *samples = run.samples
-    cdef Py_ssize_t i, n = samples.code.n_numbers
-    for i in range(n):
-        rows[i].at = run.splats + i * LANES
-        rows[i].step = 0
-    for i in range(n, samples.code.n_slots):
-        rows[i].at = scratch + (i - n) * samples.stride
-        rows[i].step = LANES
 
 
 cdef inline Py_ssize_t run_samples(SampleRun *run, int n_threads) noexcept nogil:

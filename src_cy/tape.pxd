@@ -65,6 +65,11 @@ cdef struct Code:
     unsigned int *outputs
 
 
+cdef struct Element:
+    Code code               # g, g' or g'' of z; or two subsequent derivatives of a loss of a and y
+    real *splats            # a register of each number
+
+
 cdef struct Column:
     const real *at
     Py_ssize_t step             # from one sample to the next
@@ -237,6 +242,19 @@ cdef inline void link(int op, threaded_t *g) noexcept nogil:
 
 # Rows
 
+cdef inline void lay_rows(
+    const Code *code, real *splats, real *scratch, Py_ssize_t stride, Row *rows,
+) noexcept nogil:
+    """Where the slots lie: numbers in the registers of `splats`, others in rows of `scratch`."""
+    cdef Py_ssize_t i
+    for i in range(code.n_numbers):
+        rows[i].at = splats + i * LANES
+        rows[i].step = 0
+    for i in range(code.n_numbers, code.n_slots):
+        rows[i].at = scratch + (i - code.n_numbers) * stride
+        rows[i].step = LANES
+
+
 cdef inline Py_ssize_t whole_registers(Py_ssize_t n) noexcept nogil:
     """The next multiple of what short_row and add_up take at once."""
     cdef Py_ssize_t unit = 64
@@ -266,7 +284,7 @@ cdef inline void row(
 cdef inline void short_row(
     const int op, Py_ssize_t columns, const Row *a, const Row *b, const Row *c, real *out,
 ) noexcept nogil:
-    """For a gate that costs no more than the loop around it: COLUMNS at once."""
+    """For a gate that costs no more than the loop around it: four registers at once."""
     cdef const real *p = a.at
     cdef const real *q = b.at
     cdef const real *r = c.at

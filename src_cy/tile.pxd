@@ -9,10 +9,9 @@ from libc.string cimport memcpy
 from dense cimport (
     Dense, accumulate, backward, fill, forward_first, forward_hidden, round_up,
 )
-from element cimport activate_layer, element_loss
+from element cimport activate_layer, output_loss
 from few cimport few_backward, few_forward, few_gradient
 from lanes cimport LANES, lanes_load, lanes_store, real
-from losses cimport apply_loss
 from plan cimport Evaluation, Plan
 from product cimport Ahead, matrix
 from transpose cimport transpose, turn
@@ -33,7 +32,7 @@ cdef inline void tile_forward(
             forward_hidden(layer, run.theta, run.packed, scratch + plan.layers[i - 1].a_at, columns,
                            plan.stride, scratch + layer.z_at, ahead)
         activate_layer(layer, 0, layer.n_out, columns, plan.stride, scratch + layer.z_at,
-                       scratch + layer.a_at, scratch + layer.a_at, scratch + plan.custom_at)
+                       scratch + layer.a_at, scratch + layer.a_at, scratch + plan.circuit_at)
         layer += 1
 
 
@@ -83,16 +82,9 @@ cdef inline double tile_loss(
     cdef Py_ssize_t s, k
     cdef real w
     tile_targets(plan, start, count, columns, scratch + plan.y_at)
-    if plan.custom_loss != NULL:
-        element_loss(plan.custom_loss, last.n_out, columns, plan.stride, scratch + last.a_at,
-                     scratch + plan.y_at, delta, cost, scratch + plan.custom_at)
-    else:
-        apply_loss(plan.loss, last.n_out, columns, plan.stride,
-                   scratch + (last.z_at if plan.loss_from_z else last.a_at),
-                   scratch + plan.y_at, delta, cost)
-    if not plan.loss_from_z:
-        activate_layer(last, 1, last.n_out, columns, plan.stride, scratch + last.z_at,
-                       scratch + last.a_at, delta, scratch + plan.custom_at)
+    output_loss(last, plan.loss, plan.loss_from_z, plan.loss_circuit, columns, plan.stride,
+                scratch + last.z_at, scratch + last.a_at, scratch + plan.y_at, delta, cost,
+                scratch + plan.circuit_at)
     if plan.weights != NULL:
         for s in range(count):
             w = plan.weights[start + s]
@@ -151,7 +143,7 @@ cdef inline void tile_backward(
                    narrow, partial, first, mixed, ahead)
         backward(layer, run.theta, run.packed, delta, columns, plan.stride, below, ahead)
         activate_layer(under, 1, under.n_out, columns, plan.stride, scratch + under.z_at,
-                       scratch + under.a_at, below, scratch + plan.custom_at)
+                       scratch + under.a_at, below, scratch + plan.circuit_at)
         delta, below = below, delta
     if run.stopped:
         return
@@ -187,13 +179,13 @@ cdef inline void few_tile_forward(const Evaluation *run, real *scratch) noexcept
             if layer.keeps_z:
                 memcpy(z + (plan.n_layers + 2) * m * row, z, m * row * sizeof(real))
             activate_layer(layer, 0, m, round_up(layer.n_out), row, z, z, z,
-                           scratch + plan.custom_at)
+                           scratch + plan.circuit_at)
         a = z
     for s in range(m):
         for k in range(last.n_out):
             scratch[last.z_at + k * plan.stride + s] = a[s * row + k]
     activate_layer(last, 0, last.n_out, round_up(m), plan.stride, scratch + last.z_at,
-                   scratch + last.a_at, scratch + last.a_at, scratch + plan.custom_at)
+                   scratch + last.a_at, scratch + last.a_at, scratch + plan.circuit_at)
 
 
 cdef inline void few_tile_backward(
@@ -219,5 +211,5 @@ cdef inline void few_tile_backward(
             few_backward(layer, run.theta, m, delta, row, below, row, ahead)
             activate_layer(under, 1, m, round_up(under.n_out), row,
                            a + (plan.n_layers + 2) * m * row if under.keeps_z else a, a, below,
-                           scratch + plan.custom_at)
+                           scratch + plan.circuit_at)
             delta, below = below, delta

@@ -195,6 +195,18 @@ def test_second_derivatives_agree():
     assert one.hessp(2.0, [1]).tolist() == one.hessp([2.0], [1]).tolist() == [12.0]
 
 
+@pytest.mark.parametrize("name", ["tape", "v", "value", "gradient"])
+def test_data_of_any_name(name):
+    """Also of one that compiled functions are kept by."""
+    x = variable(name)
+    f = circuit(A * x, wrt=[A])
+    for _ in range(2):
+        assert f(2.0, **{name: 3.0}) == 6
+        assert f(2.0, **{name: np.ones(3)}).tolist() == [2, 2, 2]
+        assert f.hessp(2.0, [1.0], **{name: np.ones(3)}).shape == (3, 1)
+        assert f.value_and_gradient(2.0, **{name: np.ones(3)})[0].tolist() == [2, 2, 2]
+
+
 def test_results_are_fresh():
     first = NEURON.gradient(POINT)
     second = NEURON.gradient(POINT)

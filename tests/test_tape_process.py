@@ -1,14 +1,12 @@
 """Tapes and samples on several threads and CPU levels: the same bits."""
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import run
 from tapes import (
     DTYPES,
     problem,
@@ -138,17 +136,10 @@ json.dump(digests, sys.stdout)
 
 
 @pytest.mark.skipif(not {"v3", "v4"} <= set(available_levels()), reason="needs a CPU of level v4")
-def test_v3_and_v4_give_the_same_bits():
-    script = BITS.format(tests=str(Path(__file__).parent))
+def test_v3_and_v4_give_the_same_bits(monkeypatch):
     found = []
     for level in ("v3", "v4"):
-        done = subprocess.run(
-            [sys.executable, "-c", script],
-            env={**os.environ, "FASTBP_CPU": level},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        found.append(json.loads(done.stdout))
+        monkeypatch.setenv("FASTBP_CPU", level)
+        found.append(json.loads(run(BITS.format(tests=str(Path(__file__).parent)))))
     different = [name for name in found[0] if found[0][name] != found[1][name]]
     assert different == []

@@ -186,9 +186,9 @@ class Engine(Protocol):
 
     # For the tests: one function over an array.
 
-    def apply_activation(self, name: Any, z: NDArray[Any], order: int) -> NDArray[Any]: ...
+    def apply_activation(self, activation: Any, z: NDArray[Any], order: int) -> NDArray[Any]: ...
 
-    def apply_own_loss(
+    def apply_circuit_loss(
         self, loss: Any, a: NDArray[Any], y: NDArray[Any], order: int
     ) -> NDArray[Any]: ...
 

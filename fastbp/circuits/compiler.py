@@ -21,12 +21,12 @@ def program(circuit: "Circuit", kind: str, varying: tuple[str, ...]) -> Program:
     key = (kind, *varying)
     made: Program | None = circuit._compiled.get(key)
     if made is None:
-        made = circuit._compiled[key] = emitted(circuit, kind, varying)
+        made = circuit._compiled[key] = fresh_program(circuit, kind, varying)
     return made
 
 
-def emitted(circuit: "Circuit", kind: str, varying: tuple[str, ...]) -> Program:
-    """A program of one's own: one that is not kept leaves its memory to the tape made of it."""
+def fresh_program(circuit: "Circuit", kind: str, varying: tuple[str, ...]) -> Program:
+    """As program, but kept by nobody: once a tape has copied it, its memory is free."""
     inputs = circuit._inputs
     outputs = nodes(circuit, kind)
     uniform = list(range(inputs.n_parameters))
@@ -69,7 +69,7 @@ def shape_of(circuit: "Circuit", kind: str) -> tuple[int, ...]:
 
 def tape(circuit: "Circuit", kind: str) -> Any:
     """The compiled tape of a kind, for data that is the same for all samples."""
-    made = circuit._compiled.get((kind, "tape"))
+    made = circuit._compiled.get(("tape", kind))
     if made is None:
         form, shape = "values", shape_of(circuit, kind)
         if kind == "value_and_gradient":
@@ -81,9 +81,9 @@ def tape(circuit: "Circuit", kind: str) -> Any:
         def otherwise(own: Any, arguments: Any, keywords: Any) -> Any:
             return result(circuit, kind, own, circuit._inputs.read(arguments, keywords))
 
-        gates = emitted(circuit, kind, ())
-        made = core("float64").Tape(gates, form, shape, circuit.n_parameters, names, otherwise)
-        made = circuit._compiled.setdefault((kind, "tape"), made)
+        read = fresh_program(circuit, kind, ())
+        made = core("float64").Tape(read, form, shape, circuit.n_parameters, names, otherwise)
+        made = circuit._compiled.setdefault(("tape", kind), made)
     return made
 
 

@@ -41,28 +41,19 @@ def checked_loss(value: Circuit) -> Circuit:
     return value
 
 
-def compiled(value: Any, kind: str, dtype: str) -> Any:
-    """What the engine takes for an activation or a loss: a name, or a circuit compiled for it.
-
-    Parameters
-    ----------
-    value : str, Circuit or None
-    kind : {"activation", "loss"}
-    dtype : str, of the engine
-    """
-    if not isinstance(value, Circuit):
-        return value
+def compiled(value: Circuit, kind: str, dtype: str) -> Any:
+    """A circuit as the engine of a dtype takes it for an "activation" or a "loss"."""
     key = (kind, dtype)
     made = value._compiled.get(key)
     if made is None:
         graph, output = value._graph, value._outputs[0]
         [slope] = graph.gradient(output, [0])
-        [bend] = graph.gradient(slope, [0])
+        [curvature] = graph.gradient(slope, [0])
         if kind == "loss":
-            pairs = ([output, slope], [slope, bend])
+            pairs = ([output, slope], [slope, curvature])
             programs = [graph.emit(pair, [], [0, 1]) for pair in pairs]
         else:
-            programs = [graph.emit([node], [], [0]) for node in (output, slope, bend)]
+            programs = [graph.emit([node], [], [0]) for node in (output, slope, curvature)]
         made = core(dtype).Elementwise(tuple(programs))
         made = value._compiled.setdefault(key, made)
     return made
@@ -74,12 +65,13 @@ def to_dict(value: Circuit) -> dict[str, Any]:
     output = graph.add(value.expression(value._outputs[0]))
     nodes: list[list[Any]] = []
     for op, operands, constant in graph.nodes():
-        if op == CONSTANT:
+        rest: list[Any] = [*operands]
+        if op == INPUT:
+            rest = [constant]
+        elif op == CONSTANT:  # JSON has no word for those that are not finite
             assert isinstance(constant, float)
-            # JSON has no word for those that are not finite
-            nodes.append([GATES[op], constant if math.isfinite(constant) else repr(constant)])
-        else:
-            nodes.append([GATES[op], *operands] if op != INPUT else [GATES[op], constant])
+            rest = [constant if math.isfinite(constant) else repr(constant)]
+        nodes.append([GATES[op], *rest])
     return {"circuit": nodes, "n_parameters": value.n_parameters, "output": output}
 
 

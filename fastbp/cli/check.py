@@ -120,7 +120,7 @@ def _random(arguments: argparse.Namespace) -> tuple[Objective, NDArray[np.float6
 def _random_target(rng: np.random.Generator, network: Network, m: int) -> NDArray[Any]:
     """Labels, counts or quantities, as the loss takes them."""
     k = network.widths[-1]
-    if options.is_classifier(str(network.loss)):
+    if options.is_classifier(network.loss):
         return rng.integers(0, max(k, 2), m)
     if network.loss == "poisson":
         return rng.poisson(2.0, (m, k)).astype(np.float64)

@@ -11,7 +11,7 @@ from fastbp.targets import CLASSIFIERS
 DTYPES = tuple(PRECISIONS)
 
 
-def is_classifier(loss: str) -> bool:
+def is_classifier(loss: object) -> bool:
     """Whether the loss trains a network to tell classes apart."""
     return loss in CLASSIFIERS
 
