@@ -38,9 +38,9 @@ def one_of(value: Any, known: Sequence[str], what: str) -> str:
 
 
 def is_circuit(value: Any) -> bool:
-    """Whether `value` is a Circuit; none exists before their module is imported."""
-    module = sys.modules.get("fastbp.circuits.circuit")
-    return module is not None and isinstance(value, module.Circuit)
+    """Whether `value` is a Circuit; none exists before their module is imported, to its end."""
+    Circuit = getattr(sys.modules.get("fastbp.circuits.circuit"), "Circuit", None)
+    return Circuit is not None and isinstance(value, Circuit)
 
 
 def count(value: Any, what: str, largest: int) -> int:

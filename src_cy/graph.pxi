@@ -113,6 +113,40 @@ cdef class Graph:
         with _lock:
             return _graph, (self.variables, node_table(self), self.folder)
 
+    def first(self, int32_t n):
+        """The Graph of the first n nodes: this one, when it had so many.
+
+        To write its expressions down anew would number the nodes differently, and so change the
+        order of sums in derivatives.
+        """
+        with _lock:
+            if not 0 <= n <= self.count:
+                raise ValueError(f"this Graph has {self.count} nodes; got {n}")
+            return _graph(self.variables, node_table(self)[:n * sizeof(Node)], self.folder)
+
+    def put(self, str name, operands=(), value=0.0):
+        """The node of a gate of other nodes, or of the constant `value`: as `node` describes it.
+
+        Nothing is folded or simplified; an equal node is shared.
+
+        Raises
+        ------
+        ValueError
+            If there is no such gate, or operands are too many, too few, or no nodes.
+        """
+        cdef Node node
+        node.op = GATES.index(name) if name in GATES else -1
+        node.a = node.b = node.c = 0
+        with _lock:
+            if node.op == CONSTANT:
+                return constant_node(self, value)
+            if node.op <= INPUT or len(operands) != gate_arity(node.op):
+                raise ValueError(f"{name!r} is no gate of {len(operands)} operands")
+            for operand in operands:
+                check_node(self, operand)
+            node.a, node.b, node.c = (*operands, 0, 0)[:3]
+            return find_or_append(self, node.op, node.a, node.b, node.c)
+
     @property
     def inputs(self):
         """The variables, in the order of the first nodes and those of `new_input`."""

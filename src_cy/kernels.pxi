@@ -173,7 +173,7 @@ def output_delta(loss, output, const real[:, ::1] z, const real[:, ::1] y,
 
 def apply_activation(activation, z, int order):
     """g (order 0), g' (1) or g'' (2) at z, elementwise."""
-    cdef Py_ssize_t n = np.size(z), padded = round_up(n)
+    cdef Py_ssize_t n = np.size(z), padded = round_up(max(n, <Py_ssize_t>1))
     cdef Dense layer = single_layer(1, 1)
     cdef real[::1] room = _room_for(activation)
     buffers, = _tile((3, padded))
@@ -191,7 +191,7 @@ def apply_activation(activation, z, int order):
 
 def apply_circuit_loss(Elementwise loss, a, y, int order):
     """A loss that is a circuit (order 0), its first (1) or its second (2) derivative at a and y."""
-    cdef Py_ssize_t n = np.size(a), padded = round_up(n)
+    cdef Py_ssize_t n = np.size(a), padded = round_up(max(n, <Py_ssize_t>1))
     cdef real[::1] room = _room_for(loss)
     buffers, = _tile((4, padded))
     buffers[0, :n] = np.ravel(a)

@@ -34,7 +34,7 @@ cdef int sweep_down(Graph g, int32_t start, dict every) except -1:
     cdef Sweep *sweep = &g.work.sweep
     cdef int32_t word, i, bar
     cdef int64_t done = 0
-    for word in range(start >> 6, -1, -1):
+    for word in range((start - 1) >> 6, -1, -1):
         while sweep.pending[word]:
             i = (word << 6) + 63 - leading_zeros(sweep.pending[word])
             sweep.pending[word] ^= <uint64_t>1 << (i & 63)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import rosen_hess
 
 from fastbp import circuit, circuits, variable, variables
 from fastbp.circuits import exp, maximum, relu, sigmoid, where
@@ -205,6 +206,18 @@ def test_data_of_any_name(name):
         assert f(2.0, **{name: np.ones(3)}).tolist() == [2, 2, 2]
         assert f.hessp(2.0, [1.0], **{name: np.ones(3)}).shape == (3, 1)
         assert f.value_and_gradient(2.0, **{name: np.ones(3)})[0].tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("n", range(2, 131))
+def test_hessians_of_every_size(n):
+    """The graph grows while it is swept, past the ends of what a sweep has room for."""
+    v, w = variables("v", n), np.linspace(0.1, 1, n)
+    p = np.linspace(-1, 1, n)
+    t = np.tanh(w @ p)
+    f = circuit(circuits.tanh(w @ v))
+    np.testing.assert_allclose(f.hessian(p), -2 * t * (1 - t * t) * np.outer(w, w), atol=1e-13)
+    valley = circuit(circuits.sum(100 * (v[1:] - v[:-1] ** 2) ** 2 + (1 - v[:-1]) ** 2))
+    np.testing.assert_allclose(valley.hessian(p), rosen_hess(p), rtol=1e-12, atol=1e-11)
 
 
 def test_results_are_fresh():

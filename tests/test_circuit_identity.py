@@ -10,6 +10,7 @@ import weakref
 
 import numpy as np
 import pytest
+from processes import run
 
 import fastbp
 from fastbp import circuit, circuits, variable, variables
@@ -116,6 +117,28 @@ def test_large_circuits():
     np.testing.assert_allclose(gradient[2:], 2 * p[2:])
     np.testing.assert_allclose(gradient[0], 2 * p[0] + slope, rtol=1e-10)
     assert f(p.tolist()) == f(p) == f(*p.tolist())
+
+
+def test_networks_may_be_made_while_circuits_are_imported():
+    """A module half imported has no Circuit yet, and no network can have one."""
+    run("""
+errors, stop = [], threading.Event()
+def work():
+    try:
+        while not stop.is_set():
+            fastbp.Dense(2, 3, "tanh")
+    except BaseException as error:
+        errors.append(error)
+fastbp.mlp(2, 3, 1)
+workers = [threading.Thread(target=work) for _ in range(2)]
+for worker in workers:
+    worker.start()
+fastbp.circuit
+stop.set()
+for worker in workers:
+    worker.join()
+assert errors == [], errors
+""")
 
 
 def test_importing_fastbp_does_not_import_circuits():

@@ -158,6 +158,31 @@ def plainly(e, values):
     return reference.in_doubles(GATES.index(e.op), *operands)
 
 
+def test_gates_put_one_by_one_are_the_same_graph():
+    x, y = variable("x"), variable("y")
+    graph = Graph([x, y])
+    output = graph.add((y - x) * 2.0 + gate("sin", x * y) ** 0.5 + x)
+    n = len(graph)
+    graph.gradient(output, [0, 1])
+    table = graph.first(n).nodes()
+    assert table == graph.nodes()[:n]
+    other = Graph([x, y])
+    for op, operands, value in table[2:]:
+        if value is None:
+            other.put(GATES[op], operands)
+        else:
+            other.put(GATES[op], value=value)
+    assert other.nodes() == table
+    for bad in (("sin", [0, 1]), ("sin", [99]), ("sin", [-1]), ("input", []), ("nothing", [0]),
+                ("add", [0])):  # fmt: skip
+        with pytest.raises(ValueError, match=r"is no gate of|has the nodes"):
+            other.put(*bad)
+    for n in (-1, len(graph) + 1):
+        with pytest.raises(ValueError, match="nodes; got"):
+            graph.first(n)
+    assert len(graph.first(0)) == 0
+
+
 def test_dead_gates_are_dropped():
     graph, nodes = graph_of(a.exp(), b.log(), gate("select", 1.0 + a * 0, a, b).sin())
     assert gates(a.exp()) == ["exp"]

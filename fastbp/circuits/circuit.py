@@ -90,6 +90,7 @@ class Circuit:
     _value: Callable[..., Any]
     _graph: Graph
     _outputs: list[int]
+    _n_nodes: int
     _inputs: Inputs
     shape: tuple[int, ...]
     parameters: tuple[str, ...]
@@ -103,6 +104,7 @@ class Circuit:
         self.__dict__.update(
             _graph=graph,
             _outputs=outputs,
+            _n_nodes=len(graph),
             _inputs=inputs,
             _compiled={},
             _value=self._compile_value,
@@ -340,10 +342,12 @@ class Circuit:
         raise AttributeError(f"a Circuit is immutable ({name} cannot be deleted)")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Not with the graph itself, which has grown by derivatives.
-        graph = Graph(self._inputs.variables)
-        outputs = [graph.add(self.expression(node)) for node in self._outputs]
-        return _rebuild, (PICKLE_VERSION, graph, outputs, self.shape, self._inputs)
+        graph = self._graph_of_value()
+        return _rebuild, (PICKLE_VERSION, graph, self._outputs, self.shape, self._inputs)
+
+    def _graph_of_value(self) -> Graph:
+        """The graph as it was before derivatives were appended."""
+        return self._graph.first(self._n_nodes)
 
     def expression(self, node: int) -> Expression:
         """A node of the graph as an expression."""

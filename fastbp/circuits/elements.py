@@ -9,17 +9,18 @@ import math
 from typing import Any
 
 from fastbp._core import core
-from fastbp._recorder import GATES, Graph, gate, variable
-from fastbp.circuits.circuit import Circuit, circuit
+from fastbp._recorder import GATES, Graph, variable
+from fastbp.circuits.circuit import Circuit
+from fastbp.circuits.inputs import Inputs
 
 CONSTANT, INPUT = GATES.index("constant"), GATES.index("input")
 
 
 def checked_activation(value: Circuit) -> Circuit:
     """`value` if it can be an activation."""
-    if value.shape or len(value._inputs.variables) != 1:
+    if value.shape or len(value._inputs.variables) != 1 or _has_vectors(value):
         raise ValueError(
-            f"an activation is a circuit of one variable z with one output, got {value}; "
+            f"an activation is a circuit of one single variable z with one output, got {value}; "
             "for example z = fastbp.variable('z'); fastbp.circuit(z * fastbp.circuits.sigmoid(z))"
         )
     return value
@@ -28,10 +29,10 @@ def checked_activation(value: Circuit) -> Circuit:
 def checked_loss(value: Circuit) -> Circuit:
     """`value` if it can be a loss."""
     names = [str(each.name) for each in value._inputs.variables]
-    if value.shape or len(names) != 2 or value.n_parameters == 0:
+    if value.shape or len(names) != 2 or value.n_parameters == 0 or _has_vectors(value):
         raise ValueError(
-            f"a loss is a circuit of two variables, a and y, with one output, got {value}; for "
-            "example a, y = fastbp.variables('a y'); fastbp.circuit((a - y) ** 2)"
+            f"a loss is a circuit of two single variables, a and y, with one output, got {value}; "
+            "for example a, y = fastbp.variables('a y'); fastbp.circuit((a - y) ** 2)"
         )
     if names == ["y", "a"]:
         raise ValueError(
@@ -39,6 +40,10 @@ def checked_loss(value: Circuit) -> Circuit:
             "fastbp.circuit(..., wrt=[a, y])"
         )
     return value
+
+
+def _has_vectors(value: Circuit) -> bool:
+    return any(each.vector is not None for each in value._inputs.variables)
 
 
 def compiled(value: Circuit, kind: str, dtype: str) -> Any:
@@ -60,42 +65,42 @@ def compiled(value: Circuit, kind: str, dtype: str) -> Any:
 
 
 def to_dict(value: Circuit) -> dict[str, Any]:
-    """A circuit of single variables as plain numbers, strings and lists, ready for JSON."""
-    graph = Graph(value._inputs.variables)
-    output = graph.add(value.expression(value._outputs[0]))
+    """A circuit of single variables as plain numbers, strings and lists, ready for JSON.
+
+    Gate by gate, in their order: the circuit that is read back has the same bits.
+    """
     nodes: list[list[Any]] = []
-    for op, operands, constant in graph.nodes():
+    for op, operands, constant in value._graph_of_value().nodes():
         rest: list[Any] = [*operands]
         if op == INPUT:
             rest = [constant]
         elif op == CONSTANT:  # JSON has no word for those that are not finite
             assert isinstance(constant, float)
-            rest = [constant if math.isfinite(constant) else repr(constant)]
+            rest = [constant if math.isfinite(constant) else _word(constant)]
         nodes.append([GATES[op], *rest])
-    return {"circuit": nodes, "n_parameters": value.n_parameters, "output": output}
+    return {"circuit": nodes, "n_parameters": value.n_parameters, "output": value._outputs[0]}
 
 
 def from_dict(description: dict[str, Any]) -> Circuit:
     """The circuit that `to_dict` described."""
     try:
-        made: list[Any] = []
-        variables = []
-        for name, *rest in description["circuit"]:
-            if name == "input":
-                made.append(variable(rest[0]))
-                variables.append(made[-1])
-            elif name == "constant":
-                made.append(float(rest[0]))
+        nodes, output = description["circuit"], description["output"]
+        names = [rest[0] for kind, *rest in nodes if kind == GATES[INPUT]]
+        variables = [variable(name) for name in names]
+        graph = Graph(variables)
+        for kind, *rest in nodes[len(names) :]:
+            if kind == GATES[CONSTANT]:
+                graph.put(kind, value=float(rest[0]))
             else:
-                made.append(gate(name, *(_earlier(made, operand) for operand in rest)))
-        output = _earlier(made, description["output"])
-        wrt = variables[: description["n_parameters"]]
-    except (TypeError, ValueError, KeyError, IndexError) as error:
+                graph.put(kind, rest)
+        inputs = Inputs([graph.expression(output)], variables[: description["n_parameters"]])
+        if len(inputs.variables) < len(variables):
+            raise ValueError("it has inputs that are neither parameters nor used")
+    except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
         raise ValueError(f"not the description of a circuit: {error!r}") from error
-    return circuit(output, wrt=wrt)
+    return Circuit(graph, [output], (), inputs)
 
 
-def _earlier(made: list[Any], node: Any) -> Any:
-    if not isinstance(node, int) or not 0 <= node < len(made):
-        raise ValueError(f"node {node!r} is none of the {len(made)} before it")
-    return made[node]
+def _word(value: float) -> str:
+    """What `float` reads as this value, its sign included: inf, -inf, nan or -nan."""
+    return f"{'-' if math.copysign(1, value) < 0 else ''}{abs(value)}"
