@@ -85,6 +85,18 @@ _TABLE = [
     ("ex4_32", (400, 25, 10), 5000, "sigmoid", "sigmoid", "cross_entropy", "float32", 750, 1.0),
 ]
 CASES = {row[0]: Case(*row) for row in _TABLE}
+# Microseconds of a call of the peers, on two threads, on the machine for which the limits were set.
+PEERS_US = {
+    "xor": {"numpy": 23, "torch": 145, "jax": 16, "sklearn": 43},
+    "mini": {"numpy": 90, "torch": 350, "jax": 167},
+    "ex4": {"numpy": 4480, "torch": 2610, "jax": 4560, "sklearn": 5230},
+    "digits": {"numpy": 12500, "torch": 6740, "jax": 10000},
+    "potential": {"numpy": 23000, "torch": 9290, "jax": 8320, "sklearn": 19100},
+    "wide": {"numpy": 50000, "torch": 44000, "jax": 77000, "sklearn": 54300},
+    "wide32": {"numpy": 22400, "torch": 20800, "jax": 22300, "sklearn": 30900},
+    "potential32": {"numpy": 18100, "torch": 5700, "jax": 4490, "sklearn": 9900},
+    "ex4_32": {"numpy": 2600, "torch": 1450, "jax": 2400, "sklearn": 2960},
+}
 MILLION = Case(
     "million", (30, 20, 20, 1), 1_000_000, "tanh", "identity", "squared_error", "float64", None
 )

@@ -95,6 +95,27 @@ def samples(workers, rounds, seconds):
     return markdown_table(head, body)
 
 
+def sections(parts, peers, rounds, seconds):
+    """Yield the tables one by one."""
+    with contextlib.ExitStack() as stack:
+        workers = []
+        for name in peers if set(parts) != {"recording"} else ():
+            try:
+                workers.append(stack.enter_context(Remote(name, 1, "circuit_worker.py")))
+            except Missing as error:
+                print(f"{name}: skipped ({error})", file=sys.stderr)
+        if "calls" in parts:
+            yield "\n".join(calls(workers, rounds, seconds))
+        if "samples" in parts:
+            yield "\n".join(samples(workers, rounds, seconds))
+            yield f"To reach: {SAMPLE_LIMIT} times as fast as numpy and casadi."
+        versions = ", ".join(f"{worker.peer} {worker.version}" for worker in workers)
+    if "recording" in parts:
+        yield recording.markdown(rounds)
+    if versions:
+        yield versions
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
@@ -102,23 +123,8 @@ def main(argv=None):
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.2, help="per library, way and round")
     args = parser.parse_args(argv)
-    with contextlib.ExitStack() as stack:
-        workers = []
-        for name in args.peers if set(args.parts) != {"recording"} else ():
-            try:
-                workers.append(stack.enter_context(Remote(name, 1, "circuit_worker.py")))
-            except Missing as error:
-                print(f"{name}: skipped ({error})", file=sys.stderr)
-        if "calls" in args.parts:
-            print("\n".join(calls(workers, args.rounds, args.seconds)), end="\n\n", flush=True)
-        if "samples" in args.parts:
-            print("\n".join(samples(workers, args.rounds, args.seconds)))
-            print(f"\nto reach: {SAMPLE_LIMIT} times as fast as numpy and casadi\n", flush=True)
-        versions = ", ".join(f"{worker.peer} {worker.version}" for worker in workers)
-    if "recording" in args.parts:
-        print(recording.markdown(args.rounds), end="\n\n")
-    if versions:
-        print(versions)
+    for section in sections(args.parts, args.peers, args.rounds, args.seconds):
+        print(section, end="\n\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 from statistics import median
 
 import numpy as np
+from run import markdown_table, significant
 from worker import time_calls
 
 import fastbp
@@ -53,15 +54,22 @@ def rows(rounds, seconds):
             yield shape, what, *(median(column) for column in zip(*times, strict=True))
 
 
+def markdown(rounds, seconds):
+    """A Markdown table."""
+    head = ["network", "what is a circuit", "built in, µs", "circuit, µs", "ratio"]
+    body = [
+        [shape, what, significant(named), significant(own), f"{own / named:.2f}"]
+        for shape, what, named, own in rows(rounds, seconds)
+    ]
+    return "\n".join(markdown_table(head, body))
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.1)
     args = parser.parse_args(argv)
-    print("| network | what is a circuit | built in, µs | circuit, µs | ratio |")
-    print("|---|---|---|---|---|")
-    for shape, what, named, own in rows(args.rounds, args.seconds):
-        print(f"| {shape} | {what} | {named:.3g} | {own:.3g} | {own / named:.2f} |", flush=True)
+    print(markdown(args.rounds, args.seconds))
 
 
 if __name__ == "__main__":

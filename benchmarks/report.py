@@ -2,7 +2,8 @@
 
     python benchmarks/report.py [--rounds 7] [--seconds 0.2] [--output benchmarks/RESULTS.md]
 
-Takes about ten minutes with all peers. Leave the machine alone meanwhile.
+What limits the speed is in LIMITS.md. Takes about 15 minutes with all peers. Leave the machine
+alone meanwhile.
 """
 
 import argparse
@@ -12,13 +13,15 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import circuits
 import footprint
 import memory
+import own_functions
 import peers
 import scaling
 import training
 from cases import CASES
-from run import benchmark, summary, table
+from run import benchmark, estimates, summary, table
 
 MEMORY_PEERS = ("fastbp", "numpy", "torch", "jax", "sklearn")
 
@@ -66,6 +69,9 @@ def sections(args):
     for threads in (2, 1):
         yield f"## One cost-and-gradient call, threads: {threads}, µs"
         yield summary(results, threads)
+    yield "## Estimated for the machine of the limits, threads: 2, µs"
+    yield "fastbp's time here, times a peer's there over here. Peers' times there: `cases.py`."
+    yield estimates(results)
     yield "## From one thread to two"
     yield scaling.markdown(args.rounds, args.seconds)
     yield "## Memory beyond the data, 30-20-20-1 on a million samples"
@@ -75,6 +81,10 @@ def sections(args):
     yield "## Footprint"
     yield f"- import over NumPy: {footprint.import_ms('fastbp', 21):.1f} ms"
     yield f"- wheel: {footprint.wheel_mb():.2f} MB"
+    yield "## Circuits, 1 thread"
+    yield from circuits.sections(circuits.PARTS, circuits.NAMES, args.rounds, args.seconds)
+    yield "## Circuits as activation or loss of a network, 1 thread"
+    yield own_functions.markdown(args.rounds, args.seconds)
     yield "## Case by case"
     for result in results:
         yield table(result, markdown=True)

@@ -18,7 +18,7 @@ from statistics import median
 
 import numpy as np
 import peers
-from cases import CASES
+from cases import CASES, PEERS_US
 from remote import Missing, Remote
 
 REST = 0.03  # seconds; lets the thread pool measured before fall asleep
@@ -144,6 +144,25 @@ def summary(results, threads):
         limit = CASES[result.case].limit_us
         body.append([result.case, *(us.get(name, "-") for name in names), f"{limit:g}"])
     return "\n".join(markdown_table(["case", *names, "reach at most"], body)) + "\n"
+
+
+def estimates(results):
+    """What fastbp would take on the machine of the limits, if peers' times have changed as its.
+
+    For each peer whose time there is known: fastbp's here, times the peer's there over here.
+    """
+    names = list(dict.fromkeys(name for times in PEERS_US.values() for name in times))
+    body = []
+    for result in results:
+        here = {row.peer: row.us for row in result.rows if row.threads == 2}
+        there = PEERS_US.get(result.case, {})
+        scaled = {name: here["fastbp"] * there[name] / here[name] for name in here if name in there}
+        if scaled:
+            cells = [significant(scaled[name]) if name in scaled else "-" for name in names]
+            middle = significant(median(scaled.values()))
+            body.append([result.case, *cells, middle, f"{CASES[result.case].limit_us:g}"])
+    head = ["case", *(f"by {name}" for name in names), "median", "reach at most"]
+    return "\n".join(markdown_table(head, body)) + "\n"
 
 
 def markdown_table(head, body):
