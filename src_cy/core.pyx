@@ -25,7 +25,7 @@ import numpy as np
 
 from activations cimport N_ACTIVATIONS, Activation, activation_table
 from dense cimport (
-    Dense, accumulate, backward, forward_first, pack_first, round_up, row_stride,
+    Dense, accumulate, backward, forward_first, pack_first, round_up, row_stride, widen,
 )
 from element cimport activate_layer, element_loss, element_scratch, output_loss
 from elementary cimport (
@@ -66,7 +66,7 @@ cdef enum:                      # of networks, and of circuits on samples
     MAX_TILE = 256
     MAX_CHUNKS = 32
     MIN_CHUNKS = 4
-    CHUNK_DOUBLES = 262144      # more chunks than MIN_CHUNKS only within this size of all of them
+    CHUNK_DOUBLES = 131072      # more chunks than MIN_CHUNKS only within this size of all of them
 
 REAL = cnp.NPY_FLOAT64 if sizeof(real) == 8 else cnp.NPY_FLOAT32
 cdef int REAL_TYPE = REAL

@@ -135,44 +135,29 @@ cdef inline void backward(
                  delta, stride, below, stride, True, ahead)
 
 
-cdef inline void add_rows(
-    Py_ssize_t rows, Py_ssize_t columns, const real *source, Py_ssize_t source_row,
-    bint first, double *out, Py_ssize_t out_row,
-) noexcept nogil:
-    cdef Py_ssize_t r, c
-    for r in range(rows):
-        if first:
-            for c in range(columns):
-                out[r * out_row + c] = source[r * source_row + c]
-        else:
-            for c in range(columns):
-                out[r * out_row + c] += source[r * source_row + c]
-
-
 cdef inline void accumulate(
     const Dense *layer, Matrix delta, Py_ssize_t count,
     const real *inputs, Py_ssize_t input_row, Py_ssize_t full,
-    const real *tail, Py_ssize_t tail_row, real *narrow, double *partial, bint first,
-    real *mixed, Ahead *ahead,
+    const real *tail, Py_ssize_t tail_row, bint fresh, real *sums, real *mixed, Ahead *ahead,
 ) noexcept nogil:
-    """Delta += sum over samples of delta [a, 1]'.
+    """Delta += sum over samples of delta [a, 1]', or = where it is fresh.
 
-    The first `full` columns are read from `inputs`, the others with the 1 from `tail`. In float32
-    the sum over the tile is made in `narrow`, and added to the double partial sum. The `first` tile
-    of a chunk finds in it what an earlier evaluation left.
+    The first `full` columns are read from `inputs`, the others with the 1 from `tail`.
     """
-    cdef double *wide = partial + layer.delta_at
-    cdef real *out
-    cdef bint fresh = first or sizeof(real) != sizeof(double)
-    if sizeof(real) == sizeof(double):
-        out = <real *>wide
-    else:
-        out = narrow
+    cdef real *Delta = sums + layer.delta_at
     delta = interleaved(layer.n_out, layer.delta_row, count, delta, mixed)
     multiply_add(layer.n_out, full, count, delta,
-                 inputs, input_row, out, layer.delta_row, fresh, ahead)
+                 inputs, input_row, Delta, layer.delta_row, fresh, ahead)
     multiply_add(layer.n_out, layer.delta_row - full, count, delta,
-                 tail, tail_row, out + full, layer.delta_row, fresh, ahead)
-    if sizeof(real) != sizeof(double):
-        add_rows(layer.n_out, layer.n_in + 1, narrow, layer.delta_row, first,
-                 wide, layer.delta_row)
+                 tail, tail_row, Delta + full, layer.delta_row, fresh, ahead)
+
+
+cdef inline void widen(Py_ssize_t n, const real *sums, bint fresh, double *wide) noexcept nogil:
+    """wide += sums, or = where it is fresh: float32 sums of some samples to those in double."""
+    cdef Py_ssize_t i
+    if fresh:
+        for i in range(n):
+            wide[i] = sums[i]
+    else:
+        for i in range(n):
+            wide[i] += sums[i]

@@ -6,7 +6,7 @@ a chunk, so that cost and gradient have the same bits for every number of thread
 """
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
-from dense cimport Dense, hidden_panels, pack_first, pack_hidden, round_up
+from dense cimport Dense, hidden_panels, pack_first, pack_hidden, round_up, widen
 from lanes cimport real
 from plan cimport Evaluation, Plan
 from product cimport Ahead
@@ -62,9 +62,11 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef const Dense *last = plan.layers + plan.n_layers - 1
     cdef Py_ssize_t first = chunk * plan.n_tiles // plan.n_chunks
     cdef Py_ssize_t stop = (chunk + 1) * plan.n_tiles // plan.n_chunks
-    cdef Py_ssize_t tile, start, count, columns
+    cdef Py_ssize_t tile, start, count, columns, place
     cdef Ahead ahead
     cdef double cost = 0
+    cdef bint double_precision = sizeof(real) == sizeof(double)
+    cdef real *sums = <real *>partial if double_precision else scratch + plan.sums_at
     ahead.context = context
     ahead.stopped = NULL
     if plan.tile * plan.n_parameters > LONG_TILE:
@@ -92,7 +94,10 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
             if run.gradient != NULL and plan.few > 0:
                 few_tile_backward(run, scratch, &ahead)
             elif run.gradient != NULL:
-                tile_backward(run, scratch, start, count, columns, partial, tile == first, &ahead)
+                place = tile - first if double_precision else (tile - first) % plan.group
+                tile_backward(run, scratch, start, count, columns, sums, place == 0, &ahead)
+                if not double_precision and (place + 1 == plan.group or tile + 1 == stop):
+                    widen(plan.n_delta, sums, tile - place == first, partial)
         if worker == 0 and plan.n_tiles > 1:
             poll(context)
     run.costs[chunk] = cost

@@ -101,10 +101,10 @@ def layer_accumulate(const real[:, ::1] delta, const real[:, ::1] inputs, double
     cdef Py_ssize_t stride = row_stride(MAX_TILE), m = delta.shape[0], start = 0, count, s, i, j
     cdef Ahead ahead = no_data()
     cdef long long next_look = now() + POLL_NANOSECONDS
-    cdef real[:, ::1] above, at, narrow
+    cdef real[:, ::1] above, at, part
     cdef double[:, ::1] sums = np.zeros((layer.n_out, layer.delta_row))
-    above, at, narrow = _tile((layer.n_out, stride), (MAX_TILE, layer.delta_row),
-                              (layer.n_out, layer.delta_row))
+    above, at, part = _tile((layer.n_out, stride), (MAX_TILE, layer.delta_row),
+                            (layer.n_out, layer.delta_row))
     with nogil:
         while start < m:
             look_for_signals(&next_look)
@@ -115,8 +115,8 @@ def layer_accumulate(const real[:, ::1] delta, const real[:, ::1] inputs, double
                     at[s, i] = inputs[start + s, i]
                 at[s, layer.n_in] = 1
             accumulate(&layer, matrix(&above[0, 0], stride, 1), count, NULL, 0, 0,
-                       &at[0, 0], layer.delta_row, &narrow[0, 0], &sums[0, 0], False,
-                       NULL, &ahead)
+                       &at[0, 0], layer.delta_row, True, &part[0, 0], NULL, &ahead)
+            widen(layer.n_out * layer.delta_row, &part[0, 0], start == 0, &sums[0, 0])
             start += MAX_TILE
     for j in range(layer.n_out):
         Delta[j, 0] += sums[j, layer.n_in]

@@ -37,13 +37,14 @@ cdef struct Plan:
     Py_ssize_t tile             # samples in a tile
     Py_ssize_t n_tiles
     Py_ssize_t n_chunks
+    Py_ssize_t group            # tiles whose Delta is summed in float32, before that is in double
     Py_ssize_t stride           # row length of a tile's arrays
     Py_ssize_t packed_row       # row length of the first layer's packed weights
     Py_ssize_t n_packed         # reals of packed weights
     Py_ssize_t at_row           # row length of a transposed tile
     Py_ssize_t n_delta          # length of a chunk's partial Delta
     # where things are in the scratch of a thread
-    Py_ssize_t delta_at, below_at, zt_at, at_at, tail_at, y_at, cost_at, narrow_at, mixed_at
+    Py_ssize_t delta_at, below_at, zt_at, at_at, tail_at, y_at, cost_at, sums_at, mixed_at
     Py_ssize_t few_at, circuit_at
     Py_ssize_t scratch          # reals a thread needs
     Py_ssize_t few              # the m samples are too few to fill the lanes (see few.pxd); or 0

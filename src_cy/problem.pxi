@@ -130,7 +130,7 @@ cdef class Problem:
         """Where everything is: theta, partial sums, the arrays of a tile."""
         cdef Plan *plan = &self.plan
         cdef Dense *layer
-        cdef Py_ssize_t n_layers = len(self.functions) - 1, l, widest = 0, row = 0, narrow = 0
+        cdef Py_ssize_t n_layers = len(self.functions) - 1, l, widest = 0, row = 0
         cdef Py_ssize_t mixed, packed, floats = 0, top = 0, samples
         total = sum([n_out * (n_in + 1) for n_in, n_out in zip(widths, widths[1:])])
         if total > 2**40:       # below it no size, tiles of all threads included, leaves 63 bits
@@ -156,7 +156,6 @@ cdef class Problem:
             plan.n_delta += round_up(layer.n_out * layer.delta_row)
             floats += layer.n_out * (2 if layer.keeps_z else 1)
             widest = max(widest, layer.n_out)
-            narrow = max(narrow, layer.n_out * layer.delta_row)
             if l > 0:
                 row = max(row, layer.delta_row)
         plan.packed_row = row_stride(plan.layers[0].n_out)
@@ -173,6 +172,7 @@ cdef class Problem:
             plan.n_tiles = (plan.m + 8 * samples - 1) // (8 * samples) * 4
             samples = (plan.m + 16 * plan.n_tiles - 1) // (16 * plan.n_tiles) * 16
         plan.tile = min(samples, plan.m)
+        plan.group = max(<Py_ssize_t>1, <Py_ssize_t>MAX_TILE // plan.tile)
         plan.n_tiles = (plan.m + plan.tile - 1) // plan.tile
         plan.n_chunks = min(
             plan.n_tiles, max(<Py_ssize_t>MIN_CHUNKS, min(
@@ -213,7 +213,7 @@ cdef class Problem:
             if interleaving_pays(layer.n_out, layer.delta_row):
                 mixed = max(mixed, layer.n_out * plan.tile)
         plan.mixed_at = take(&top, mixed)
-        plan.narrow_at = take(&top, narrow if sizeof(real) != sizeof(double) else 0)
+        plan.sums_at = take(&top, plan.n_delta if sizeof(real) != sizeof(double) else 0)
         plan.few_at = take(&top, plan.few * plan.few_row * (2 * n_layers + 3))
         plan.circuit_at = take(&top, most_scratch(self.functions))
         plan.scratch = top

@@ -118,8 +118,9 @@ cdef inline void tile_rest(
 
 cdef inline void tile_backward(
     const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
-    double *partial, bint first, Ahead *ahead,
+    real *sums, bint fresh, Ahead *ahead,
 ) noexcept nogil:
+    """Adds to the Delta of all layers in `sums`, or sets it."""
     cdef const Plan *plan = run.plan
     cdef const Dense *layer
     cdef const Dense *under
@@ -128,7 +129,6 @@ cdef inline void tile_backward(
     cdef real *below = scratch + plan.below_at
     cdef real *at = scratch + plan.at_at
     cdef real *tail = scratch + plan.tail_at
-    cdef real *narrow = scratch + plan.narrow_at
     cdef real *mixed = scratch + plan.mixed_at
     cdef Py_ssize_t i, s, full, row
     for i in range(plan.n_layers - 1, 0, -1):
@@ -140,7 +140,7 @@ cdef inline void tile_backward(
         for s in range(count):
             at[s * plan.at_row + layer.n_in] = 1
         accumulate(layer, matrix(delta, plan.stride, 1), count, NULL, 0, 0, at, plan.at_row,
-                   narrow, partial, first, mixed, ahead)
+                   fresh, sums, mixed, ahead)
         backward(layer, run.theta, run.packed, delta, columns, plan.stride, below, ahead)
         activate_layer(under, 1, under.n_out, columns, plan.stride, scratch + under.z_at,
                        scratch + under.a_at, below, scratch + plan.circuit_at)
@@ -155,7 +155,7 @@ cdef inline void tile_backward(
     for s in range(count):
         tile_rest(plan, X + s * plan.x_row, full, start + s, tail + s * row)
     accumulate(layer, matrix(delta, plan.stride, 1), count, X + plan.lead, plan.x_row, full,
-               tail, row, narrow, partial, first, mixed, ahead)
+               tail, row, fresh, sums, mixed, ahead)
 
 
 cdef inline void few_tile_forward(const Evaluation *run, real *scratch) noexcept nogil:
