@@ -21,6 +21,7 @@ import contextlib
 import io
 import os
 import re
+import signal
 import sys
 import tempfile
 import traceback
@@ -179,6 +180,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     # Before numpy is imported: on a busy machine the threads of scipy's BLAS wait for one another.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # What a shell starts in the background has it ignored; a page shows what Ctrl-C does.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     failures = 0
     for path in [page.resolve() for page in arguments.pages] or pages():
         with tempfile.TemporaryDirectory() as folder:

@@ -27,6 +27,8 @@ import fastbp
 from fastbp import _threads
 
 faulthandler.enable()
+# It is ignored in what a shell starts in the background, and so in all that starts from there.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def bind(m=5000, n_threads=2, hidden=(30,)):
     net = fastbp.mlp(20, *hidden, 5, l2=0.1)
