@@ -116,13 +116,7 @@ def numbers(value: Any, what: str, text_hint: str = "") -> "NDArray[Any]":
             f"{what} is a sparse matrix ({type(value).__name__}); fastbp reads dense data: "
             f"pass {what}.toarray()"
         )
-    ma = sys.modules.get("numpy.ma")  # no masked array exists before its module is imported
-    if ma is not None and isinstance(value, ma.MaskedArray) and ma.is_masked(value):
-        place = np.argwhere(ma.getmaskarray(value))[0]
-        raise ValueError(
-            f"{what} is masked at {where(place)}; fastbp takes no missing values: "
-            f"fill them ({what}.filled(value)) or leave those rows out"
-        )
+    not_masked(value, what)
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -134,6 +128,17 @@ def numbers(value: Any, what: str, text_hint: str = "") -> "NDArray[Any]":
     if array.dtype.kind not in "biuf":
         _refuse_dtype(array, what, text_hint)
     return array
+
+
+def not_masked(value: Any, what: str) -> None:
+    """Refuses a masked array that hides something."""
+    ma = sys.modules.get("numpy.ma")  # no masked array exists before its module is imported
+    if ma is not None and isinstance(value, ma.MaskedArray) and ma.is_masked(value):
+        place = np.argwhere(ma.getmaskarray(value))[0]
+        raise ValueError(
+            f"{what} is masked at {where(place)}; fastbp takes no missing values: "
+            f"fill them ({what}.filled(value)) or leave those rows out"
+        )
 
 
 def _from_nullable(value: Any, array: "NDArray[Any]", what: str) -> "NDArray[Any]":

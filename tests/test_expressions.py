@@ -213,6 +213,23 @@ def test_no_float_unless_constant():
             missing(a, 2)
 
 
+@pytest.mark.parametrize(
+    ("use", "advice"),
+    [
+        (lambda p, q: p & q, r"use a \* b"),
+        (lambda p, q: p | q, r"use fastbp\.circuits\.maximum\(a, b\)"),
+        (lambda p, q: p ^ q, "use a != b"),
+        (lambda p, q: ~p if isinstance(p, Expression) else ~q, "use 1 - a"),
+        (lambda p, q: p % q, "there is no gate"),
+        (lambda p, q: p // q, "there is no gate"),
+    ],
+)
+def test_operators_that_are_no_gates(use, advice):
+    for p, q in ((a > 0, b > 0), (a, 2), (3, a), (a, True), (a, np.float64(2)), (np.int64(2), a)):
+        with pytest.raises(TypeError, match=f"cannot be recorded; .*{advice}"):
+            use(p, q)
+
+
 def test_copies_and_pickles():
     e = (a * x[2]).exp() + circuits.where(a < b, 1.5, c)
     assert copy.copy(e) is copy.deepcopy(e) is e

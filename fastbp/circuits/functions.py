@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastbp.circuits import arrays
-from fastbp.circuits.arrays import plain, recorded, wrapped
+from fastbp.circuits.arrays import is_array, plain, recorded, wrapped
 
 __all__ = [
     "absolute", "atan2", "cos", "dot", "erf", "exp", "expm1", "hypot", "log", "log1p", "maximum",
@@ -137,7 +137,7 @@ def sum(x: Any, axis: int | None = None) -> Any:
     """The sum of the elements of an array or an iterable, from the first to the last; of an array
     also along one axis. An empty sum is 0.
     """
-    if isinstance(x, Iterable) and not isinstance(x, np.ndarray | list | tuple):
+    if isinstance(x, Iterable) and not is_array(x):
         x = list(x)
     array = plain(x)
     if not isinstance(array, np.ndarray):
