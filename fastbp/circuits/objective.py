@@ -10,6 +10,7 @@ from fastbp import threads, validate
 from fastbp._core import core
 from fastbp._recorder import Expression
 from fastbp.circuits.compiler import columns, in_place
+from fastbp.circuits.inputs import as_mapping
 
 if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
@@ -85,17 +86,21 @@ class CircuitObjective:
         named = _by_name(data)
         unknown = [name for name in named if name not in circuit.data]
         if unknown:
-            raise TypeError(
-                f"data has {unknown[0]!r}, which is no data of this circuit; expected "
-                f"{', '.join(circuit.data) or 'none'}"
-            )
-        values = circuit._inputs.read((np.zeros(circuit.n_parameters),), named)
+            advice = f"expected {', '.join(circuit.data) or 'none'}"
+            if unknown[0] in circuit.parameters:
+                advice += "; it is a parameter: leave it out of wrt to make it data"
+            raise TypeError(f"data has {unknown[0]!r}, which is no data of this circuit; {advice}")
+        values = circuit._inputs.read((np.zeros(circuit.n_parameters),), named, as_mapping)
         if values.samples and values.m == 0:
             raise ValueError("the data has no samples; expected at least one row")
-        samples = {
-            name: validate.finite_reals(array, real, name, in_place(array, real))
-            for name, array in values.samples.items()
-        }
+        samples = {}
+        for each in circuit._inputs.data:
+            if each.name in values.samples:
+                array = values.samples[each.name]
+                if not each.shape:
+                    array = array[:, 0]  # as it was given: a message names its row alone
+                array = validate.finite_reals(array, real, each.name, in_place(array, real))
+                samples[each.name] = array.reshape(values.m, each.size)
         fixed = np.ascontiguousarray(values.uniform[circuit.n_parameters :])
         validate.finite_reals(fixed, real, "the data that all samples share", real == fixed.dtype)
         set_once = object.__setattr__
