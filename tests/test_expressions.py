@@ -127,7 +127,10 @@ def test_names():
     with pytest.raises(ValueError, match="'a' comes twice"):
         variables("a b a")
     with pytest.raises(ValueError, match="a variable's name must be"):
-        variables("x y[", 3)
+        variables("y[", 3)
+    for names in ("x y", "x, y", "x,y"):
+        with pytest.raises(ValueError, match=r'one name, got .*fastbp\.variables\("x", 3\)'):
+            variables(names, 3)
 
 
 @pytest.mark.parametrize("shape", [0, -1, (2, 0), 2**31, (2**20, 2**20)])

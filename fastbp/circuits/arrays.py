@@ -40,6 +40,10 @@ class ExpressionArray(np.ndarray[Any, Any]):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return apply_function(function, args, kwargs)
 
+    def __hash__(self) -> int:  # type: ignore[override]
+        # as an Expression's: a vector of variables may be a key of data
+        return id(self)
+
     def __bool__(self) -> bool:
         refuse_truth("an array of expressions")
 

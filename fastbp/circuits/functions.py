@@ -125,7 +125,11 @@ def maximum(x: Any, y: Any) -> Any:
 def where(condition: Any, x: Any, y: Any) -> Any:
     """x where the condition is not 0 (nan is not), else y; as np.where.
 
-    Conditions are expressions, such as the comparison a < b, numbers or booleans.
+    Conditions are expressions, such as the comparison a < b, numbers or booleans. Both branches are
+    computed. The slope of the one not taken is multiplied by 0: it must exist, since 0 times inf or
+    nan is nan. A safe operand sees to that:
+
+        where(x > 0, sqrt(where(x > 0, x, 1)), 0)
     """
     return arrays.where(condition, x, y)
 

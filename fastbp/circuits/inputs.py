@@ -217,7 +217,7 @@ def _given(wrt: Any) -> list[Group]:
     if isinstance(wrt, Expression):
         wrt = [wrt]
     elif isinstance(wrt, np.ndarray):
-        wrt = [wrt] if wrt.dtype == object and _vector_of(wrt) else wrt.ravel().tolist()
+        wrt = [wrt] if wrt.dtype == object and vector_name(wrt) else wrt.ravel().tolist()
     elif not isinstance(wrt, list | tuple):
         raise TypeError(
             f"wrt must be a list of variables and arrays of variables, got {described(wrt)}"
@@ -226,7 +226,7 @@ def _given(wrt: Any) -> list[Group]:
     for each in wrt:
         if isinstance(each, np.ndarray | list | tuple):
             array = np.asarray(each, dtype=object)
-            name = _vector_of(array)
+            name = vector_name(array)
             for variable in array.flat:
                 _check_variable(variable)
             if name:
@@ -249,7 +249,7 @@ def _check_variable(value: Any) -> None:
         )
 
 
-def _vector_of(array: NDArray[Any]) -> str | None:
+def vector_name(array: NDArray[Any]) -> str | None:
     """The name of the vector whose variables these are, all of them and in their order."""
     first = array.flat[0] if array.size else None
     vector = first.vector if isinstance(first, Expression) else None
