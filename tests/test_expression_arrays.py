@@ -112,6 +112,7 @@ def test_products():
         (np.linalg.norm(x, 0), np.linalg.norm(X, 0)),
         (np.linalg.norm(W * x, 3, axis=1), np.linalg.norm(W * X, 3, axis=1)),
         (np.linalg.norm(W * x, np.inf, axis=0), np.linalg.norm(W * X, np.inf, axis=0)),
+        (np.linalg.norm(W * x, 3, axis=(1,)), np.linalg.norm(W * X, 3, axis=1)),
         (np.linalg.norm(W * x, "fro"), np.linalg.norm(W * X)),
         (np.linalg.norm(W * x, axis=1, keepdims=True), np.linalg.norm(W * X, axis=1)[:, None]),
         (np.trace(np.outer(x, x)), X @ X),
@@ -214,6 +215,8 @@ def test_masked_arrays_are_refused():
     for use in (lambda: x * masked, lambda: circuits.exp(masked * a), lambda: x @ masked):
         with pytest.raises(ValueError, match=r"array is masked at row 1; .*filled"):
             use()
+    with pytest.raises(ValueError, match="condition is masked at row 0"):
+        circuits.where(np.ma.array([True, False], mask=[1, 0]), x[:2], 0)
     assert type(x * np.ma.array(X)) is ExpressionArray
     assert value(x * np.ma.array(X)) == pytest.approx(X * X)
 

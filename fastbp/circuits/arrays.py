@@ -47,11 +47,11 @@ class ExpressionArray(np.ndarray[Any, Any]):
     def __bool__(self) -> bool:
         refuse_truth("an array of expressions")
 
-    def any(self, *_: Any, **options: Any) -> Any:
+    def any(self, *arguments: Any, **options: Any) -> Any:
         """Refused, as a truth value."""
         refuse_truth("any() of expressions")
 
-    def all(self, *_: Any, **options: Any) -> Any:
+    def all(self, *arguments: Any, **options: Any) -> Any:
         """Refused, as a truth value."""
         refuse_truth("all() of expressions")
 
@@ -285,7 +285,7 @@ def _filled_like(function: Any, a: Any, *rest: Any, **options: Any) -> Any:
 
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     array = ExpressionArray(x)
-    vectors = array.ndim == 1 if axis is None else np.ndim(axis) == 0
+    vectors = array.ndim == 1 if axis is None else np.size(axis) == 1
     if ord in (None, "fro") or (vectors and ord in (1, 2)):
         return wrapped(_by_numpy(np.linalg.norm, (array, ord, axis, keepdims), {}))
     if not vectors or isinstance(ord, str):
@@ -315,6 +315,7 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     if isinstance(condition, bool | np.bool_):
         condition = float(condition)
     elif is_array(condition):
+        not_masked(condition, "condition")
         condition = np.asarray(condition)
         if condition.dtype == bool:
             condition = condition.astype(float)
