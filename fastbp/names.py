@@ -42,7 +42,7 @@ def checked(value: Any, kind: str, known: Sequence[str], what: str) -> "str | Ci
     kind : {"activation", "loss"}
     """
     if not is_circuit(value):
-        return one_of(value, known, what)
+        return one_of(value, known, what, ", or a circuit: fastbp.circuit(...)")
     from fastbp.circuits import elements
 
     return elements.checked_loss(value) if kind == "loss" else elements.checked_activation(value)

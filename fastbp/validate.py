@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from fastbp.network import Network
 
 MAX_WIDTH = 2**31 - 1
+MAX_BITS = 200  # of an int in a message
 BLOCK = 2**17  # numbers looked at between two chances for Ctrl-C; fits the L2 cache
 
 
 # Names and numbers
 
 
-def one_of(value: Any, known: Sequence[str], what: str) -> str:
-    """`value` if it is one of the `known` names of a `what`."""
+def one_of(value: Any, known: Sequence[str], what: str, or_else: str = "") -> str:
+    """`value` if it is one of the `known` names of a `what`; `or_else`: what no name may be."""
     if not isinstance(value, str):
-        raise TypeError(f"{what} must be a name, got {described(value)}; known: {', '.join(known)}")
+        raise TypeError(
+            f"{what} must be a name, got {described(value)}; known: {', '.join(known)}{or_else}"
+        )
     if value in known:
         return value
     from difflib import get_close_matches
@@ -41,6 +44,12 @@ def is_circuit(value: Any) -> bool:
     """Whether `value` is a Circuit; none exists before their module is imported, to its end."""
     Circuit = getattr(sys.modules.get("fastbp.circuits.circuit"), "Circuit", None)
     return Circuit is not None and isinstance(value, Circuit)
+
+
+def is_expression(value: Any) -> bool:
+    """Whether `value` is an Expression; none exists before their module is imported."""
+    module = sys.modules.get("fastbp._recorder")
+    return module is not None and isinstance(value, module.Expression)
 
 
 def count(value: Any, what: str, largest: int) -> int:
@@ -99,6 +108,10 @@ def described(value: Any) -> str:
     """A value in an error message: short, with its type when that is not plain."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
+    if hasattr(value, "to_numpy"):
+        return f"a {type(value).__name__} of shape {value.shape}, whose array is .to_numpy()"
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        return f"an int of {value.bit_length()} bits"
     text = repr(value)
     if len(text) > 60:
         text = text[:57] + "..."
@@ -116,13 +129,7 @@ def numbers(value: Any, what: str, text_hint: str = "") -> "NDArray[Any]":
             f"{what} is a sparse matrix ({type(value).__name__}); fastbp reads dense data: "
             f"pass {what}.toarray()"
         )
-    ma = sys.modules.get("numpy.ma")  # no masked array exists before its module is imported
-    if ma is not None and isinstance(value, ma.MaskedArray) and ma.is_masked(value):
-        place = np.argwhere(ma.getmaskarray(value))[0]
-        raise ValueError(
-            f"{what} is masked at {where(place)}; fastbp takes no missing values: "
-            f"fill them ({what}.filled(value)) or leave those rows out"
-        )
+    not_masked(value, what)
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -134,6 +141,17 @@ def numbers(value: Any, what: str, text_hint: str = "") -> "NDArray[Any]":
     if array.dtype.kind not in "biuf":
         _refuse_dtype(array, what, text_hint)
     return array
+
+
+def not_masked(value: Any, what: str) -> None:
+    """Refuses a masked array that hides something."""
+    ma = sys.modules.get("numpy.ma")  # no masked array exists before its module is imported
+    if ma is not None and isinstance(value, ma.MaskedArray) and ma.is_masked(value):
+        place = np.argwhere(ma.getmaskarray(value))[0]
+        raise ValueError(
+            f"{what} is masked at {where(place)}; fastbp takes no missing values: "
+            f"fill them ({what}.filled(value)) or leave those rows out"
+        )
 
 
 def _from_nullable(value: Any, array: "NDArray[Any]", what: str) -> "NDArray[Any]":
@@ -156,11 +174,14 @@ def _refuse_dtype(array: "NDArray[Any]", what: str, text_hint: str) -> NoReturn:
     if kind == "c":
         advice = f"pass {what}.real if the imaginary part means nothing"
     elif kind == "O":
-        expected = f"expected real numbers, not Python objects{_first_non_number(array)}"
-        advice = f"convert it with {what}.astype(float)"
+        found, item = _first_non_number(array)
+        expected = f"expected real numbers, not Python objects{found}"
+        advice = "fill in what is missing"
+        if item is not None or not found:
+            advice = f"convert it with np.array({what}, float)"
     elif kind in "US":
         expected = "expected real numbers, not text"
-        advice = text_hint or f"convert it with {what}.astype(float)"
+        advice = text_hint or f"convert it with np.array({what}, float)"
     elif kind in "mM":
         advice = "turn dates into numbers of seconds or days first"
     else:
@@ -169,14 +190,19 @@ def _refuse_dtype(array: "NDArray[Any]", what: str, text_hint: str) -> NoReturn:
         advice = "pass an array or a list of numbers"
         if isinstance(array.item(), Mapping):
             advice = f"pass one array, such as np.column_stack(list({what}.values()))"
+    if kind == "O" and is_expression(item):
+        expected = f"expected real numbers, not expressions{found}"
+        advice = "put expressions together before fastbp.circuit(...) compiles them"
     raise TypeError(f"{what} has dtype {array.dtype}; {expected}; {advice}")
 
 
-def _first_non_number(array: "NDArray[Any]") -> str:
+def _first_non_number(array: "NDArray[Any]") -> tuple[str, Any]:
+    """The first that is no number, or an int too large for NumPy's: in words, and itself."""
     for place, item in np.ndenumerate(array):
-        if not isinstance(item, int | float | np.number | np.bool_):
-            return f" ({described(item)}{' at ' + where(place) if place else ''})"
-    return ""
+        number = isinstance(item, int | float | np.number | np.bool_)
+        if not number or (isinstance(item, int) and item.bit_length() > 63):
+            return f" ({described(item)}{' at ' + where(place) if place else ''})", item
+    return "", None
 
 
 def blocks(array: "NDArray[Any]") -> Iterator[slice]:

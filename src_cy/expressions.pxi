@@ -73,8 +73,9 @@ cdef int64_t serial_numbers(int64_t count) except -1:
 
 cdef str checked_name(name):
     if not isinstance(name, str):
+        from fastbp.validate import described
         raise TypeError(
-            f"a variable's name must be a str, got {name!r} ({type(name).__name__}); "
+            f"a variable's name must be a str, got {described(name)}; "
             'for example fastbp.variable("a")')
     if not name or name != name.strip():
         raise ValueError(
@@ -158,11 +159,21 @@ cdef object record_two(int op, Expression e, object x, bint swapped):
 def gate(str name, *operands):
     """The gate `name` on its operands: numbers and expressions. Records even if all are numbers."""
     cdef int op = NUMBERS[name]
-    values = [required(x, name) for x in operands]
+    values = [required(x, "where" if op == SELECT else name) for x in operands]
     if len(values) != gate_arity(op) or op < NEGATIVE:
         raise TypeError(f"{name} has {gate_arity(op)} operands, got {len(values)}")
     values += [None] * (3 - len(values))
     return record(op, values[0], values[1], values[2])
+
+
+def refuse_truth(str what):
+    """The error of `if` on what is recorded."""
+    raise TypeError(
+        f"{what} has no truth value: it is recorded, not computed. Use "
+        "fastbp.circuits.where(condition, a, b) for `a if condition else b`, "
+        "fastbp.circuits.maximum and minimum for max and min, and "
+        "(0 < x) * (x < 1) for `0 < x < 1` or `and`; instead of np.array([x, y]), which compares "
+        "by truth values, use fastbp.circuits.ExpressionArray([x, y])")
 
 
 def constant(x):
@@ -249,6 +260,19 @@ cdef class Expression:
     def __rpow__(self, other, modulus):
         return record_two(POWER, self, other, True)
 
+    # NumPy's functions are refused with what to use instead.
+    def __floordiv__(self, other): return np.floor_divide(self, other)
+    def __rfloordiv__(self, other): return np.floor_divide(other, self)
+    def __mod__(self, other): return np.remainder(self, other)
+    def __rmod__(self, other): return np.remainder(other, self)
+    def __and__(self, other): return np.bitwise_and(self, other)
+    def __rand__(self, other): return np.bitwise_and(other, self)
+    def __or__(self, other): return np.bitwise_or(self, other)
+    def __ror__(self, other): return np.bitwise_or(other, self)
+    def __xor__(self, other): return np.bitwise_xor(self, other)
+    def __rxor__(self, other): return np.bitwise_xor(other, self)
+    def __invert__(self): return np.invert(self)
+
     def __richcmp__(self, other, int kind):
         if kind == Py_LT: return record_two(LESS, self, other, False)
         if kind == Py_LE: return record_two(LESS_EQUAL, self, other, False)
@@ -263,11 +287,7 @@ cdef class Expression:
         return hash(<Py_ssize_t><void *>self)
 
     def __bool__(self):
-        raise TypeError(
-            f"{self!r} has no truth value: it is recorded, not computed. Use "
-            "fastbp.circuits.where(condition, a, b) for `a if condition else b`, "
-            "fastbp.circuits.maximum and minimum for max and min, and "
-            "(0 < x) * (x < 1) for `0 < x < 1` or `and`")
+        refuse_truth(repr(self))
 
     def __float__(self):
         if self.op != CONSTANT and variables_of([self]):

@@ -70,7 +70,12 @@ def test_outputs_that_are_none():
             (lambda: circuit({"a": A}), TypeError, "a circuit takes", "(dict)"),
             (lambda: circuit([A, None]), TypeError, "expressions and real numbers", "None"),
             (lambda: circuit([A, [B]]), TypeError, "expressions and real numbers", "[b] (list)"),
-            (lambda: circuit([[A, B], [A]]), TypeError, "expressions and real numbers", "(list)"),
+            (
+                lambda: circuit([[A, B], [A]]),
+                TypeError,
+                "expressions and real numbers",
+                "[a, b] (list); rows must have the same length",
+            ),
             (lambda: circuit([A, PLAIN]), TypeError, "expressions and real numbers", "Circuit"),
             (lambda: circuit(np.array([1j, 2])), TypeError, "real numbers", "complex128"),
             (lambda: circuit(np.array(["a"])), TypeError, "real numbers", "dtype <U1"),

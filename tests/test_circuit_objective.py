@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from arrays import misaligned
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 
 import fastbp
 from fastbp import circuit, circuits, variables
@@ -104,13 +105,17 @@ def test_the_two_layer_net():
         theta = theta - 0.1 * gradient
 
 
-def test_the_product_with_the_hessian():
-    objective = bound()
-    H = F.hessian(P, **DATA, alpha=0.1).mean(axis=0)
-    for v in [*np.eye(3), np.array([1.0, -2, 3])]:
-        np.testing.assert_allclose(objective.hessp(P, v), H @ v, rtol=1e-12, atol=1e-14)
-    one = circuit(A**2 * X, wrt=[A]).objective(data={"x": [1.0, 3]})
-    assert one.hessp([5], [1]).tolist() == [4]
+def test_one_parameter_may_be_a_number():
+    objective = circuit((A - X) ** 2, wrt=[A]).objective(data={"x": [1.0, 3]})
+    for number in (5, 5.0, np.float64(5), np.array(5.0)):
+        assert objective(number)[0] == objective([5])[0] == objective.cost(number) == 10
+        assert objective.fun(number) == 10
+        assert objective(number)[1].tolist() == objective.jac(number).tolist() == [6]
+        assert objective.hessp(number, 1).tolist() == [2]
+        assert objective.hessian(number).tolist() == [[2]]
+    assert minimize_scalar(objective.cost).x == pytest.approx(2)
+    with pytest.raises(ValueError, match=r"p has shape \(\); expected \(3,\)"):
+        bound()(1.0)
 
 
 def test_vectors_of_data_in_every_layout():
@@ -222,6 +227,32 @@ def test_data_that_needs_no_conversion_is_referred_to():
 def test_variables_may_be_keys():
     data = {X: DATA["x"], Y: DATA["y"], "label": DATA["label"], ALPHA: 0.1}
     assert F.objective(data=data)(P)[0] == bound()(P)[0]
+    w = variables("w", 2)
+    f = circuit(A * w[0] - w[1], wrt=[A])
+    assert f.objective(data={w: [[1, 2], [3, 4]]}, reduction="sum").cost(5) == 14
+    with pytest.raises(TypeError, match="variables, a vector as a whole, got ExpressionArray"):
+        f.objective(data={w[:1]: 1})
+    with pytest.raises(ValueError, match="data has 'w' twice"):
+        f.objective(data={w: [1, 2], "w": [1, 2]})
+
+
+def test_data_may_be_a_frame():
+    frame = pd.DataFrame({**DATA, "alpha": 0.1})
+    assert F.objective(data=frame)(P)[0] == bound(alpha=np.full(M, 0.1))(P)[0]
+
+    class Columns:
+        def keys(self):
+            return list(DATA)
+
+        def __getitem__(self, name):
+            return DATA[name]
+
+    f = circuit(A * X + Y * LABEL, wrt=[A])
+    assert f.objective(data=Columns())(2)[0] == f.objective(data=DATA)(2)[0]
+    with pytest.raises(TypeError, match="'z', which is no data"):
+        F.objective(data=frame.rename(columns={"x": "z"}))
+    with pytest.raises(ValueError, match="data has 'x' twice"):
+        F.objective(data=pd.concat([frame, frame[["x"]]], axis=1))
 
 
 @pytest.mark.parametrize("copied", [copy.copy, lambda o: pickle.loads(pickle.dumps(o))])

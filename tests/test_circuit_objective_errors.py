@@ -32,18 +32,18 @@ def test_data_that_does_not_fit():
     samples[3, 1, 0] = np.nan
     check(
         [
-            (lambda: FED.objective(), TypeError, "no values for the data x, y"),
-            (lambda: FED.objective({"x": 1}), TypeError, "no values for the data y"),
+            (lambda: FED.objective(), TypeError, "the data x, y", 'data={"x": ..., "y": ...}'),
+            (lambda: FED.objective({"x": 1}), TypeError, "the data y", 'name: data={"y": ...}'),
             (lambda: FED.objective(3), TypeError, "data must be a mapping", "got 3"),
             (lambda: FED.objective([("x", 1)]), TypeError, "data must be a mapping"),
             (lambda: FED.objective("xy"), TypeError, "data must be a mapping"),
             (lambda: bound(z=1), TypeError, "'z', which is no data", "x, y"),
-            (lambda: bound(a=1), TypeError, "'a', which is no data", "x, y"),
+            (lambda: bound(a=1), TypeError, "'a', which is no data", "x, y", "leave it out of wrt"),
             (lambda: PLAIN.objective({"a": 1}), TypeError, "'a', which is no data", "none"),
             (lambda: FED.objective({**DATA, 1: 1}), TypeError, "keys of data are names or var"),
             (lambda: FED.objective({**DATA, X + 1: 1}), TypeError, "keys of data", "x + 1"),
             (lambda: FED.objective({**DATA, A: 1}), TypeError, "'a', which is no data"),
-            (lambda: bound(x=nan), ValueError, "x is nan at row 4", "leave that row out"),
+            (lambda: bound(x=nan), ValueError, "x is nan at row 4 (counted", "leave that row out"),
             (lambda: bound(x=inf), ValueError, "x is -inf at row 2", "finite"),
             (lambda: bound(x=nan[::-1]), ValueError, "x is nan at row 1"),
             (lambda: bound(y=np.nan), ValueError, "nan", "finite"),

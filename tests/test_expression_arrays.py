@@ -2,9 +2,11 @@
 
 import gates_reference as reference
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.special
 
-from fastbp import circuits
+from fastbp import circuit, circuits
 from fastbp._recorder import Expression, Graph
 from fastbp.circuits import ExpressionArray
 from fastbp.circuits.expressions import variables
@@ -104,6 +106,15 @@ def test_products():
         (np.tensordot(W, x, axes=1), W @ X),
         (np.linalg.norm(x), np.linalg.norm(X)),
         (np.linalg.norm(x, 1), np.linalg.norm(X, 1)),
+        (np.linalg.norm(x, np.inf), np.linalg.norm(X, np.inf)),
+        (np.linalg.norm(x, -np.inf), np.linalg.norm(X, -np.inf)),
+        (np.linalg.norm(x, 3), np.linalg.norm(X, 3)),
+        (np.linalg.norm(x, 0), np.linalg.norm(X, 0)),
+        (np.linalg.norm(W * x, 3, axis=1), np.linalg.norm(W * X, 3, axis=1)),
+        (np.linalg.norm(W * x, np.inf, axis=0), np.linalg.norm(W * X, np.inf, axis=0)),
+        (np.linalg.norm(W * x, 3, axis=(1,)), np.linalg.norm(W * X, 3, axis=1)),
+        (np.linalg.norm(W * x, "fro"), np.linalg.norm(W * X)),
+        (np.linalg.norm(W * x, axis=1, keepdims=True), np.linalg.norm(W * X, axis=1)[:, None]),
         (np.trace(np.outer(x, x)), X @ X),
     ]:
         assert type(got) is (ExpressionArray if np.ndim(want) else Expression)
@@ -136,6 +147,97 @@ def test_where_and_clip_of_numpy():
         np.where(x > 0)
 
 
+def test_arrays_like_another_are_written_into():
+    for make in (np.zeros_like, np.empty_like, np.ones_like, lambda like: np.full_like(like, 2)):
+        out = make(x)
+        assert type(out) is ExpressionArray
+        out[:] = 0.5
+        out[1] = x[0] * 2
+        assert value(out) == pytest.approx([0.5, -1, 0.5, 0.5, 0.5])
+        assert make(a).shape == ()
+    assert value(np.full_like(x, a)) == pytest.approx(np.full(5, 0.7))
+    assert type(np.zeros_like(x, dtype=float)) is np.ndarray
+    assert np.zeros_like(x, shape=(2, 2)).shape == (2, 2)
+    assert value(np.roll(x, 1)) == pytest.approx(np.roll(X, 1))
+    assert value(np.gradient(x, 0.5)) == pytest.approx(np.gradient(X, 0.5))
+    assert value(np.polyval([1, 2, 3], a)) == pytest.approx(np.polyval([1, 2, 3], 0.7))
+    assert value(np.polyval([1, 2, 3], x)) == pytest.approx(np.polyval([1, 2, 3], X))
+
+
+# ufunc: its derivative
+FORMULAS = {
+    np.log2: lambda v: 1 / (v * np.log(2)),
+    np.log10: lambda v: 1 / (v * np.log(10)),
+    np.exp2: lambda v: 2**v * np.log(2),
+    np.arctan: lambda v: 1 / (1 + v**2),
+    np.arcsin: lambda v: 1 / np.sqrt(1 - v**2),
+    np.arccos: lambda v: -1 / np.sqrt(1 - v**2),
+    np.sinh: np.cosh,
+    np.cosh: np.sinh,
+    np.radians: lambda v: np.pi / 180,
+    np.degrees: lambda v: 180 / np.pi,
+    scipy.special.expit: lambda v: scipy.special.expit(v) * scipy.special.expit(-v),
+    scipy.special.erf: lambda v: 2 / np.sqrt(np.pi) * np.exp(-(v**2)),
+    scipy.special.log1p: lambda v: 1 / (1 + v),
+    scipy.special.expm1: np.exp,
+}
+
+
+@pytest.mark.parametrize("ufunc", FORMULAS, ids=lambda ufunc: ufunc.__name__)
+def test_ufuncs_that_are_formulas(ufunc):
+    f = circuit(ufunc(a))
+    for at in (1e-9, 0.3, 0.999):
+        assert f(at) == pytest.approx(ufunc(at), rel=1e-14)
+        assert f.gradient(at)[0] == pytest.approx(FORMULAS[ufunc](at), rel=1e-13)
+    mixed = ExpressionArray([a, 0.5])
+    assert circuit(ufunc(mixed))(0.3) == pytest.approx(ufunc(np.array([0.3, 0.5])))
+
+
+def test_series_and_frames_are_arrays():
+    series = pd.Series(X)
+    for got, want in [
+        (x * series, X * X),
+        (x @ series, X @ X),
+        (circuits.maximum(a * series, 0), np.maximum(0.7 * X, 0)),
+        (circuits.relu(series * a), np.maximum(0.7 * X, 0)),
+        (circuits.sum(a * series), 0.7 * X.sum()),
+        (circuits.where(series > 0, x, 0), np.where(X > 0, X, 0)),
+        (x * pd.DataFrame([X, X]), np.stack([X * X, X * X])),
+        (circuits.exp(pd.DataFrame({"p": [1.0, 2]}) * a), np.exp([[0.7], [1.4]])),
+        (circuits.sum(pd.DataFrame([X, X]) * a), 1.4 * X.sum()),
+    ]:
+        assert value(got) == pytest.approx(want)
+    assert circuit(a * series)(2).tolist() == (2 * X).tolist()
+
+
+def test_masked_arrays_are_refused():
+    masked = np.ma.array(X, mask=[0, 1, 0, 0, 0])
+    for use in (lambda: x * masked, lambda: circuits.exp(masked * a), lambda: x @ masked):
+        with pytest.raises(ValueError, match=r"array is masked at row 1; .*filled"):
+            use()
+    with pytest.raises(ValueError, match="condition is masked at row 0"):
+        circuits.where(np.ma.array([True, False], mask=[1, 0]), x[:2], 0)
+    assert type(x * np.ma.array(X)) is ExpressionArray
+    assert value(x * np.ma.array(X)) == pytest.approx(X * X)
+
+
+def test_truth_values_of_arrays():
+    for use in (
+        lambda: bool(x > 0),
+        lambda: 1 if x else 2,
+        lambda: (x > 0).any(),
+        lambda: np.any(x > 0, axis=0),
+        lambda: (x > 0).all(axis=0),
+        lambda: np.all(x > 0),
+        lambda: any(x > 0),
+        lambda: bool(ExpressionArray([a])),
+        lambda: np.array([a, b]) > 0,
+        lambda: np.clip(np.array([a, b]), 0, 1),
+    ):
+        with pytest.raises(TypeError, match=r"circuits\.where.*ExpressionArray\(\[x, y\]\)"):
+            use()
+
+
 def test_shapes_are_arranged_as_usual():
     y = np.concatenate([x, [a, 1.0]]).reshape(7, 1)
     assert type(y) is ExpressionArray
@@ -163,10 +265,28 @@ def test_in_place_and_out():
 
 
 def test_what_numpy_cannot_do_with_expressions():
-    with pytest.raises(TypeError, match=r"np\.sinh cannot be recorded.*sqrt"):
-        np.sinh(x)
-    with pytest.raises(TypeError, match="cannot be recorded"):
+    with pytest.raises(TypeError, match=r"np\.arcsinh cannot be recorded.*expit.*sqrt"):
+        np.arcsinh(x)
+    with pytest.raises(TypeError, match="gamma cannot be recorded"):
+        scipy.special.gamma(a)
+    with pytest.raises(TypeError, match="cannot be recorded; use a != a"):
         np.isnan(a)
+    for use, advice in [
+        (lambda: np.logical_and(x, a), r"a \* b"),
+        (lambda: (x > 0) & (a > 0), r"a \* b"),
+        (lambda: np.logical_or(a, x), r"circuits\.maximum"),
+        (lambda: (x > 0) | True, r"circuits\.maximum"),
+        (lambda: ~(x > 0), "1 - a"),
+        (lambda: np.logical_not(x), "1 - a"),
+        (lambda: np.isclose(x, a), "< tolerance"),
+        (lambda: np.allclose(a, x), "< tolerance"),
+        (lambda: x % 2, "no gate"),
+        (lambda: np.floor(a), "no gate"),
+    ]:
+        with pytest.raises(TypeError, match=f"cannot be recorded; .*{advice}"):
+            use()
+    with pytest.raises(TypeError, match=r"np\.linalg\.norm of expressions has no norm 2 of mat"):
+        np.linalg.norm(np.outer(x, x), 2)
     with pytest.raises(TypeError, match="takes no dtype"):
         np.add(a, 1, dtype=float)
     with pytest.raises(TypeError, match="changes an array of numbers in place"):
@@ -186,3 +306,7 @@ def test_what_numpy_cannot_do_with_expressions():
 def test_longdouble_and_big_endian_arrays():
     assert value(x * np.ones(5, np.longdouble)) == pytest.approx(X)
     assert value(x * np.full(5, 2.0, ">f8")) == pytest.approx(2 * X)
+    two = np.longdouble(2)
+    for got in (two * x, x * two, [two] * 5 * x, np.multiply(two, x), np.array([two] * 5, "O") * x):
+        assert value(got) == pytest.approx(2 * X)
+    assert value(two**a + two / a + a * two) == pytest.approx(2**0.7 + 2 / 0.7 + 1.4)

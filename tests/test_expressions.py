@@ -127,7 +127,10 @@ def test_names():
     with pytest.raises(ValueError, match="'a' comes twice"):
         variables("a b a")
     with pytest.raises(ValueError, match="a variable's name must be"):
-        variables("x y[", 3)
+        variables("y[", 3)
+    for names in ("x y", "x, y", "x,y"):
+        with pytest.raises(ValueError, match=r'one name, got .*fastbp\.variables\("x", 3\)'):
+            variables(names, 3)
 
 
 @pytest.mark.parametrize("shape", [0, -1, (2, 0), 2**31, (2**20, 2**20)])
@@ -211,6 +214,23 @@ def test_no_float_unless_constant():
     for missing in (operator.floordiv, operator.mod, operator.matmul):
         with pytest.raises(TypeError):
             missing(a, 2)
+
+
+@pytest.mark.parametrize(
+    ("use", "advice"),
+    [
+        (lambda p, q: p & q, r"use a \* b"),
+        (lambda p, q: p | q, r"use fastbp\.circuits\.maximum\(a, b\)"),
+        (lambda p, q: p ^ q, "use a != b"),
+        (lambda p, q: ~p if isinstance(p, Expression) else ~q, "use 1 - a"),
+        (lambda p, q: p % q, "there is no gate"),
+        (lambda p, q: p // q, "there is no gate"),
+    ],
+)
+def test_operators_that_are_no_gates(use, advice):
+    for p, q in ((a > 0, b > 0), (a, 2), (3, a), (a, True), (a, np.float64(2)), (np.int64(2), a)):
+        with pytest.raises(TypeError, match=f"cannot be recorded; .*{advice}"):
+            use(p, q)
 
 
 def test_copies_and_pickles():

@@ -161,7 +161,7 @@ BAD_X = {
     "images": (np.ones((M, 8, 8)), ValueError, r"shape \(40, 8, 8\).*X.reshape\(len\(X\), -1\)"),
     "a number": (3.0, ValueError, r"X has shape \(\); expected \(m, 3\)"),
     "complex": (X + 0j, TypeError, "X has dtype complex128; expected real numbers; pass X.real"),
-    "objects": (X.astype(object), TypeError, r"X has dtype object.*X.astype\(float\)"),
+    "objects": (X.astype(object), TypeError, r"X has dtype object.*np.array\(X, float\)"),
     "mixed frame": (
         pd.DataFrame({"a": [1.0] * M, "b": [2] * M, "c": ["x"] * M}),
         TypeError, "not Python objects .'x' at row 0, column 2.",

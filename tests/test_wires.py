@@ -178,6 +178,13 @@ def test_forward_is_the_value_and_the_last_wire():
     assert several.forward().tolist() == several.wires().value.tolist() == [[2, 3], [6, 1]]
 
 
+def test_forward_rounds_after_every_gate():
+    x = 1 + 2.0**-30
+    f = circuit(A * B + C)
+    assert f.forward(x, x, -1) == x * x - 1
+    assert f(x, x, -1) == 2.0**-29 + 2.0**-60  # the sum of the exact product
+
+
 def test_forward_takes_what_a_call_takes():
     vector, weights, x = variables("v", 3), variables("w", (2, 3)), variables("x", 3)
     f = circuit(circuits.sum(weights @ x) + vector @ x, wrt=[weights, vector])

@@ -64,9 +64,11 @@ class Subject:
         elif isinstance(J, (tuple, list)) and len(J) == 2:
             J, D = J
         else:
+            advice = "return both, or pass the gradient as jac="
+            if hasattr(self._fun, "value_and_gradient"):
+                advice = "pass its method value_and_gradient"
             raise TypeError(
-                f"fun returned {type(J).__name__} where (cost, gradient) was expected; "
-                "return both, or pass the gradient as jac="
+                f"fun returned {type(J).__name__} where (cost, gradient) was expected; {advice}"
             )
         number = self._number(J)
         if isinstance(number, complex):

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp._core import core
+from fastbp.circuits.inputs import as_keywords
 
 if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
@@ -18,11 +19,17 @@ def callable_into(
     """See Circuit.callable_into."""
     inputs, n = circuit._inputs, len(circuit._outputs)
     inputs.check_names(data)
-    missing = [name for name in circuit.data if name not in data]
+    missing = [each for each in inputs.data if each.name not in data]
     if missing:
-        raise TypeError(f"no buffers for the data {', '.join(missing)}; pass them by name")
+        raise TypeError(
+            f"no buffers for the data {', '.join(each.text for each in missing)}; pass them by "
+            f"name: {as_keywords(missing)}"
+        )
     sources = [_buffer(p, inputs.n_parameters, "p", False)]
-    sources += [_buffer(data[each.name], each.size, each.name, False) for each in inputs.data]
+    point = ": a callable is for one point at a time, not for samples"
+    sources += [
+        _buffer(data[each.name], each.size, each.name, False, point) for each in inputs.data
+    ]
     targets = [_buffer(value, n, "value", True)]
     outputs = circuit._outputs
     if gradient is not None:
@@ -32,7 +39,9 @@ def callable_into(
     return core("float64").BufferTape(program, sources, targets).run
 
 
-def _buffer(buffer: Any, size: int, name: str, writeable: bool) -> NDArray[np.float64]:
+def _buffer(
+    buffer: Any, size: int, name: str, writeable: bool, hint: str = ""
+) -> NDArray[np.float64]:
     """A buffer as a flat array of the same memory."""
     if not isinstance(buffer, np.ndarray):
         try:
@@ -52,5 +61,5 @@ def _buffer(buffer: Any, size: int, name: str, writeable: bool) -> NDArray[np.fl
             f"np.zeros({size}) makes one"
         )
     if buffer.size != size:
-        raise ValueError(f"{name} has {buffer.size} numbers; expected {size}")
+        raise ValueError(f"{name} has {buffer.size} numbers; expected {size}{hint}")
     return buffer.reshape(-1)  # type: ignore[no-any-return]

@@ -183,10 +183,10 @@ class Circuit:
 
         Parameters
         ----------
-        data : mapping
-            Values of all data, by name or variable. A value of the variable's own shape, () for a
-            single one, is the same for all samples; an array with one more dimension in front has
-            the samples in its rows.
+        data : mapping, or anything with keys() such as a DataFrame
+            Values of all data, by name, variable or vector of variables. A value of the variable's
+            own shape, () for a single one, is the same for all samples; an array with one more
+            dimension in front has the samples in its rows.
         reduction : {"mean", "sum"}
             Of the samples' values.
         sample_weight : array_like, shape (m,), optional
@@ -357,6 +357,9 @@ class Circuit:
 
     def forward(self, /, *p: Any, **values: Any) -> Any:
         """The value, as f(...); and the inputs are remembered for `wires`, `draw` and `step`.
+
+        Each gate is computed by itself here, while f(...) makes one of a product and a sum, which
+        is rounded once: the last bits of the two may differ.
 
         Inputs that are not given keep their values. They are remembered in this object: threads
         that use it in this way need a copy each (copy.copy(f)); nothing else is affected. Errors

@@ -59,19 +59,26 @@ def variables(names: str, shape: Any = None) -> Any:
     TypeError
         If the names are no str, or the shape is not made of integers.
     ValueError
-        If a name is bad (see `variable`) or comes twice, or a length is less than 1.
+        If a name is bad (see `variable`) or comes twice, there are several with a shape, or a
+        length is less than 1.
     """
     if not isinstance(names, str):
         raise TypeError(
             f"the names of variables must be one str, got {described(names)}; for example "
             'fastbp.variables("a b c") or fastbp.variables("x", 5)'
         )
+    words = names.replace(",", " ").split()
     if shape is not None:
+        if len(words) > 1:
+            raise ValueError(
+                f"with a shape there is one name, got {names!r}; make each vector by itself, "
+                f'fastbp.variables("{words[0]}", {shape!r}), or leave out the shape for single '
+                "variables"
+            )
         lengths = _lengths(shape)
         array = ExpressionArray(Vector(names, lengths).elements()).reshape(lengths)
         array.setflags(write=False)
         return array
-    words = names.replace(",", " ").split()
     if not words:
         raise ValueError(f'there is no name in {names!r}; for example fastbp.variables("a b c")')
     for word in words:

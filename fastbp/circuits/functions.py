@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastbp.circuits import arrays
-from fastbp.circuits.arrays import plain, recorded, wrapped
+from fastbp.circuits.arrays import is_array, plain, recorded, wrapped
 
 __all__ = [
     "absolute", "atan2", "cos", "dot", "erf", "exp", "expm1", "hypot", "log", "log1p", "maximum",
@@ -125,7 +125,11 @@ def maximum(x: Any, y: Any) -> Any:
 def where(condition: Any, x: Any, y: Any) -> Any:
     """x where the condition is not 0 (nan is not), else y; as np.where.
 
-    Conditions are expressions, such as the comparison a < b, numbers or booleans.
+    Conditions are expressions, such as the comparison a < b, numbers or booleans. Both branches are
+    computed. The slope of the one not taken is multiplied by 0: it must exist, since 0 times inf or
+    nan is nan. A safe operand sees to that:
+
+        where(x > 0, sqrt(where(x > 0, x, 1)), 0)
     """
     return arrays.where(condition, x, y)
 
@@ -137,7 +141,7 @@ def sum(x: Any, axis: int | None = None) -> Any:
     """The sum of the elements of an array or an iterable, from the first to the last; of an array
     also along one axis. An empty sum is 0.
     """
-    if isinstance(x, Iterable) and not isinstance(x, np.ndarray | list | tuple):
+    if isinstance(x, Iterable) and not is_array(x):
         x = list(x)
     array = plain(x)
     if not isinstance(array, np.ndarray):

@@ -1,6 +1,7 @@
 """The inputs of a circuit: which are parameters, which are data, and what a call gives for them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from keyword import iskeyword
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,6 +69,8 @@ class Inputs:
     @property
     def text(self) -> str:
         """The inputs as in a call: "a, b, x[5]; data: y"."""
+        if not self.by_name:
+            return "no inputs"
         parameters, data = (
             ", ".join(each.text for each in g) for g in (self.parameters, self.data)
         )
@@ -77,8 +80,13 @@ class Inputs:
         """The scalar inputs by name, each with its place."""
         return {each.name: each.start for each in self.by_name.values() if not each.shape}
 
-    def read(self, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Values:
-        """The values of one call, checked.
+    def read(
+        self,
+        arguments: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+        written: Callable[[list[Input]], str] | None = None,
+    ) -> Values:
+        """The values of one call, checked; `written`: how a message writes inputs by their names.
 
         Raises
         ------
@@ -94,10 +102,10 @@ class Inputs:
         uniform = [vector[: self.n_parameters]]
         for each in self.data:
             if each.name not in keywords:
-                missing = [other.text for other in self.data if other.name not in keywords]
+                missing = [other for other in self.data if other.name not in keywords]
                 raise TypeError(
-                    f"no values for the data {', '.join(missing)}; pass them by name: "
-                    f"{missing[0].split('[')[0]}=..."
+                    f"no values for the data {', '.join(other.text for other in missing)}; pass "
+                    f"them by name: {(written or as_keywords)(missing)}"
                 )
             array = numbers(keywords[each.name], each.name)
             if array.shape == each.shape:
@@ -148,13 +156,34 @@ class Inputs:
         if len(arguments) != len(self.parameters):
             raise TypeError(
                 f"got {len(arguments)} arguments; expected one vector of {n} numbers, or the "
-                f"{len(self.parameters)} parameters: {self.text}"
+                f"{len(self.parameters)} parameters: {self.text}{self._unnamed(keywords)}"
             )
         for each, value in zip(self.parameters, arguments, strict=True):
             array = numbers(value, each.name)
             if array.shape != each.shape and array.shape != (each.size,):
-                raise ValueError(f"{each.name} has shape {array.shape}; expected {each.shape}")
+                advice = self._unnamed(keywords) if array.shape == (n,) else ""
+                if not advice and array.shape[1:] == each.shape:
+                    advice = f"; only data may have samples: for that leave {each.name} out of wrt"
+                raise ValueError(
+                    f"{each.name} has shape {array.shape}; expected {each.shape}{advice}"
+                )
             vector[each.start : each.start + each.size] = array.ravel()
+
+    def _unnamed(self, keywords: Mapping[str, Any]) -> str:
+        """What to do if data was given by position."""
+        missing = [each for each in self.data if each.name not in keywords]
+        return f"; pass data by name: {as_keywords(missing)}" if missing else ""
+
+
+def as_keywords(inputs: Iterable[Input]) -> str:
+    """Inputs as arguments of a call: x=..., y=..."""
+    words = ((each.name, each.name.isidentifier() and not iskeyword(each.name)) for each in inputs)
+    return ", ".join(f"{name}=..." if word else f'**{{"{name}": ...}}' for name, word in words)
+
+
+def as_mapping(inputs: Iterable[Input]) -> str:
+    """Inputs as the data of an objective: data={"x": ..., "y": ...}"""
+    return "data={" + ", ".join(f'"{each.name}": ...' for each in inputs) + "}"
 
 
 Group = tuple[str, tuple[int, ...], list[Expression]]
@@ -188,7 +217,7 @@ def _given(wrt: Any) -> list[Group]:
     if isinstance(wrt, Expression):
         wrt = [wrt]
     elif isinstance(wrt, np.ndarray):
-        wrt = [wrt] if wrt.dtype == object and _vector_of(wrt) else wrt.ravel().tolist()
+        wrt = [wrt] if wrt.dtype == object and vector_name(wrt) else wrt.ravel().tolist()
     elif not isinstance(wrt, list | tuple):
         raise TypeError(
             f"wrt must be a list of variables and arrays of variables, got {described(wrt)}"
@@ -197,7 +226,7 @@ def _given(wrt: Any) -> list[Group]:
     for each in wrt:
         if isinstance(each, np.ndarray | list | tuple):
             array = np.asarray(each, dtype=object)
-            name = _vector_of(array)
+            name = vector_name(array)
             for variable in array.flat:
                 _check_variable(variable)
             if name:
@@ -220,7 +249,7 @@ def _check_variable(value: Any) -> None:
         )
 
 
-def _vector_of(array: NDArray[Any]) -> str | None:
+def vector_name(array: NDArray[Any]) -> str | None:
     """The name of the vector whose variables these are, all of them and in their order."""
     first = array.flat[0] if array.size else None
     vector = first.vector if isinstance(first, Expression) else None

@@ -1,6 +1,5 @@
 """A circuit bound to data: parameters in, value and gradient out."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +8,9 @@ from numpy.typing import NDArray
 from fastbp import threads, validate
 from fastbp._core import core
 from fastbp._recorder import Expression
+from fastbp.circuits.arrays import ExpressionArray
 from fastbp.circuits.compiler import columns, in_place
+from fastbp.circuits.inputs import as_mapping, vector_name
 
 if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
@@ -28,6 +29,8 @@ class CircuitObjective:
         minimize(objective, p, jac=True, method="L-BFGS-B")
         minimize(objective.fun, p, jac=objective.jac, hessp=objective.hessp, method="trust-ncg")
 
+    `hessian` is for methods that want all second derivatives.
+
     The data is checked and converted once, here. Data that needs no conversion is referred to, not
     copied: changing it afterwards changes the objective. Any number of threads may call one
     objective; value and gradient have the same bits for every number of threads. Values that are
@@ -36,7 +39,7 @@ class CircuitObjective:
     Parameters
     ----------
     circuit : Circuit
-    data : mapping of names or variables to values
+    data : mapping of names or variables to values, or a DataFrame
     reduction, sample_weight, n_threads, dtype
         See `Circuit.objective`.
 
@@ -74,7 +77,7 @@ class CircuitObjective:
     def __init__(
         self,
         circuit: "Circuit",
-        data: Mapping[Any, Any] | None = None,
+        data: Any = None,
         reduction: str = "mean",
         sample_weight: Any = None,
         n_threads: int | None = None,
@@ -85,17 +88,21 @@ class CircuitObjective:
         named = _by_name(data)
         unknown = [name for name in named if name not in circuit.data]
         if unknown:
-            raise TypeError(
-                f"data has {unknown[0]!r}, which is no data of this circuit; expected "
-                f"{', '.join(circuit.data) or 'none'}"
-            )
-        values = circuit._inputs.read((np.zeros(circuit.n_parameters),), named)
+            advice = f"expected {', '.join(circuit.data) or 'none'}"
+            if unknown[0] in circuit.parameters:
+                advice += "; it is a parameter: leave it out of wrt to make it data"
+            raise TypeError(f"data has {unknown[0]!r}, which is no data of this circuit; {advice}")
+        values = circuit._inputs.read((np.zeros(circuit.n_parameters),), named, as_mapping)
         if values.samples and values.m == 0:
             raise ValueError("the data has no samples; expected at least one row")
-        samples = {
-            name: validate.finite_reals(array, real, name, in_place(array, real))
-            for name, array in values.samples.items()
-        }
+        samples = {}
+        for each in circuit._inputs.data:
+            if each.name in values.samples:
+                array = values.samples[each.name]
+                if not each.shape:
+                    array = array[:, 0]  # as it was given: a message names its row alone
+                array = validate.finite_reals(array, real, each.name, in_place(array, real))
+                samples[each.name] = array.reshape(values.m, each.size)
         fixed = np.ascontiguousarray(values.uniform[circuit.n_parameters :])
         validate.finite_reals(fixed, real, "the data that all samples share", real == fixed.dtype)
         set_once = object.__setattr__
@@ -119,7 +126,8 @@ class CircuitObjective:
         Parameters
         ----------
         p : ndarray, shape (n_parameters,)
-            Contiguous float64 is read in place; anything else is converted.
+            Contiguous float64 is read in place; anything else is converted. With one parameter it
+            may be a number.
 
         Returns
         -------
@@ -158,11 +166,24 @@ class CircuitObjective:
     def hessp(self, p: Any, v: Any) -> NDArray[np.float64]:
         """The Hessian at `p` times `v`, a fresh array."""
         both = np.concatenate([self._vector(p), self._vector(v, "v")])
-        first, rest = self._evaluate("hessp", both)
-        return np.concatenate([[first], rest])
+        return self._evaluate_all("hessp", both)
+
+    def hessian(self, p: Any) -> NDArray[np.float64]:
+        """The Hessian of F at `p`, a fresh array of shape (n_parameters, n_parameters).
+
+        Its n_parameters**2 entries are added up over the samples in one evaluation: for few
+        parameters, or methods that factorise it. `hessp` needs n_parameters of them only.
+
+            minimize(objective.fun, p, jac=objective.jac, hess=objective.hessian,
+                     method="trust-exact")
+        """
+        n = self.circuit.n_parameters
+        return self._evaluate_all("hessian", self._vector(p)).reshape(n, n)
 
     def _vector(self, p: Any, name: str = "p") -> NDArray[np.float64]:
         array = validate.numbers(p, name)
+        if array.ndim == 0 and self.circuit.n_parameters == 1:
+            array = array.reshape(1)
         if array.shape != (self.circuit.n_parameters,):
             raise ValueError(
                 f"{name} has shape {array.shape}; expected ({self.circuit.n_parameters},): "
@@ -182,6 +203,13 @@ class CircuitObjective:
             )  # fmt: skip
             problem = self._problems.setdefault(kind, problem)
         return problem.evaluate(vector)  # type: ignore[no-any-return]
+
+    def _evaluate_all(self, kind: str, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        """All outputs of a kind as one vector: it has none if there are no parameters."""
+        if self.circuit.n_parameters == 0:
+            return np.empty(0)
+        first, rest = self._evaluate(kind, vector)
+        return np.concatenate([[first], rest])
 
     def _at(self, p: Any) -> tuple[bytes, float, NDArray[np.float64]]:
         """The last evaluation if it was at `p`, else a new one."""
@@ -225,23 +253,29 @@ class CircuitObjective:
         return _rebuild, (PICKLE_VERSION, self.circuit, self._data, *rest)
 
 
-def _by_name(data: Mapping[Any, Any] | None) -> dict[str, Any]:
+def _by_name(data: Any) -> dict[str, Any]:
     """The data with names for keys."""
     if data is None:
         return {}
-    if not isinstance(data, Mapping):
+    if not (hasattr(data, "keys") and hasattr(data, "__getitem__")):
         raise TypeError(
             f"data must be a mapping of names to values, got {validate.described(data)}; for "
             'example data={"x": X, "y": y}'
         )
     named = {}
-    for key, value in data.items():
-        name = key.name if isinstance(key, Expression) else key
+    for key in data.keys():  # noqa: SIM118
+        name = key
+        if isinstance(key, Expression):
+            name = key.name
+        elif isinstance(key, ExpressionArray):
+            name = vector_name(key)
         if not isinstance(name, str):
-            raise TypeError(f"the keys of data are names or variables, got {key!r}")
+            raise TypeError(
+                f"the keys of data are names or variables, a vector as a whole, got {key!r}"
+            )
         if name in named:
-            raise ValueError(f"data has {name!r} twice, by name and by variable; give it once")
-        named[name] = value
+            raise ValueError(f"data has {name!r} twice; give it once, by name or by variable")
+        named[name] = data[key]
     return named
 
 

@@ -284,7 +284,12 @@ class Wires(Sequence[Wire]):
             return self._wires[self._numbers[key]]
         if isinstance(key, Expression):
             return self._wires[self._row_of(key)]
-        return self._wires[key]
+        try:
+            return self._wires[key]
+        except IndexError:
+            raise IndexError(
+                f"wire {key} is out of range: there are {len(self)} wires, counted from 0"
+            ) from None
 
     def _row_of(self, expression: Expression) -> int:
         try:
