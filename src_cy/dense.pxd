@@ -58,7 +58,7 @@ cdef inline void pack_first(
 ) noexcept nogil:
     """packed[i, j] = Theta[j, i] for start <= i < stop: the first layer's Q (see product.pxd)."""
     transpose(layer.n_out, stop - start, theta + layer.theta_at + start, layer.n_in + 1,
-              packed + start * packed_row, packed_row)
+              packed + start * packed_row, packed_row, True)
 
 
 cdef inline Py_ssize_t panels(Py_ssize_t at, Py_ssize_t n) noexcept nogil:

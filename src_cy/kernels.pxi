@@ -64,8 +64,9 @@ def layer_forward(const real[:, ::1] Theta, const real[:, ::1] inputs, activatio
                           count, columns, stride, &zt[0, 0], &zs[0, 0], NULL, &ahead)
             activate_layer(&layer, 0, layer.n_out, columns, stride, &zs[0, 0], &values[0, 0],
                            &values[0, 0], &room[0])
-            transpose(layer.n_out, count, &zs[0, 0], stride, rows_of(z, start), layer.n_out)
-            transpose(layer.n_out, count, &values[0, 0], stride, rows_of(a, start), layer.n_out)
+            transpose(layer.n_out, count, &zs[0, 0], stride, rows_of(z, start), layer.n_out, False)
+            transpose(layer.n_out, count, &values[0, 0], stride, rows_of(a, start), layer.n_out,
+                      False)
             start += MAX_TILE
 
 
@@ -84,15 +85,17 @@ def layer_backward(const real[:, ::1] Theta, const real[:, ::1] delta, const rea
             look_for_signals(&next_look)
             count = min(m - start, <Py_ssize_t>MAX_TILE)
             columns = round_up(count)
-            transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, &above[0, 0], stride)
-            transpose(count, layer.n_in, rows_of(z, start), layer.n_in, &zs[0, 0], stride)
+            transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, &above[0, 0], stride,
+                      True)
+            transpose(count, layer.n_in, rows_of(z, start), layer.n_in, &zs[0, 0], stride, True)
             backward(&layer, &Theta[0, 0], NULL, &above[0, 0], columns, stride, &below[0, 0],
                      &ahead)
             activate_layer(&layer, 0, layer.n_in, columns, stride, &zs[0, 0], &values[0, 0],
                            &values[0, 0], &room[0])
             activate_layer(&layer, 1, layer.n_in, columns, stride, &zs[0, 0], &values[0, 0],
                            &below[0, 0], &room[0])
-            transpose(layer.n_in, count, &below[0, 0], stride, rows_of(out, start), layer.n_in)
+            transpose(layer.n_in, count, &below[0, 0], stride, rows_of(out, start), layer.n_in,
+                      False)
             start += MAX_TILE
 
 
@@ -109,7 +112,8 @@ def layer_accumulate(const real[:, ::1] delta, const real[:, ::1] inputs, double
         while start < m:
             look_for_signals(&next_look)
             count = min(m - start, <Py_ssize_t>MAX_TILE)
-            transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, &above[0, 0], stride)
+            transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, &above[0, 0], stride,
+                      True)
             for s in range(count):
                 for i in range(layer.n_in):
                     at[s, i] = inputs[start + s, i]
@@ -159,13 +163,13 @@ def output_delta(loss, output, const real[:, ::1] z, const real[:, ::1] y,
             look_for_signals(&next_look)
             count = min(m - start, <Py_ssize_t>MAX_TILE)
             columns = round_up(count)
-            transpose(count, K, rows_of(z, start), K, &zs[0, 0], stride)
-            transpose(count, K, rows_of(y, start), K, &ys[0, 0], stride)
+            transpose(count, K, rows_of(z, start), K, &zs[0, 0], stride, True)
+            transpose(count, K, rows_of(y, start), K, &ys[0, 0], stride, True)
             activate_layer(&layer, 0, K, columns, stride, &zs[0, 0], &values[0, 0], &values[0, 0],
                            &room[0])
             output_loss(&layer, number, from_z, circuit, columns, stride, &zs[0, 0],
                         &values[0, 0], &ys[0, 0], &out[0, 0], &costs[0], &room[0])
-            transpose(K, count, &out[0, 0], stride, rows_of(delta, start), K)
+            transpose(K, count, &out[0, 0], stride, rows_of(delta, start), K, False)
             for i in range(count):
                 cost[start + i] = costs[i]
             start += MAX_TILE

@@ -48,7 +48,7 @@ cdef inline void tile_targets(
     cdef Py_ssize_t s
     cdef int64_t label
     if plan.targets != NULL:
-        transpose(count, K, plan.targets + start * K, K, y, plan.stride)
+        transpose(count, K, plan.targets + start * K, K, y, plan.stride, True)
     else:
         fill(K, columns, &plan.other_label, 0, y, plan.stride)
         for s in range(count):

@@ -2,7 +2,8 @@
 from libc.string cimport memcpy
 
 from lanes cimport (
-    LANES, kernel_void, lanes_load, lanes_store, lanes_t, lanes_zip_high, lanes_zip_low, real,
+    LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, lanes_zip_high,
+    lanes_zip_low, real,
 )
 
 
@@ -47,13 +48,38 @@ cdef inline kernel_void turn(
         r += LANES
 
 
+cdef inline void transpose_part(
+    Py_ssize_t height, Py_ssize_t width, const real *source, Py_ssize_t source_row,
+    real *out, Py_ssize_t out_row, bint padded,
+) noexcept nogil:
+    """As transpose_block, for a block that is not full."""
+    cdef lanes_t a[16]
+    cdef real corner[16]
+    cdef int i, k
+    for i in range(LANES):
+        if i >= height:
+            a[i] = lanes_splat(0)
+        elif width == LANES:
+            a[i] = lanes_load(source + i * source_row)
+        else:
+            memcpy(corner, source + i * source_row, width * sizeof(real))
+            a[i] = lanes_load(corner)
+    shuffle(a)
+    for i in range(width):
+        if padded:
+            lanes_store(out + i * out_row, a[i])
+        else:
+            lanes_store(corner, a[i])
+            for k in range(height):
+                out[i * out_row + k] = corner[k]
+
+
 cdef inline kernel_void transpose(
     Py_ssize_t rows, Py_ssize_t columns, const real *source, Py_ssize_t source_row,
-    real *out, Py_ssize_t out_row,
+    real *out, Py_ssize_t out_row, bint padded,
 ) noexcept nogil:
-    """out[c, r] = source[r, c]; nothing is read or written outside these elements."""
-    cdef real corner[256]
-    cdef real turned[256]
+    """out[c, r] = source[r, c]. Nothing is read outside these elements, nor written, unless the
+    rows of `out` are padded to whole registers."""
     cdef Py_ssize_t r, c, height, width, i
     r = 0
     while r < rows:
@@ -71,11 +97,7 @@ cdef inline kernel_void transpose(
                 for i in range(height):
                     out[c * out_row + r + i] = source[(r + i) * source_row + c]
             else:
-                for i in range(height):
-                    memcpy(corner + i * LANES, source + (r + i) * source_row + c,
-                           width * sizeof(real))
-                transpose_block(corner, LANES, turned, LANES)
-                for i in range(width):
-                    memcpy(out + (c + i) * out_row + r, turned + i * LANES, height * sizeof(real))
+                transpose_part(height, width, source + r * source_row + c, source_row,
+                               out + c * out_row + r, out_row, padded)
             c += width
         r += height
