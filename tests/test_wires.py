@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fastbp import circuit, circuits, variables
+from fastbp._core import level
 from fastbp.circuits import exp, maximum, relu, sigmoid, tanh, where
 
 A, B, C, X, Y = variables("a b c x y")
@@ -182,7 +183,8 @@ def test_forward_rounds_after_every_gate():
     x = 1 + 2.0**-30
     f = circuit(A * B + C)
     assert f.forward(x, x, -1) == x * x - 1
-    assert f(x, x, -1) == 2.0**-29 + 2.0**-60  # the sum of the exact product
+    fused = 2.0**-29 + 2.0**-60  # the sum of the exact product: where the CPU can
+    assert f(x, x, -1) in ((fused,) if level() in ("v3", "v4") else (fused, x * x - 1))
 
 
 def test_forward_takes_what_a_call_takes():
