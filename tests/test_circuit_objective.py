@@ -419,9 +419,11 @@ for _ in range(20):
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_ctrl_c_stops_an_evaluation_in_its_middle(n_threads):
     run("""
-start = time.perf_counter()
-bits()
-took = time.perf_counter() - start
+times = [time.perf_counter()]
+for _ in range(3):
+    bits()
+    times.append(time.perf_counter())
+took = min(np.diff(times))  # the shortest of three, for a machine that has other work at times
 before = objective.n_evaluations
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 signal.setitimer(signal.ITIMER_REAL, took / 4)

@@ -44,6 +44,14 @@ def bind(m=20_000, n_threads=2):
     f = make()
     return f, f.objective({"x": np.resize(np.linspace(-2, 2, 977), m)}, n_threads=n_threads)
 
+def time_of(call):
+    # The shortest of three, for a machine that has other work at times.
+    times = [time.perf_counter()]
+    for _ in range(3):
+        call()
+        times.append(time.perf_counter())
+    return min(np.diff(times))
+
 def chain(length):
     e = a
     for i in range(length):
@@ -179,9 +187,7 @@ def test_ctrl_c_in_a_long_evaluation_of_any_kind():
 f, objective = bind(10_000)
 m = 10_000
 while True:
-    start = time.perf_counter()
-    objective.cost(p)
-    took = time.perf_counter() - start
+    took = time_of(lambda: objective.cost(p))
     if took > 0.04:
         break
     m = int(m * min(8, 0.06 / took) + 1)
@@ -343,7 +349,7 @@ for what, (calls, call) in CASES.items():
             call()
         gc.collect()
         counts.append((resident(), sys.getallocatedblocks()))
-    memory, blocks = np.median(np.diff(counts, axis=0), axis=0)
+    memory, blocks = np.diff(counts, axis=0).min(axis=0)
     if memory > 50_000 or blocks > 50:
         lost[what] = f"{memory:.0f} bytes, {blocks:.0f} blocks in {calls // 4} calls"
 print(lost)
