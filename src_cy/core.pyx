@@ -25,7 +25,8 @@ import numpy as np
 
 from activations cimport N_ACTIVATIONS, Activation, activation_table
 from dense cimport (
-    Dense, accumulate, backward, forward_first, pack_first, round_up, row_stride, widen,
+    Dense, accumulate, accumulate_bias, backward, forward_first, pack_first, round_up, row_stride,
+    widen,
 )
 from element cimport activate_layer, element_loss, element_scratch, output_loss
 from elementary cimport (
@@ -39,7 +40,7 @@ from gates cimport MULTIPLY, N_GATES, gate_arity
 from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
 from losses cimport N_LOSSES, Loss, loss_table
 from plan cimport Evaluation, Plan, take
-from product cimport Ahead, interleaving_pays, matrix
+from product cimport Ahead, interleaving_pays
 from samples cimport PARTS, SampleRun, Samples, Term, run_samples
 from tape cimport (
     Code, Column, Element, Gate, Row, is_arithmetic, link, pair, run_threaded, threaded_t,

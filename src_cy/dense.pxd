@@ -2,8 +2,11 @@
 
 Within a tile arrays are feature-major, `a[unit, sample]`. The two exceptions are what the layer
 reads as rows: the data X, used where it lies, and the transposed tile `at[sample, unit]` that Delta
-is made from.
+of the weights is made from.
 """
+from libc.string cimport memset
+
+from dots cimport dot_rows
 from lanes cimport LANES, lanes_load, lanes_splat, lanes_store, real
 from product cimport Ahead, DEPTH, Matrix, interleave, interleaved, matrix, multiply_add
 from tape cimport Element
@@ -16,8 +19,10 @@ cdef struct Dense:
     int activation
     bint keeps_z
     Py_ssize_t theta_at     # Theta[j, i] is theta[theta_at + j (n_in + 1) + i], bias at i = 0
-    Py_ssize_t delta_at     # Delta[j, i] is partial[delta_at + j delta_row + i], bias at i = n_in
-    Py_ssize_t delta_row    # n_in + 1, rounded up to whole registers
+    Py_ssize_t delta_at     # Delta of W[j, i] is partial[delta_at + j delta_row + shift + i]
+    Py_ssize_t delta_row    # shift + n_in, rounded up to whole registers
+    Py_ssize_t shift        # columns before the first, so that registers of X are aligned
+    Py_ssize_t bias_at      # Delta of b[j] is partial[bias_at + j]
     Py_ssize_t forward_at   # where W, interleaved, is in the packed weights; -1: nowhere
     Py_ssize_t backward_at  # and W'
     Py_ssize_t z_at         # where z and a of a tile are in the scratch of a thread
@@ -136,20 +141,29 @@ cdef inline void backward(
 
 
 cdef inline void accumulate(
-    const Dense *layer, Matrix delta, Py_ssize_t count,
-    const real *inputs, Py_ssize_t input_row, Py_ssize_t full,
-    const real *tail, Py_ssize_t tail_row, bint fresh, real *sums, real *mixed, Ahead *ahead,
+    const Dense *layer, const real *delta, Py_ssize_t stride, Py_ssize_t count,
+    Py_ssize_t start, Py_ssize_t stop, const real *inputs, Py_ssize_t input_row,
+    bint fresh, real *sums, real *mixed, Ahead *ahead,
 ) noexcept nogil:
-    """Delta += sum over samples of delta [a, 1]', or = where it is fresh.
+    """Delta of the weights += sum over samples of delta a', or = where it is fresh.
 
-    The first `full` columns are read from `inputs`, the others with the 1 from `tail`.
+    The columns from `start` to `stop`, for which `inputs` has whole registers: what lies in them
+    beside the layer's inputs makes columns that nobody reads.
     """
-    cdef real *Delta = sums + layer.delta_at
-    delta = interleaved(layer.n_out, layer.delta_row, count, delta, mixed)
-    multiply_add(layer.n_out, full, count, delta,
-                 inputs, input_row, Delta, layer.delta_row, fresh, ahead)
-    multiply_add(layer.n_out, layer.delta_row - full, count, delta,
-                 tail, tail_row, Delta + full, layer.delta_row, fresh, ahead)
+    multiply_add(layer.n_out, stop - start, count,
+                 interleaved(layer.n_out, stop - start, count, matrix(delta, stride, 1), mixed),
+                 inputs, input_row, sums + layer.delta_at + start, layer.delta_row, fresh, ahead)
+
+
+cdef inline void accumulate_bias(
+    const Dense *layer, const real *delta, Py_ssize_t stride, Py_ssize_t count,
+    const real *ones, bint fresh, real *sums,
+) noexcept nogil:
+    """Delta of the biases += sum over samples of delta, or = where it is fresh."""
+    cdef real *Delta = sums + layer.bias_at
+    if fresh:
+        memset(Delta, 0, layer.n_out * sizeof(real))
+    dot_rows(layer.n_out, count, delta, stride, ones, Delta)
 
 
 cdef inline void widen(Py_ssize_t n, const real *sums, bint fresh, double *wide) noexcept nogil:

@@ -128,40 +128,39 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
     cdef const Plan *plan = run.plan
     cdef const Dense *layer = plan.layers + item % plan.n_layers
     cdef Py_ssize_t share = item // plan.n_layers, shares = finish_shares(plan)
-    cdef Py_ssize_t j, i, c, step, row = layer.n_in + 1
-    cdef Py_ssize_t lead = plan.lead if layer == plan.layers else 0
+    cdef Py_ssize_t j, i, row = layer.n_in + 1
     cdef const real *Theta
-    cdef double *sums
+    cdef const double *sums
     cdef double *D
     if worker == 0 and share > 0:
         poll(context)
     for j in range(share * layer.n_out // shares, (share + 1) * layer.n_out // shares):
-        sums = run.partial + layer.delta_at + j * layer.delta_row
-        step = 1
-        while step < plan.n_chunks:
-            c = 0
-            while c + step < plan.n_chunks:
-                for i in range(row):
-                    sums[c * plan.n_delta + i] += sums[(c + step) * plan.n_delta + i]
-                c += 2 * step
-            step *= 2
         D = run.gradient + layer.theta_at + j * row
         Theta = run.theta + layer.theta_at + j * row
-        D[0] = plan.scale * sums[layer.n_in]
-        scaled(layer.n_in - lead, plan, sums, Theta + 1 + lead, D + 1 + lead)
-        scaled(lead, plan, sums + layer.n_in - lead, Theta + 1, D + 1)
+        D[0] = plan.scale * add_chunks(run, layer.bias_at + j, 1)[0]
+        sums = add_chunks(run, layer.delta_at + j * layer.delta_row + layer.shift, layer.n_in)
+        if plan.l2 == 0:
+            for i in range(layer.n_in):
+                D[1 + i] = plan.scale * sums[i]
+        else:
+            for i in range(layer.n_in):
+                D[1 + i] = plan.scale * (sums[i] + plan.l2 * Theta[1 + i])
 
 
-cdef inline void scaled(
-    Py_ssize_t n, const Plan *plan, const double *sums, const real *W, double *D,
+cdef inline const double *add_chunks(
+    const Evaluation *run, Py_ssize_t at, Py_ssize_t n,
 ) noexcept nogil:
-    cdef Py_ssize_t i
-    if plan.l2 == 0:
-        for i in range(n):
-            D[i] = plan.scale * sums[i]
-    else:
-        for i in range(n):
-            D[i] = plan.scale * (sums[i] + plan.l2 * W[i])
+    """The partial sums at ... at + n of all chunks, added up in those of the first."""
+    cdef double *sums = run.partial + at
+    cdef Py_ssize_t row = run.plan.n_delta, step = 1, c, i
+    while step < run.plan.n_chunks:
+        c = 0
+        while c + step < run.plan.n_chunks:
+            for i in range(n):
+                sums[c * row + i] += sums[(c + step) * row + i]
+            c += 2 * step
+        step *= 2
+    return sums
 
 
 cdef inline Py_ssize_t finish_shares(const Plan *plan) noexcept nogil:

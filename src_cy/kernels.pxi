@@ -6,7 +6,8 @@ cdef Dense single_layer(Py_ssize_t n_in, Py_ssize_t n_out):
     memset(&layer, 0, sizeof(Dense))
     layer.n_in = n_in
     layer.n_out = n_out
-    layer.delta_row = round_up(n_in + 1)
+    layer.delta_row = round_up(n_in)
+    layer.bias_at = n_out * layer.delta_row
     layer.forward_at = layer.backward_at = -1
     return layer
 
@@ -104,10 +105,13 @@ def layer_accumulate(const real[:, ::1] delta, const real[:, ::1] inputs, double
     cdef Py_ssize_t stride = row_stride(MAX_TILE), m = delta.shape[0], start = 0, count, s, i, j
     cdef Ahead ahead = no_data()
     cdef long long next_look = now() + POLL_NANOSECONDS
-    cdef real[:, ::1] above, at, part
-    cdef double[:, ::1] sums = np.zeros((layer.n_out, layer.delta_row))
-    above, at, part = _tile((layer.n_out, stride), (MAX_TILE, layer.delta_row),
-                            (layer.n_out, layer.delta_row))
+    cdef real[:, ::1] above, at
+    cdef Py_ssize_t n_delta = layer.bias_at + layer.n_out
+    cdef double[::1] sums = np.zeros(n_delta)
+    cdef real[::1] part, ones
+    above, at, part, ones = _tile((layer.n_out, stride), (MAX_TILE, layer.delta_row), n_delta,
+                                  MAX_TILE)
+    ones[:] = 1
     with nogil:
         while start < m:
             look_for_signals(&next_look)
@@ -117,15 +121,15 @@ def layer_accumulate(const real[:, ::1] delta, const real[:, ::1] inputs, double
             for s in range(count):
                 for i in range(layer.n_in):
                     at[s, i] = inputs[start + s, i]
-                at[s, layer.n_in] = 1
-            accumulate(&layer, matrix(&above[0, 0], stride, 1), count, NULL, 0, 0,
-                       &at[0, 0], layer.delta_row, True, &part[0, 0], NULL, &ahead)
-            widen(layer.n_out * layer.delta_row, &part[0, 0], start == 0, &sums[0, 0])
+            accumulate(&layer, &above[0, 0], stride, count, 0, layer.delta_row,
+                       &at[0, 0], layer.delta_row, True, &part[0], NULL, &ahead)
+            accumulate_bias(&layer, &above[0, 0], stride, count, &ones[0], True, &part[0])
+            widen(n_delta, &part[0], start == 0, &sums[0])
             start += MAX_TILE
     for j in range(layer.n_out):
-        Delta[j, 0] += sums[j, layer.n_in]
+        Delta[j, 0] += sums[layer.bias_at + j]
         for i in range(layer.n_in):
-            Delta[j, 1 + i] += sums[j, i]
+            Delta[j, 1 + i] += sums[j * layer.delta_row + i]
 
 
 def layer_gradient(const double[:, ::1] Delta, const double[:, ::1] Theta, double l2, double m,

@@ -55,6 +55,13 @@ typedef real unaligned_lanes_t
 #else
 #define multiply_then_add(a, b, c) __builtin_fma(a, b, c)
 #endif
+/* p + n as a pointer of its own. The compiler would address all rows of a block from p, which takes
+ * more registers than there are. */
+static inline const real *hidden_sum(const real *p, long n) {
+    p += n;
+    __asm__("" : "+r"(p));
+    return p;
+}
 #define lanes_prefetch(p) __builtin_prefetch(p, 1)        /* to be written, first-level cache */
 #define lanes_prefetch_far(p) __builtin_prefetch(p, 0, 2) /* to be read, second-level cache */
 

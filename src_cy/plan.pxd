@@ -22,7 +22,8 @@ cdef struct Plan:
     # data, as the user has it
     const real *X
     Py_ssize_t x_row
-    Py_ssize_t lead             # the first column from which its registers are aligned
+    Py_ssize_t whole_from       # samples whose row in X can be read in whole registers, with
+    Py_ssize_t whole_to         # what lies around it: from whole_from on, before whole_to
     const int64_t *labels
     const real *targets
     const real *weights
@@ -44,7 +45,7 @@ cdef struct Plan:
     Py_ssize_t at_row           # row length of a transposed tile
     Py_ssize_t n_delta          # length of a chunk's partial Delta
     # where things are in the scratch of a thread
-    Py_ssize_t delta_at, below_at, zt_at, at_at, tail_at, y_at, cost_at, sums_at, mixed_at
+    Py_ssize_t delta_at, below_at, zt_at, at_at, edges_at, ones_at, y_at, cost_at, sums_at, mixed_at
     Py_ssize_t few_at, circuit_at
     Py_ssize_t scratch          # reals a thread needs
     Py_ssize_t few              # the m samples are too few to fill the lanes (see few.pxd); or 0

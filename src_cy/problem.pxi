@@ -8,14 +8,12 @@ cdef enum:
     THREAD_WORK = 1000000       # multiply-adds of a forward pass worth waking a thread for
 
 
-cdef Py_ssize_t aligned_after(const real *X, Py_ssize_t row, Py_ssize_t n_in) noexcept:
-    """The first column from which registers of X are aligned, in all rows; 0 if there is none."""
-    cdef Py_ssize_t register = LANES * sizeof(real)
-    cdef Py_ssize_t over = <Py_ssize_t>(<size_t>X % <size_t>register)
-    if row % LANES != 0 or over == 0 or over % <Py_ssize_t>sizeof(real) != 0:
+cdef Py_ssize_t reals_to_alignment(const real *X, Py_ssize_t row) noexcept:
+    """How far before X, and each row of it, registers are aligned; 0 if not in all rows alike."""
+    cdef Py_ssize_t over = <Py_ssize_t>(<size_t>X % <size_t>(LANES * sizeof(real)))
+    if row % LANES != 0 or over % <Py_ssize_t>sizeof(real) != 0:
         return 0
-    over = (register - over) // <Py_ssize_t>sizeof(real)
-    return over if over < n_in else 0
+    return over // <Py_ssize_t>sizeof(real)
 
 
 @cython.no_gc_clear     # the arrays whose memory is read must live as long as the object
@@ -83,7 +81,6 @@ cdef class Problem:
         self.plan.m = m
         self.plan.X = &x_view[0, 0]
         self.plan.x_row = x_view.strides[0] // <Py_ssize_t>sizeof(real)
-        self.plan.lead = aligned_after(self.plan.X, self.plan.x_row, n_in)
         self.plan.labels = NULL
         self.plan.targets = NULL
         self.plan.weights = NULL
@@ -150,14 +147,16 @@ cdef class Problem:
             layer.keeps_z = (layer.circuit != NULL or l == n_layers - 1
                              or activations[layer.activation].keeps_z)
             layer.theta_at = plan.n_parameters
-            layer.delta_at = plan.n_delta
-            layer.delta_row = round_up(layer.n_in + 1)
+            layer.shift = reals_to_alignment(plan.X, plan.x_row) if l == 0 else 0
+            layer.delta_row = round_up(layer.shift + layer.n_in)
+            layer.delta_at = take(&plan.n_delta, layer.n_out * layer.delta_row)
+            layer.bias_at = take(&plan.n_delta, layer.n_out)
             plan.n_parameters += layer.n_out * (layer.n_in + 1)
-            plan.n_delta += round_up(layer.n_out * layer.delta_row)
             floats += layer.n_out * (2 if layer.keeps_z else 1)
             widest = max(widest, layer.n_out)
             if l > 0:
                 row = max(row, layer.delta_row)
+        self._find_whole()
         plan.packed_row = row_stride(plan.layers[0].n_out)
         plan.at_row = row_stride(row)
         # Tiles and chunks follow from m and the widths alone, never from the register length: the
@@ -202,7 +201,8 @@ cdef class Problem:
         plan.below_at = take(&top, round_up(widest) * plan.stride)
         plan.zt_at = take(&top, samples * plan.packed_row)
         plan.at_at = take(&top, samples * plan.at_row)
-        plan.tail_at = take(&top, (samples + 1) * 2 * LANES)
+        plan.edges_at = take(&top, samples * 2 * LANES)
+        plan.ones_at = take(&top, samples)
         plan.y_at = take(&top, <Py_ssize_t>widths[n_layers] * plan.stride)
         plan.cost_at = take(&top, samples)
         mixed = 0
@@ -218,6 +218,16 @@ cdef class Problem:
         plan.circuit_at = take(&top, most_scratch(self.functions))
         plan.scratch = top
         return 0
+
+    cdef void _find_whole(self) noexcept:
+        """Which samples can be read in whole registers without leaving the data."""
+        cdef Plan *plan = &self.plan
+        cdef Dense *layer = plan.layers
+        cdef Py_ssize_t beyond = layer.delta_row - layer.shift - layer.n_in
+        plan.whole_from = plan.whole_to = 0
+        if plan.x_row >= layer.n_in:    # else rows overlap, or are one and the same
+            plan.whole_from = (layer.shift + plan.x_row - 1) // plan.x_row
+            plan.whole_to = plan.m - (beyond + plan.x_row - 1) // plan.x_row
 
     cdef int _new_scratch(self, Evaluation *run) except -1:
         """One block: packed weights, theta in `real`, scratch of the threads, partial sums."""

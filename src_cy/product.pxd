@@ -15,8 +15,8 @@ the register width: that is why x86-64-v3 and v4 give the same bits.
 from libc.string cimport memcpy
 
 from lanes cimport (
-    BLOCK_COLUMNS, LANES, kernel_void, lanes_load, lanes_prefetch, lanes_prefetch_far, lanes_splat,
-    lanes_store, lanes_t, real,
+    BLOCK_COLUMNS, LANES, hidden_sum, kernel_void, lanes_load, lanes_prefetch, lanes_prefetch_far,
+    lanes_splat, lanes_store, lanes_t, real,
 )
 from transpose cimport shuffle
 
@@ -66,6 +66,7 @@ cdef inline void block(
     cdef lanes_t acc[12][4]
     cdef lanes_t row[4]
     cdef lanes_t w
+    cdef const real *lower = hidden_sum(p, BLOCK_ROWS * p_row)
     cdef Py_ssize_t _
     cdef int r, c
     for r in range(R):
@@ -78,10 +79,11 @@ cdef inline void block(
         for c in range(C):
             row[c] = lanes_load(q + c * LANES)
         for r in range(R):
-            w = lanes_splat(p[r * p_row])
+            w = lanes_splat(p[r * p_row] if r < BLOCK_ROWS else lower[(r - BLOCK_ROWS) * p_row])
             for c in range(C):
                 acc[r][c] += w * row[c]
         p += p_column
+        lower += p_column
         q += q_row
     for r in range(R):
         for c in range(C):
@@ -101,6 +103,11 @@ cdef inline void sized_block(
     elif size == 20: block(4, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
     elif size == 21: block(5, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
     elif size == 22: block(6, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 23: block(7, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 24: block(8, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 25: block(9, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 26: block(10, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 27: block(11, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
     elif size == 28: block(12, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
     elif size == 33: block(1, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
     elif size == 34: block(2, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
@@ -110,7 +117,12 @@ cdef inline void sized_block(
     elif size == 38: block(6, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
     if BLOCK_COLUMNS < 4:
         return
-    if size == 44: block(12, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    if size == 39: block(7, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 40: block(8, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 41: block(9, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 42: block(10, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 43: block(11, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    elif size == 44: block(12, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
     elif size == 49: block(1, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
     elif size == 50: block(2, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
     elif size == 51: block(3, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
@@ -140,8 +152,8 @@ cdef inline kernel_void interleaved_block(
     sized_block(R, C, p, 1, R, q, q_row, n, out, out_row, fresh, ahead, step)
 
 
-cdef inline void pack_panel(
-    int C, Py_ssize_t n, const real *q, Py_ssize_t q_row, real *panel,
+cdef inline void pack_columns(
+    const int C, Py_ssize_t n, const real *q, Py_ssize_t q_row, real *panel,
 ) noexcept nogil:
     """panel[n, C registers] = q, row after row."""
     cdef Py_ssize_t _
@@ -151,6 +163,16 @@ cdef inline void pack_panel(
             lanes_store(panel + c * LANES, lanes_load(q + c * LANES))
         q += q_row
         panel += C * LANES
+
+
+cdef inline void pack_panel(
+    int C, Py_ssize_t n, const real *q, Py_ssize_t q_row, real *panel,
+) noexcept nogil:
+    """The same with the number known to the compiler, which else calls memcpy for each row."""
+    if C == 1: pack_columns(1, n, q, q_row, panel)
+    elif C == 2: pack_columns(2, n, q, q_row, panel)
+    elif C == 3: pack_columns(3, n, q, q_row, panel)
+    else: pack_columns(4, n, q, q_row, panel)
 
 
 cdef inline void interleave_block(const int R, Py_ssize_t n, Matrix p, real *out) noexcept nogil:
@@ -182,10 +204,17 @@ cdef inline void interleave_block(const int R, Py_ssize_t n, Matrix p, real *out
         k += 1
 
 
-cdef inline int block_rows(Py_ssize_t left) noexcept nogil:
-    """How many of the rows left to take now: even shares, so that no block is left thin."""
-    cdef Py_ssize_t blocks = (left + BLOCK_ROWS - 1) // BLOCK_ROWS
-    return <int>((left + blocks - 1) // blocks)
+cdef inline int even_share(Py_ssize_t left, const int most) noexcept nogil:
+    """How many of those left to take now, `most` at most: even shares, so that none is left thin.
+
+    The quotient is looked for, and `most` is known to the compiler: a division of 64 bits takes as
+    long as a third of a small block.
+    """
+    cdef Py_ssize_t shares = (left + most - 1) // most
+    cdef int share = most
+    while (share - 1) * shares >= left:
+        share -= 1
+    return share
 
 
 cdef inline kernel_void interleave(
@@ -196,7 +225,7 @@ cdef inline kernel_void interleave(
     cdef int R
     cdef Matrix part = p
     while r < rows:
-        R = block_rows(rows - r)
+        R = even_share(rows - r, BLOCK_ROWS)
         part.data = p.data + r * p.row
         if R == 6: interleave_block(6, n, part, out)
         elif R == 5: interleave_block(5, n, part, out)
@@ -258,11 +287,14 @@ cdef inline void multiply_panel(
             step = CACHE_LINE if ahead.next < ahead.end else 0
             ahead.next += n * step
         if p.interleaved != NULL:
-            R = block_rows(rows - r)
+            R = even_share(rows - r, BLOCK_ROWS)
             interleaved_block(R, C, p.interleaved + r * n, q, q_row, n,
                               out + r * out_row, out_row, fresh, coming, step)
         else:
-            R = 12 if rows - r >= 12 and narrow(C) else block_rows(rows - r)
+            if narrow(C):
+                R = even_share(rows - r, 2 * BLOCK_ROWS)
+            else:
+                R = even_share(rows - r, BLOCK_ROWS)
             any_block(R, C, p.data + r * p.row, p.row, p.column, q, q_row, n,
                       out + r * out_row, out_row, fresh, coming, step)
         r += R
@@ -271,12 +303,6 @@ cdef inline void multiply_panel(
 cdef inline bint narrow(int C) noexcept nogil:
     """Whether so few columns leave registers for twice as many rows."""
     return C < BLOCK_COLUMNS - 1 or C == 1
-
-
-cdef inline int panel_columns(Py_ssize_t left) noexcept nogil:
-    """How many registers wide the next panel is: even shares, so that none is left thin."""
-    cdef Py_ssize_t panels = (left + BLOCK_COLUMNS - 1) // BLOCK_COLUMNS
-    return <int>((left + panels - 1) // panels)
 
 
 cdef inline Py_ssize_t group_columns(Py_ssize_t rows) noexcept nogil:
@@ -313,7 +339,7 @@ cdef inline void multiply_add(
             depth = min(n - k, <Py_ssize_t>DEPTH)
             c = start
             while c < stop:
-                C = panel_columns((stop - c) // LANES)
+                C = even_share((stop - c) // LANES, BLOCK_COLUMNS)
                 panel = q + k * q_row + c
                 multiply_panel(
                     C, rows, depth, part, panel, q_row,

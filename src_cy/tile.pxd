@@ -7,13 +7,13 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from dense cimport (
-    Dense, accumulate, backward, fill, forward_first, forward_hidden, round_up,
+    Dense, accumulate, accumulate_bias, backward, fill, forward_first, forward_hidden, round_up,
 )
 from element cimport activate_layer, output_loss
 from few cimport few_backward, few_forward, few_gradient
-from lanes cimport LANES, lanes_load, lanes_store, real
+from lanes cimport LANES, real
 from plan cimport Evaluation, Plan
-from product cimport Ahead, matrix
+from product cimport Ahead
 from transpose cimport transpose, turn
 
 
@@ -94,26 +94,33 @@ cdef inline double tile_loss(
     return sum_cost(cost, count)
 
 
-cdef inline void tile_rest(
-    const Plan *plan, const real *x, Py_ssize_t full, Py_ssize_t sample, real *rest,
+cdef inline void accumulate_data(
+    const Plan *plan, real *scratch, const real *delta, Py_ssize_t start, Py_ssize_t count,
+    bint fresh, real *sums, Ahead *ahead,
 ) noexcept nogil:
-    """The features after the `full` ones from `lead` on, those before `lead`, and 1.
+    """Delta of the first layer's weights, made from X where it lies, in whole registers.
 
-    Whole registers, where they do not reach beyond the data: what they bring too much is
-    overwritten, or makes columns of Delta that nobody reads.
+    At the ends of the data they would reach beyond it: there the outer ones of a row are copied.
     """
-    cdef Py_ssize_t n_in = plan.layers.n_in, after = n_in - plan.lead - full, i
-    if (n_in <= plan.x_row and sample * plan.x_row + plan.lead + full + LANES
-            <= (plan.m - 1) * plan.x_row + n_in):
-        lanes_store(rest, lanes_load(x + plan.lead + full))
-        if plan.lead > 0:
-            lanes_store(rest + after, lanes_load(x))
-    else:
-        for i in range(after):
-            rest[i] = x[plan.lead + full + i]
-        for i in range(plan.lead):
-            rest[after + i] = x[i]
-    rest[after + plan.lead] = 1
+    cdef const Dense *layer = plan.layers
+    cdef const real *x = plan.X + start * plan.x_row - layer.shift
+    cdef real *edges = scratch + plan.edges_at
+    cdef real *mixed = scratch + plan.mixed_at
+    cdef Py_ssize_t low = 0, high = layer.delta_row, end = layer.shift + layer.n_in, s, i
+    if start < plan.whole_from or start + count > plan.whole_to:
+        low = LANES if layer.shift > 0 else 0
+        high = max(end // LANES * LANES, low)
+        for s in range(count):
+            for i in range(layer.shift, min(low, end)):
+                edges[2 * LANES * s + i] = x[s * plan.x_row + i]
+            for i in range(high, end):
+                edges[2 * LANES * s + LANES + i - high] = x[s * plan.x_row + i]
+        accumulate(layer, delta, plan.stride, count, 0, low, edges, 2 * LANES, fresh, sums, mixed,
+                   ahead)
+        accumulate(layer, delta, plan.stride, count, high, layer.delta_row, edges + LANES,
+                   2 * LANES, fresh, sums, mixed, ahead)
+    accumulate(layer, delta, plan.stride, count, low, high, x + low, plan.x_row, fresh, sums, mixed,
+               ahead)
 
 
 cdef inline void tile_backward(
@@ -124,38 +131,29 @@ cdef inline void tile_backward(
     cdef const Plan *plan = run.plan
     cdef const Dense *layer
     cdef const Dense *under
-    cdef const real *X = plan.X + start * plan.x_row
     cdef real *delta = scratch + plan.delta_at
     cdef real *below = scratch + plan.below_at
     cdef real *at = scratch + plan.at_at
-    cdef real *tail = scratch + plan.tail_at
-    cdef real *mixed = scratch + plan.mixed_at
-    cdef Py_ssize_t i, s, full, row
-    for i in range(plan.n_layers - 1, 0, -1):
+    cdef real *ones = scratch + plan.ones_at
+    cdef real one = 1
+    cdef Py_ssize_t i
+    fill(1, columns, &one, 0, ones, 0)
+    for i in range(plan.n_layers - 1, -1, -1):
         if run.stopped:
             return
         layer = plan.layers + i
-        under = plan.layers + i - 1
+        accumulate_bias(layer, delta, plan.stride, count, ones, fresh, sums)
+        if i == 0:
+            accumulate_data(plan, scratch, delta, start, count, fresh, sums, ahead)
+            return
+        under = layer - 1
         turn(layer.n_in, columns, scratch + under.a_at, plan.stride, at, plan.at_row)
-        for s in range(count):
-            at[s * plan.at_row + layer.n_in] = 1
-        accumulate(layer, matrix(delta, plan.stride, 1), count, NULL, 0, 0, at, plan.at_row,
-                   fresh, sums, mixed, ahead)
+        accumulate(layer, delta, plan.stride, count, 0, layer.delta_row, at, plan.at_row, fresh,
+                   sums, scratch + plan.mixed_at, ahead)
         backward(layer, run.theta, run.packed, delta, columns, plan.stride, below, ahead)
         activate_layer(under, 1, under.n_out, columns, plan.stride, scratch + under.z_at,
                        scratch + under.a_at, below, scratch + plan.circuit_at)
         delta, below = below, delta
-    if run.stopped:
-        return
-    layer = plan.layers
-    # Delta's columns are the features from `lead` on, then those before it, then the bias: whole
-    # registers are read where X lies, the rest is copied.
-    full = (layer.n_in - plan.lead) // LANES * LANES
-    row = layer.delta_row - full
-    for s in range(count):
-        tile_rest(plan, X + s * plan.x_row, full, start + s, tail + s * row)
-    accumulate(layer, matrix(delta, plan.stride, 1), count, X + plan.lead, plan.x_row, full,
-               tail, row, fresh, sums, mixed, ahead)
 
 
 cdef inline void few_tile_forward(const Evaluation *run, real *scratch) noexcept nogil:
