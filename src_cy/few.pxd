@@ -7,7 +7,7 @@ a sum of rows of W going back. Sums have a fixed order, whatever the register wi
 from dense cimport Dense
 from dots cimport dot_rows
 from lanes cimport LANES, multiply_then_add, real
-from product cimport Ahead, matrix, multiply_add
+from product cimport Ahead, DEPTH, matrix, multiply_add
 
 cdef enum:
     FEW_BYTES = 16          # this many bytes of one unit's samples, or fewer, are few: 2, or 4
@@ -32,16 +32,21 @@ cdef inline void few_backward(
 ) noexcept nogil:
     """below = W' delta, still to be multiplied by the slope of the layer below."""
     cdef const real *W = theta + layer.theta_at + 1
-    cdef Py_ssize_t s, i, j, row = layer.n_in + 1
+    cdef Py_ssize_t s, i, j, start, row = layer.n_in + 1
     cdef Py_ssize_t full = layer.n_in // LANES * LANES
-    cdef real total
+    cdef real total, panel
     for s in range(m):
         for i in range(full, layer.n_in):
             # Fused by name: a compiler that turns this loop to registers would not, and these
             # columns would differ from those of multiply_add.
             total = 0
-            for j in range(layer.n_out):
-                total = multiply_then_add(delta[s * delta_row + j], W[j * row + i], total)
+            start = 0
+            while start < layer.n_out:
+                panel = 0
+                for j in range(start, min(start + DEPTH, layer.n_out)):
+                    panel = multiply_then_add(delta[s * delta_row + j], W[j * row + i], panel)
+                total += panel
+                start += DEPTH
             below[s * below_row + i] = total
     multiply_add(m, full, layer.n_out, matrix(delta, delta_row, 1), W, row,
                  below, below_row, True, ahead)

@@ -55,8 +55,8 @@ typedef real unaligned_lanes_t
 #else
 #define multiply_then_add(a, b, c) __builtin_fma(a, b, c)
 #endif
-/* p + n as a pointer of its own. The compiler would address all rows of a block from p, which takes
- * more registers than there are. */
+/* p + n as a pointer of its own. The compiler would compute the addresses of all rows of a block
+ * beforehand, which takes more registers than there are. */
 static inline const real *hidden_sum(const real *p, long n) {
     p += n;
     __asm__("" : "+r"(p));

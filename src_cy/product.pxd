@@ -9,8 +9,9 @@ columns in the SIMD lanes; the scalars of `P` are broadcast, so it may lie in me
     Delta         Delta[j, i] += sum_s delta[j, s] At[s, i]     lanes: features; for the first
                                                                 layer At is X, as the user has it
 
-Every element is summed over k in order, one fused multiply-add at a time, whatever the block or
-the register width: that is why x86-64-v3 and v4 give the same bits.
+Every element is a sum of panels of DEPTH products, each summed over k in order, one fused
+multiply-add at a time, whatever the block or the register width: that is why x86-64-v3 and v4 give
+the same bits.
 """
 from libc.string cimport memcpy
 
@@ -62,17 +63,22 @@ cdef inline void block(
     const real *q, Py_ssize_t q_row, Py_ssize_t n, real *out, Py_ssize_t out_row,
     bint fresh, const char *ahead, Py_ssize_t step,
 ) noexcept nogil:
-    """out[R, C registers] += P[R, n] Q[n, C registers], or =, the accumulators in registers."""
+    """out[R, C registers] += P[R, n] Q[n, C registers], or =, the accumulators in registers.
+
+    What is in out comes last: it has arrived by then, and no register waits for it.
+    """
     cdef lanes_t acc[12][4]
     cdef lanes_t row[4]
     cdef lanes_t w
     cdef const real *lower = hidden_sum(p, BLOCK_ROWS * p_row)
+    cdef const real *at = out
     cdef Py_ssize_t _
     cdef int r, c
     for r in range(R):
         for c in range(C):
-            acc[r][c] = lanes_splat(0) if fresh else lanes_load(out + r * out_row + c * LANES)
-            lanes_prefetch(out + (r + R) * out_row + c * LANES)     # for the block to come
+            acc[r][c] = lanes_splat(0)
+            lanes_prefetch(at + c * LANES)
+        at = hidden_sum(at, out_row)
     for _ in range(n):
         lanes_prefetch_far(ahead)
         ahead += step
@@ -85,9 +91,13 @@ cdef inline void block(
         p += p_column
         lower += p_column
         q += q_row
+    at = hidden_sum(out, 0)
     for r in range(R):
         for c in range(C):
-            lanes_store(out + r * out_row + c * LANES, acc[r][c])
+            if not fresh:
+                acc[r][c] += lanes_load(at + c * LANES)
+            lanes_store(<real *>at + c * LANES, acc[r][c])
+        at = hidden_sum(at, out_row)
 
 
 cdef inline void sized_block(

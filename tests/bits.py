@@ -16,11 +16,13 @@ from fastbp._core import core
 # past the points where they change.
 TILES = [((n, 20, 5), 700) for n in range(120, 280)]
 SUMS = [((n, 40), 3001) for n in range(296, 320)]
+# One and two samples go another way; their sums too are longer than a panel.
+FEW = [((4, n, 200, 2), m) for n in (33, 37) for m in (1, 2)]
 
 
 def settings(dtype):
     yield from table(dtype)
-    for widths, m in (*TILES, *SUMS, ((30, 20, 20, 1), 20011), LARGE):
+    for widths, m in (*TILES, *SUMS, *FEW, ((30, 20, 20, 1), 20011), LARGE):
         names = {"loss": "squared_error", "output": "identity", "hidden": "tanh"}
         yield {**names, "widths": widths, "m": m, "dtype": dtype, "kind": 1}
 
