@@ -275,14 +275,15 @@ cdef inline void multiply_panel(
     """out[rows, C registers] += P[rows, n] Q[n, C registers], or =, with n <= DEPTH.
 
     All rows of P pass over a panel of Q that stays in the first-level cache. Where they are many
-    the panel is copied first: aligned, and on 4 pages of memory where it may have been on 64. The
-    first blocks then ask for the next panel, one column of registers each.
+    the panel is copied first, unless it lies like a copy: aligned, and on 4 pages of memory where
+    it may have been on 64. The first blocks then ask for the next panel, one column of registers
+    each.
     """
     cdef lanes_t copied[DEPTH * 4]
     cdef const char *coming
     cdef Py_ssize_t r = 0, step, q_step = q_row * sizeof(real)
     cdef int R, next_columns = 0
-    if rows >= PACK_ROWS:
+    if rows >= PACK_ROWS and q_row != C * LANES:
         pack_panel(C, n, q, q_row, <real *>copied)
         q = <real *>copied
         q_row = C * LANES
