@@ -39,6 +39,7 @@ cdef struct Plan:
     Py_ssize_t n_tiles
     Py_ssize_t n_chunks
     Py_ssize_t group            # tiles whose Delta is summed in float32, before that is in double
+    bint narrow                 # the partial sums of a chunk are reals: one group, or double anyway
     Py_ssize_t stride           # row length of a tile's arrays
     Py_ssize_t packed_row       # row length of the first layer's packed weights
     Py_ssize_t n_packed         # reals of packed weights
@@ -57,7 +58,7 @@ cdef struct Evaluation:
     const real *theta
     real *packed
     real *scratch               # plan.scratch reals for each thread
-    double *partial             # n_chunks x n_delta
+    double *partial             # n_chunks x n_delta, or reals if they are narrow
     double *costs               # n_chunks
     double *gradient            # NULL: cost only
     real *output                # not NULL: forward only, a(L) as (m, K)

@@ -176,6 +176,8 @@ cdef class Problem:
         plan.n_chunks = min(
             plan.n_tiles, max(<Py_ssize_t>MIN_CHUNKS, min(
                 <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // plan.n_parameters)))
+        plan.narrow = (sizeof(real) == sizeof(double)
+                       or (plan.n_tiles + plan.n_chunks - 1) // plan.n_chunks <= plan.group)
         plan.few = plan.m if plan.m * <Py_ssize_t>sizeof(real) <= <Py_ssize_t>FEW_BYTES else 0
         plan.few_row = round_up(max(widest, <Py_ssize_t>widths[0]) + 1)
         samples = round_up(plan.tile)
@@ -213,7 +215,7 @@ cdef class Problem:
             if interleaving_pays(layer.n_out, layer.delta_row):
                 mixed = max(mixed, layer.n_out * plan.tile)
         plan.mixed_at = take(&top, mixed)
-        plan.sums_at = take(&top, plan.n_delta if sizeof(real) != sizeof(double) else 0)
+        plan.sums_at = take(&top, 0 if plan.narrow else plan.n_delta)
         plan.few_at = take(&top, plan.few * plan.few_row * (2 * n_layers + 3))
         plan.circuit_at = take(&top, most_scratch(self.functions))
         plan.scratch = top
