@@ -167,7 +167,7 @@ cdef inline void accumulate_bias(
 
 
 cdef inline void widen(Py_ssize_t n, const real *sums, bint fresh, double *wide) noexcept nogil:
-    """wide += sums, or = where it is fresh: float32 sums of some samples to those in double."""
+    """wide += sums, or = where it is fresh: sums in reals to those in double."""
     cdef Py_ssize_t i
     if fresh:
         for i in range(n):

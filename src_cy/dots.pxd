@@ -41,6 +41,7 @@ cdef inline void dots(
 cdef inline kernel_void dot_rows(
     Py_ssize_t rows, Py_ssize_t n, const real *W, Py_ssize_t row, const real *a, real *z,
 ) noexcept nogil:
+    """z += W a."""
     cdef Py_ssize_t j = 0
     while j + 4 <= rows:
         dots(4, n, W + j * row, row, a, z + j)

@@ -1,8 +1,8 @@
 """One evaluation: tiles (tile.pxd) shared out in chunks, sums in a fixed order.
 
 The samples are cut into tiles and the tiles into chunks, by m and the widths alone. Each chunk has
-its own partial sums; in the end they are added up in their order. Threads only choose who computes
-a chunk, so that cost and gradient have the same bits for every number of threads.
+its own partial sums; in the end they are added up in a fixed order. Threads only choose who
+computes a chunk, so that cost and gradient have the same bits for every number of threads.
 """
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
@@ -58,16 +58,15 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef Evaluation *run = <Evaluation *>context
     cdef const Plan *plan = run.plan
     cdef real *scratch = run.scratch + worker * plan.scratch
-    cdef double *partial = run.partial + chunk * plan.n_delta
-    cdef real *sums = scratch + plan.sums_at
+    cdef real *sums = run.sums + chunk * plan.n_delta
     cdef const Dense *last = plan.layers + plan.n_layers - 1
     cdef Py_ssize_t first = chunk * plan.n_tiles // plan.n_chunks
     cdef Py_ssize_t stop = (chunk + 1) * plan.n_tiles // plan.n_chunks
     cdef Py_ssize_t tile, start, count, columns, place
     cdef Ahead ahead
     cdef double cost = 0
-    if plan.narrow:
-        sums = <real *>run.partial + chunk * plan.n_delta
+    if plan.widens:
+        sums = scratch + plan.sums_at
     ahead.context = context
     ahead.stopped = NULL
     if plan.tile * plan.n_parameters > LONG_TILE:
@@ -95,10 +94,11 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
             if run.gradient != NULL and plan.few > 0:
                 few_tile_backward(run, scratch, &ahead)
             elif run.gradient != NULL:
-                place = tile - first if plan.narrow else (tile - first) % plan.group
+                place = (tile - first) % plan.group
                 tile_backward(run, scratch, start, count, columns, sums, place == 0, &ahead)
-                if not plan.narrow and (place + 1 == plan.group or tile + 1 == stop):
-                    widen(plan.n_delta, sums, tile - place == first, partial)
+                if plan.widens and (place + 1 == plan.group or tile + 1 == stop):
+                    widen(plan.n_delta, sums, tile - place == first,
+                          run.partial + chunk * plan.n_delta)
         if worker == 0 and plan.n_tiles > 1:
             poll(context)
     run.costs[chunk] = cost
@@ -138,10 +138,10 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
     for j in range(share * layer.n_out // shares, (share + 1) * layer.n_out // shares):
         D = run.gradient + layer.theta_at + j * row
         Theta = run.theta + layer.theta_at + j * row
-        D[0] = plan.scale * added(run, layer.bias_at + j, 1, D)[0]
+        D[0] = plan.scale * sum_chunks(run, layer.bias_at + j, 1, D)[0]
         D += 1
         Theta += 1
-        sums = added(run, layer.delta_at + j * layer.delta_row + layer.shift, layer.n_in, D)
+        sums = sum_chunks(run, layer.delta_at + j * layer.delta_row + layer.shift, layer.n_in, D)
         if plan.l2 == 0:
             for i in range(layer.n_in):
                 D[i] = plan.scale * sums[i]
@@ -150,21 +150,20 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
                 D[i] = plan.scale * (sums[i] + plan.l2 * Theta[i])
 
 
-cdef inline const double *added(
+cdef inline const double *sum_chunks(
     const Evaluation *run, Py_ssize_t at, Py_ssize_t n, double *total,
 ) noexcept nogil:
-    """The partial sums at ... at + n of all chunks added up in `total`; or where one chunk's are."""
+    """The n sums from `at` on over all chunks: in `total`, or where those of a single one are."""
     cdef Py_ssize_t c, i, row = run.plan.n_delta
     cdef const double *wide = run.partial + at
     if run.plan.n_chunks == 1 and sizeof(real) == sizeof(double):
         return wide
     for c in range(run.plan.n_chunks):
-        if run.plan.narrow:
-            widen(n, <const real *>run.partial + c * row + at, c == 0, total)
-        else:
+        if run.plan.widens:
             for i in range(n):
-                total[i] = wide[i] if c == 0 else total[i] + wide[i]
-        wide += row
+                total[i] = wide[c * row + i] if c == 0 else total[i] + wide[c * row + i]
+        else:
+            widen(n, run.sums + c * row + at, c == 0, total)
     return total
 
 

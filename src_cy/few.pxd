@@ -39,13 +39,12 @@ cdef inline void few_backward(
         for i in range(full, layer.n_in):
             # Fused by name: a compiler that turns this loop to registers would not, and these
             # columns would differ from those of multiply_add.
-            total = 0
             start = 0
             while start < layer.n_out:
                 panel = 0
                 for j in range(start, min(start + DEPTH, layer.n_out)):
                     panel = multiply_then_add(delta[s * delta_row + j], W[j * row + i], panel)
-                total += panel
+                total = panel if start == 0 else total + panel
                 start += DEPTH
             below[s * below_row + i] = total
     multiply_add(m, full, layer.n_out, matrix(delta, delta_row, 1), W, row,

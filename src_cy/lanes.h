@@ -12,6 +12,7 @@
 #error "fastbp needs GCC >= 12 or Clang >= 14: its kernels use their vector extensions."
 #endif
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef FASTBP_FLOAT32
@@ -57,7 +58,7 @@ typedef real unaligned_lanes_t
 #endif
 /* p + n as a pointer of its own. The compiler would compute the addresses of all rows of a block
  * beforehand, which takes more registers than there are. */
-static inline const real *hidden_sum(const real *p, long n) {
+static inline const real *opaque_sum(const real *p, ptrdiff_t n) {
     p += n;
     __asm__("" : "+r"(p));
     return p;

@@ -17,7 +17,7 @@ cdef extern from "lanes.h" nogil:
     void lanes_stream(real *p, lanes_t v)
     void stream_end()
     real multiply_then_add(real a, real b, real c)
-    const real *hidden_sum(const real *p, Py_ssize_t n)
+    const real *opaque_sum(const real *p, Py_ssize_t n)
     void lanes_prefetch(const real *p)
     void lanes_prefetch_far(const char *p)
     lanes_t lanes_zip_low(lanes_t a, lanes_t b)

@@ -38,8 +38,8 @@ cdef struct Plan:
     Py_ssize_t tile             # samples in a tile
     Py_ssize_t n_tiles
     Py_ssize_t n_chunks
-    Py_ssize_t group            # tiles whose Delta is summed in float32, before that is in double
-    bint narrow                 # the partial sums of a chunk are reals: one group, or double anyway
+    Py_ssize_t group            # tiles whose Delta is summed in reals
+    bint widens                 # a chunk has more of them, float32: it sums its groups in double
     Py_ssize_t stride           # row length of a tile's arrays
     Py_ssize_t packed_row       # row length of the first layer's packed weights
     Py_ssize_t n_packed         # reals of packed weights
@@ -58,7 +58,8 @@ cdef struct Evaluation:
     const real *theta
     real *packed
     real *scratch               # plan.scratch reals for each thread
-    double *partial             # n_chunks x n_delta, or reals if they are narrow
+    double *partial             # n_chunks x n_delta, if chunks widen their sums
+    real *sums                  # or else in the same place
     double *costs               # n_chunks
     double *gradient            # NULL: cost only
     real *output                # not NULL: forward only, a(L) as (m, K)

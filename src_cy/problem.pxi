@@ -171,13 +171,14 @@ cdef class Problem:
             plan.n_tiles = (plan.m + 8 * samples - 1) // (8 * samples) * 4
             samples = (plan.m + 16 * plan.n_tiles - 1) // (16 * plan.n_tiles) * 16
         plan.tile = min(samples, plan.m)
-        plan.group = max(<Py_ssize_t>1, <Py_ssize_t>MAX_TILE // plan.tile)
         plan.n_tiles = (plan.m + plan.tile - 1) // plan.tile
+        plan.group = max(<Py_ssize_t>1, <Py_ssize_t>MAX_TILE // plan.tile)
+        if sizeof(real) == sizeof(double):
+            plan.group = plan.n_tiles
         plan.n_chunks = min(
             plan.n_tiles, max(<Py_ssize_t>MIN_CHUNKS, min(
                 <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // plan.n_parameters)))
-        plan.narrow = (sizeof(real) == sizeof(double)
-                       or (plan.n_tiles + plan.n_chunks - 1) // plan.n_chunks <= plan.group)
+        plan.widens = (plan.n_tiles + plan.n_chunks - 1) // plan.n_chunks > plan.group
         plan.few = plan.m if plan.m * <Py_ssize_t>sizeof(real) <= <Py_ssize_t>FEW_BYTES else 0
         plan.few_row = round_up(max(widest, <Py_ssize_t>widths[0]) + 1)
         samples = round_up(plan.tile)
@@ -215,7 +216,7 @@ cdef class Problem:
             if interleaving_pays(layer.n_out, layer.delta_row):
                 mixed = max(mixed, layer.n_out * plan.tile)
         plan.mixed_at = take(&top, mixed)
-        plan.sums_at = take(&top, 0 if plan.narrow else plan.n_delta)
+        plan.sums_at = take(&top, plan.n_delta if plan.widens else 0)
         plan.few_at = take(&top, plan.few * plan.few_row * (2 * n_layers + 3))
         plan.circuit_at = take(&top, most_scratch(self.functions))
         plan.scratch = top
@@ -239,13 +240,17 @@ cdef class Problem:
         packed = take(&top, plan.n_packed)
         theta = take(&top, plan.n_parameters if reals > 1 else 0)
         scratch = take(&top, plan.scratch * self.n_threads)
-        partial = take(&top, plan.n_delta * plan.n_chunks * reals if plan.loss >= 0 else 0)
+        partial = 0
+        if plan.loss >= 0:
+            partial = plan.n_delta * plan.n_chunks * (reals if plan.widens else 1)
+        partial = take(&top, partial)
         costs = take(&top, plan.n_chunks * reals)
         run.packed = <real *>allocate(top * sizeof(real)) + packed
         run.plan = plan
         run.theta = run.packed + theta
         run.scratch = run.packed + scratch
-        run.partial = <double *>(run.packed + partial)
+        run.sums = run.packed + partial
+        run.partial = <double *>run.sums
         run.costs = <double *>(run.packed + costs)
         return 0
 

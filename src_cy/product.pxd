@@ -16,7 +16,7 @@ the same bits.
 from libc.string cimport memcpy
 
 from lanes cimport (
-    BLOCK_COLUMNS, LANES, hidden_sum, kernel_void, lanes_load, lanes_prefetch, lanes_prefetch_far,
+    BLOCK_COLUMNS, LANES, opaque_sum, kernel_void, lanes_load, lanes_prefetch, lanes_prefetch_far,
     lanes_splat, lanes_store, lanes_t, real,
 )
 from transpose cimport shuffle
@@ -70,7 +70,8 @@ cdef inline void block(
     cdef lanes_t acc[12][4]
     cdef lanes_t row[4]
     cdef lanes_t w
-    cdef const real *lower = hidden_sum(p, BLOCK_ROWS * p_row)
+    # With a base of its own: the offsets of 12 rows would take more registers than there are.
+    cdef const real *lower = opaque_sum(p, BLOCK_ROWS * p_row)
     cdef const real *at = out
     cdef Py_ssize_t _
     cdef int r, c
@@ -78,7 +79,7 @@ cdef inline void block(
         for c in range(C):
             acc[r][c] = lanes_splat(0)
             lanes_prefetch(at + c * LANES)
-        at = hidden_sum(at, out_row)
+        at = opaque_sum(at, out_row)
     for _ in range(n):
         lanes_prefetch_far(ahead)
         ahead += step
@@ -91,13 +92,13 @@ cdef inline void block(
         p += p_column
         lower += p_column
         q += q_row
-    at = hidden_sum(out, 0)
+    at = opaque_sum(out, 0)
     for r in range(R):
         for c in range(C):
             if not fresh:
                 acc[r][c] += lanes_load(at + c * LANES)
             lanes_store(<real *>at + c * LANES, acc[r][c])
-        at = hidden_sum(at, out_row)
+        at = opaque_sum(at, out_row)
 
 
 cdef inline void sized_block(
@@ -275,9 +276,9 @@ cdef inline void multiply_panel(
     """out[rows, C registers] += P[rows, n] Q[n, C registers], or =, with n <= DEPTH.
 
     All rows of P pass over a panel of Q that stays in the first-level cache. Where they are many
-    the panel is copied first, unless it lies like a copy: aligned, and on 4 pages of memory where
-    it may have been on 64. The first blocks then ask for the next panel, one column of registers
-    each.
+    the panel is copied first, unless its rows are adjacent already: to be aligned, and on 4 pages
+    of memory instead of up to 64. The first blocks then ask for the next panel, one column of
+    registers each.
     """
     cdef lanes_t copied[DEPTH * 4]
     cdef const char *coming

@@ -94,7 +94,7 @@ cdef inline double tile_loss(
     return sum_cost(cost, count)
 
 
-cdef inline void accumulate_data(
+cdef inline void accumulate_first(
     const Plan *plan, real *scratch, const real *delta, Py_ssize_t start, Py_ssize_t count,
     bint fresh, real *sums, Ahead *ahead,
 ) noexcept nogil:
@@ -135,16 +135,16 @@ cdef inline void tile_backward(
     cdef real *below = scratch + plan.below_at
     cdef real *at = scratch + plan.at_at
     cdef real *ones = scratch + plan.ones_at
-    cdef real one = 1
     cdef Py_ssize_t i
-    fill(1, columns, &one, 0, ones, 0)
+    for i in range(count):
+        ones[i] = 1
     for i in range(plan.n_layers - 1, -1, -1):
         if run.stopped:
             return
         layer = plan.layers + i
         accumulate_bias(layer, delta, plan.stride, count, ones, fresh, sums)
         if i == 0:
-            accumulate_data(plan, scratch, delta, start, count, fresh, sums, ahead)
+            accumulate_first(plan, scratch, delta, start, count, fresh, sums, ahead)
             return
         under = layer - 1
         turn(layer.n_in, columns, scratch + under.a_at, plan.stride, at, plan.at_row)

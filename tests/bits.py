@@ -35,6 +35,14 @@ def digests():
     for dtype in DTYPES:
         for row in settings(dtype):
             yield name_of(row), digest(Case(**row).bits(2))
+        for n in (4, 8, 12):  # products that underflow: the sign of a zero too
+            shape = ((1, n, 1), ("tanh", "identity"), "squared_error")
+            one = np.ones((1, 1), dtype)
+            problem = core(dtype).Problem(*shape, one, None, 0 * one, None, 0.0, True, 1)
+            theta = np.zeros(3 * n + 1)
+            theta[2 * n] = np.finfo(dtype).tiny ** 0.7
+            theta[2 * n + 1 :] = -theta[2 * n]
+            yield f"underflow-{n}-{dtype}", digest(problem.evaluate(theta, True)[1].tobytes())
         z = np.linspace(-50, 50, 4001).astype(dtype)
         for name in hidden_names():
             for order in range(3):
