@@ -7,8 +7,9 @@ in the scratch of the thread.
 from libc.string cimport memset
 
 from activations cimport activate
-from dense cimport Dense, row_stride
+from dense cimport Dense
 from lanes cimport LANES, lanes_load, lanes_store, real
+from layout cimport row_stride
 from losses cimport apply_loss
 from tape cimport (
     Code, Coming, Element, Row, called_kernel_void, lay_rows, run_rows, whole_registers,

@@ -6,8 +6,9 @@ computes a chunk, so that cost and gradient have the same bits for every number 
 """
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
-from dense cimport Dense, hidden_panels, pack_first, pack_hidden, round_up, widen
-from lanes cimport real
+from dense cimport Dense, pack, pack_shares, sums_of, widen
+from lanes cimport STRIP, real
+from layout cimport Strips, column, round_up
 from plan cimport Evaluation, Plan
 from product cimport Ahead
 from tile cimport few_tile_backward, few_tile_forward, tile_backward, tile_forward, tile_loss
@@ -20,7 +21,6 @@ cdef extern from "Python.h":
 
 
 cdef enum:
-    PACK_FEATURES = 64              # features of the first layer packed by one item of work
     POLL_NANOSECONDS = 50000000
     LONG_TILE = 100000000           # multiply-adds of a forward pass on it: some 10 ms
 
@@ -104,23 +104,16 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     run.costs[chunk] = cost
 
 
-cdef inline void run_pack(void *context, int worker, Py_ssize_t item) noexcept nogil:
-    """One share of the packed weights: of the first layer, then of each that is packed at all."""
+cdef inline void run_pack(void *context, int worker, Py_ssize_t share) noexcept nogil:
+    """One share of the packed weights: of the first layer, then of the others."""
     cdef Evaluation *run = <Evaluation *>context
     cdef const Dense *layer = run.plan.layers
-    cdef Py_ssize_t items = layer.n_in // PACK_FEATURES + 1
-    if worker == 0 and item > 0:
+    if worker == 0 and share > 0:
         poll(context)
-    if item < items:
-        pack_first(layer, run.theta, item * PACK_FEATURES,
-                   min((item + 1) * PACK_FEATURES, layer.n_in + 1), run.packed,
-                   run.plan.packed_row)
-        return
-    while item >= items:
-        item -= items
+    while share >= pack_shares(layer):
+        share -= pack_shares(layer)
         layer += 1
-        items = hidden_panels(layer)
-    pack_hidden(layer, run.theta, item, run.packed)
+    pack(layer, run.theta, share, run.packed)
 
 
 cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept nogil:
@@ -129,25 +122,35 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
     cdef const Plan *plan = run.plan
     cdef const Dense *layer = plan.layers + item % plan.n_layers
     cdef Py_ssize_t share = item // plan.n_layers, shares = finish_shares(plan)
-    cdef Py_ssize_t j, i, row = layer.n_in + 1
-    cdef const real *Theta
+    cdef Py_ssize_t first = share * layer.n_out // shares
+    cdef Py_ssize_t stop = (share + 1) * layer.n_out // shares
+    cdef Py_ssize_t j, i, c, n, row = layer.n_in + 1
+    cdef Strips Delta = sums_of(layer, run.sums)
+    cdef const real *W
     cdef const double *sums
     cdef double *D
     if worker == 0 and share > 0:
         poll(context)
-    for j in range(share * layer.n_out // shares, (share + 1) * layer.n_out // shares):
+    for j in range(first, stop):
         D = run.gradient + layer.theta_at + j * row
-        Theta = run.theta + layer.theta_at + j * row
         D[0] = plan.scale * sum_chunks(run, layer.bias_at + j, 1, D)[0]
-        D += 1
-        Theta += 1
-        sums = sum_chunks(run, layer.delta_at + j * layer.delta_row + layer.shift, layer.n_in, D)
-        if plan.l2 == 0:
-            for i in range(layer.n_in):
-                D[i] = plan.scale * sums[i]
-        else:
-            for i in range(layer.n_in):
-                D[i] = plan.scale * (sums[i] + plan.l2 * Theta[i])
+    c = layer.shift
+    while c < layer.shift + layer.n_in:
+        n = layer.shift + layer.n_in - c
+        if Delta.strip != STRIP:
+            n = min(n, STRIP - c % STRIP)
+        for j in range(first, stop):
+            i = layer.theta_at + j * row + 1 + c - layer.shift
+            D = run.gradient + i
+            W = run.theta + i
+            sums = sum_chunks(run, column(Delta, c) + j * Delta.row - run.sums, n, D)
+            if plan.l2 == 0:
+                for i in range(n):
+                    D[i] = plan.scale * sums[i]
+            else:
+                for i in range(n):
+                    D[i] = plan.scale * (sums[i] + plan.l2 * W[i])
+        c += n
 
 
 cdef inline const double *sum_chunks(
@@ -204,9 +207,9 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, int n_threads, double *cost) no
     run.next_poll = now() + POLL_NANOSECONDS
     missing = 0
     if plan.few == 0:
-        c = plan.layers.n_in // PACK_FEATURES + 1
-        for step in range(1, plan.n_layers):
-            c += hidden_panels(plan.layers + step)
+        c = 0
+        for step in range(plan.n_layers):
+            c += pack_shares(plan.layers + step)
         missing = parallel_for(
             run_pack, poll, run, c,
             n_threads if plan.layers.n_in * plan.layers.n_out > 100000 else 1)

@@ -6,8 +6,10 @@ a sum of rows of W going back. Sums have a fixed order, whatever the register wi
 """
 from dense cimport Dense
 from dots cimport dot_rows
+from interleave cimport DEPTH, matrix
 from lanes cimport LANES, multiply_then_add, real
-from product cimport Ahead, DEPTH, matrix, multiply_add
+from layout cimport by_rows
+from product cimport Ahead, multiply_add, nothing
 
 cdef enum:
     FEW_BYTES = 16          # this many bytes of one unit's samples, or fewer, are few: 2, or 4
@@ -47,8 +49,8 @@ cdef inline void few_backward(
                 total = panel if start == 0 else total + panel
                 start += DEPTH
             below[s * below_row + i] = total
-    multiply_add(m, full, layer.n_out, matrix(delta, delta_row, 1), W, row,
-                 below, below_row, True, ahead)
+    multiply_add(m, 0, full, layer.n_out, nothing(), matrix(delta, delta_row, 1), by_rows(W, row),
+                 by_rows(below, below_row), ahead)
 
 
 cdef inline void few_gradient(

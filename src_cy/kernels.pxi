@@ -6,9 +6,9 @@ cdef Dense single_layer(Py_ssize_t n_in, Py_ssize_t n_out):
     memset(&layer, 0, sizeof(Dense))
     layer.n_in = n_in
     layer.n_out = n_out
-    layer.delta_row = round_up(n_in)
-    layer.bias_at = n_out * layer.delta_row
-    layer.forward_at = layer.backward_at = -1
+    layer.delta_columns = round_up(n_in)
+    layer.bias_at = strips_size(n_out, n_in)
+    layer.turned_at = layer.forward_at = layer.backward_at = -1
     return layer
 
 
@@ -47,22 +47,27 @@ def layer_forward(const real[:, ::1] Theta, const real[:, ::1] inputs, activatio
                   real[:, ::1] z, real[:, ::1] a):
     cdef Dense layer = single_layer(Theta.shape[1] - 1, Theta.shape[0])
     cdef real[::1] room = _room_for(activation)
-    cdef Py_ssize_t row = row_stride(layer.n_out), stride = row_stride(MAX_TILE)
+    cdef Py_ssize_t rows = round_up(layer.n_out), stride = row_stride(MAX_TILE)
     cdef Py_ssize_t m = inputs.shape[0], start = 0, count, columns
     cdef Ahead ahead = no_data()
     cdef long long next_look = now() + POLL_NANOSECONDS
-    cdef real[:, ::1] packed, zt, zs, values
-    packed, zt, zs, values = _tile((layer.n_in + 1, row), (MAX_TILE, row), (row, stride),
-                                   (row, stride))
+    cdef real[::1] packed, zt
+    cdef real[:, ::1] zs, values
+    packed, zt, zs, values = _tile(strips_size(layer.n_in + 1, rows), strips_size(MAX_TILE, rows),
+                                   (rows, stride), (rows, stride))
     set_activation(&layer, activation)
-    pack_first(&layer, &Theta[0, 0], 0, layer.n_in + 1, &packed[0, 0], row)
+    layer.turned_at = 0
+    for start in range(pack_shares(&layer)):
+        pack(&layer, &Theta[0, 0], start, &packed[0])
+    start = 0
     with nogil:
         while start < m:
             look_for_signals(&next_look)
             count = min(m - start, <Py_ssize_t>MAX_TILE)
             columns = round_up(count)
-            forward_first(&layer, &packed[0, 0], row, rows_of(inputs, start), layer.n_in,
-                          count, columns, stride, &zt[0, 0], &zs[0, 0], NULL, &ahead)
+            forward_scalars(&layer, &packed[0], rows_of(inputs, start), layer.n_in, count, columns,
+                            by_strips(&zt[0], MAX_TILE, rows), by_rows(&zs[0, 0], stride), NULL,
+                            &ahead)
             activate_layer(&layer, 0, layer.n_out, columns, stride, &zs[0, 0], &values[0, 0],
                            &values[0, 0], &room[0])
             transpose(layer.n_out, count, &zs[0, 0], stride, rows_of(z, start), layer.n_out, False)
@@ -89,8 +94,8 @@ def layer_backward(const real[:, ::1] Theta, const real[:, ::1] delta, const rea
             transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, &above[0, 0], stride,
                       True)
             transpose(count, layer.n_in, rows_of(z, start), layer.n_in, &zs[0, 0], stride, True)
-            backward(&layer, &Theta[0, 0], NULL, &above[0, 0], columns, stride, &below[0, 0],
-                     &ahead)
+            backward(&layer, &Theta[0, 0], NULL, by_rows(&above[0, 0], stride), columns,
+                     by_rows(&below[0, 0], stride), &ahead)
             activate_layer(&layer, 0, layer.n_in, columns, stride, &zs[0, 0], &values[0, 0],
                            &values[0, 0], &room[0])
             activate_layer(&layer, 1, layer.n_in, columns, stride, &zs[0, 0], &values[0, 0],
@@ -103,33 +108,34 @@ def layer_backward(const real[:, ::1] Theta, const real[:, ::1] delta, const rea
 def layer_accumulate(const real[:, ::1] delta, const real[:, ::1] inputs, double[:, ::1] Delta):
     cdef Dense layer = single_layer(inputs.shape[1], delta.shape[1])
     cdef Py_ssize_t stride = row_stride(MAX_TILE), m = delta.shape[0], start = 0, count, s, i, j
+    cdef Py_ssize_t n_delta = layer.bias_at + layer.n_out
     cdef Ahead ahead = no_data()
     cdef long long next_look = now() + POLL_NANOSECONDS
     cdef real[:, ::1] above, at
-    cdef Py_ssize_t n_delta = layer.bias_at + layer.n_out
     cdef double[::1] sums = np.zeros(n_delta)
-    cdef real[::1] part, ones
-    above, at, part, ones = _tile((layer.n_out, stride), (MAX_TILE, layer.delta_row), n_delta,
-                                  MAX_TILE)
-    ones[:] = 1
+    cdef real[::1] part
+    cdef Strips rows
+    above, at, part = _tile((layer.n_out, stride), (MAX_TILE, layer.delta_columns), n_delta)
     with nogil:
+        rows = by_rows(&above[0, 0], stride)
         while start < m:
             look_for_signals(&next_look)
             count = min(m - start, <Py_ssize_t>MAX_TILE)
-            transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, &above[0, 0], stride,
+            transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, rows.data, stride,
                       True)
             for s in range(count):
                 for i in range(layer.n_in):
                     at[s, i] = inputs[start + s, i]
-            accumulate(&layer, &above[0, 0], stride, count, 0, layer.delta_row,
-                       &at[0, 0], layer.delta_row, True, &part[0], NULL, &ahead)
-            accumulate_bias(&layer, &above[0, 0], stride, count, &ones[0], True, &part[0])
+            accumulate(&layer, delta_rows(&layer, rows, count, NULL), count, 0, layer.delta_columns,
+                       by_rows(&at[0, 0], layer.delta_columns), True, &part[0], &ahead)
+            accumulate_bias(&layer, rows, count, True, &part[0])
             widen(n_delta, &part[0], start == 0, &sums[0])
             start += MAX_TILE
     for j in range(layer.n_out):
         Delta[j, 0] += sums[layer.bias_at + j]
         for i in range(layer.n_in):
-            Delta[j, 1 + i] += sums[j * layer.delta_row + i]
+            Delta[j, 1 + i] += sums[column(sums_of(&layer, &part[0]), i) - &part[0]
+                                    + j * sums_of(&layer, &part[0]).row]
 
 
 def layer_gradient(const double[:, ::1] Delta, const double[:, ::1] Theta, double l2, double m,

@@ -43,6 +43,7 @@ typedef real unaligned_lanes_t
     __attribute__((vector_size(LANES_BYTES), aligned(sizeof(real)), may_alias));
 
 #define LANES ((int)(LANES_BYTES / sizeof(real)))
+#define STRIP (BLOCK_COLUMNS * LANES) /* columns that a block of the product takes at once */
 
 /* x - 0 is x for every x, also -0 and NaN, and the compiler sees a broadcast. */
 #define lanes_splat(x) ((real)(x) - (lanes_t){0})

@@ -10,6 +10,7 @@ cdef extern from "lanes.h" nogil:
 
     const int LANES
     const int BLOCK_COLUMNS
+    const int STRIP
 
     lanes_t lanes_splat(real x)
     lanes_t lanes_load(const real *p)

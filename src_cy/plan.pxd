@@ -40,13 +40,12 @@ cdef struct Plan:
     Py_ssize_t n_chunks
     Py_ssize_t group            # tiles whose Delta is summed in reals
     bint widens                 # a chunk has more of them, float32: it sums its groups in double
-    Py_ssize_t stride           # row length of a tile's arrays
-    Py_ssize_t packed_row       # row length of the first layer's packed weights
+    Py_ssize_t samples          # of a tile, in whole registers
+    Py_ssize_t stride           # row length of a tile's arrays that lie by rows
     Py_ssize_t n_packed         # reals of packed weights
-    Py_ssize_t at_row           # row length of a transposed tile
     Py_ssize_t n_delta          # length of a chunk's partial Delta
     # where things are in the scratch of a thread
-    Py_ssize_t delta_at, below_at, zt_at, at_at, edges_at, ones_at, y_at, cost_at, sums_at, mixed_at
+    Py_ssize_t delta_at, below_at, zt_at, xt_at, at_at, edges_at, y_at, cost_at, sums_at, mixed_at
     Py_ssize_t few_at, circuit_at
     Py_ssize_t scratch          # reals a thread needs
     Py_ssize_t few              # the m samples are too few to fill the lanes (see few.pxd); or 0

@@ -127,8 +127,9 @@ cdef class Problem:
         """Where everything is: theta, partial sums, the arrays of a tile."""
         cdef Plan *plan = &self.plan
         cdef Dense *layer
-        cdef Py_ssize_t n_layers = len(self.functions) - 1, l, widest = 0, row = 0
-        cdef Py_ssize_t mixed, packed, floats = 0, top = 0, samples
+        cdef Py_ssize_t n_layers = len(self.functions) - 1, l, widest = 0
+        cdef Py_ssize_t mixed, packed, at, room, rows, size, floats = 0, top = 0, samples
+        cdef Strips lay
         total = sum([n_out * (n_in + 1) for n_in, n_out in zip(widths, widths[1:])])
         if total > 2**40:       # below it no size, tiles of all threads included, leaves 63 bits
             raise MemoryError(
@@ -148,17 +149,13 @@ cdef class Problem:
                              or activations[layer.activation].keeps_z)
             layer.theta_at = plan.n_parameters
             layer.shift = reals_to_alignment(plan.X, plan.x_row) if l == 0 else 0
-            layer.delta_row = round_up(layer.shift + layer.n_in)
-            layer.delta_at = take(&plan.n_delta, layer.n_out * layer.delta_row)
+            layer.delta_columns = round_up(layer.shift + layer.n_in)
+            layer.delta_at = take(&plan.n_delta, strips_size(layer.n_out, layer.delta_columns))
             layer.bias_at = take(&plan.n_delta, layer.n_out)
             plan.n_parameters += layer.n_out * (layer.n_in + 1)
             floats += layer.n_out * (2 if layer.keeps_z else 1)
             widest = max(widest, layer.n_out)
-            if l > 0:
-                row = max(row, layer.delta_row)
         self._find_whole()
-        plan.packed_row = row_stride(plan.layers[0].n_out)
-        plan.at_row = row_stride(row)
         # Tiles and chunks follow from m and the widths alone, never from the register length: the
         # order of the sums must not.
         floats += widths[0] + 3 * widest + widths[1]
@@ -181,40 +178,52 @@ cdef class Problem:
         plan.widens = (plan.n_tiles + plan.n_chunks - 1) // plan.n_chunks > plan.group
         plan.few = plan.m if plan.m * <Py_ssize_t>sizeof(real) <= <Py_ssize_t>FEW_BYTES else 0
         plan.few_row = round_up(max(widest, <Py_ssize_t>widths[0]) + 1)
-        samples = round_up(plan.tile)
+        samples = plan.samples = round_up(plan.tile)
         plan.stride = row_stride(samples)
-        packed = (plan.layers[0].n_in + 1) * plan.packed_row
+        packed = at = mixed = room = 0
         for l in range(n_layers):
             layer = &plan.layers[l]
-            layer.forward_at = layer.backward_at = -1
-            if l > 0 and plan.m >= PACK_SAMPLES and interleaving_pays(layer.n_out, samples):
+            layer.turned_at = layer.forward_at = layer.backward_at = -1
+            if plan.m >= PACK_SAMPLES and interleaving_pays(layer.n_out, samples):
                 layer.forward_at = packed
                 packed += layer.n_in * layer.n_out
+            elif l == 0:
+                layer.turned_at = packed
+                packed += strips_size(layer.n_in + 1, layer.n_out)
             if l > 0 and plan.m >= PACK_SAMPLES and interleaving_pays(layer.n_in, samples):
                 layer.backward_at = packed
                 packed += layer.n_in * layer.n_out
-        plan.n_packed = packed
-        for l in range(n_layers):
-            layer = &plan.layers[l]
             # Whole registers of units, so that a tile is turned without looking at its edges.
-            layer.z_at = layer.a_at = take(&top, round_up(layer.n_out) * plan.stride)
+            rows = round_up(layer.n_out)
+            lay = by_rows(NULL, plan.stride)
+            size = rows * plan.stride
+            if interleaving_pays(layer.n_out, layer.delta_columns):
+                mixed = max(mixed, layer.n_out * plan.tile)
+                if l < n_layers - 1:        # losses take outputs by rows
+                    lay = by_strips(NULL, rows, samples)
+                    size = strips_size(rows, samples)
+            layer.row = lay.row
+            layer.strip = lay.strip
+            layer.z_at = layer.a_at = take(&top, size)
             if layer.keeps_z:
-                layer.a_at = take(&top, round_up(layer.n_out) * plan.stride)
-        plan.delta_at = take(&top, round_up(widest) * plan.stride)
-        plan.below_at = take(&top, round_up(widest) * plan.stride)
-        plan.zt_at = take(&top, samples * plan.packed_row)
-        plan.at_at = take(&top, samples * plan.at_row)
+                layer.a_at = take(&top, size)
+            room = max(room, size)
+            if l > 0:
+                at = max(at, strips_size(samples, layer.n_in))
+        plan.n_packed = packed
+        plan.delta_at = take(&top, room)
+        plan.below_at = take(&top, room)
+        layer = plan.layers
+        if layer.turned_at >= 0:
+            plan.zt_at = take(&top, strips_size(samples, layer.n_out))
+            if interleaving_pays(plan.tile, round_up(layer.n_out)):
+                mixed = max(mixed, plan.tile * layer.n_in)
+        else:
+            plan.xt_at = take(&top, strips_size(layer.n_in, samples))
+        plan.at_at = take(&top, at)
         plan.edges_at = take(&top, samples * 2 * LANES)
-        plan.ones_at = take(&top, samples)
         plan.y_at = take(&top, <Py_ssize_t>widths[n_layers] * plan.stride)
         plan.cost_at = take(&top, samples)
-        mixed = 0
-        if interleaving_pays(plan.tile, round_up(plan.layers[0].n_out)):
-            mixed = plan.tile * plan.layers[0].n_in
-        for l in range(n_layers):
-            layer = &plan.layers[l]
-            if interleaving_pays(layer.n_out, layer.delta_row):
-                mixed = max(mixed, layer.n_out * plan.tile)
         plan.mixed_at = take(&top, mixed)
         plan.sums_at = take(&top, plan.n_delta if plan.widens else 0)
         plan.few_at = take(&top, plan.few * plan.few_row * (2 * n_layers + 3))
@@ -226,7 +235,7 @@ cdef class Problem:
         """Which samples can be read in whole registers without leaving the data."""
         cdef Plan *plan = &self.plan
         cdef Dense *layer = plan.layers
-        cdef Py_ssize_t beyond = layer.delta_row - layer.shift - layer.n_in
+        cdef Py_ssize_t beyond = layer.delta_columns - layer.shift - layer.n_in
         plan.whole_from = plan.whole_to = 0
         if plan.x_row >= layer.n_in:    # else rows overlap, or are one and the same
             plan.whole_from = (layer.shift + plan.x_row - 1) // plan.x_row

@@ -1,4 +1,4 @@
-"""The matrix product of everything, `out += P Q` or `out = P Q`.
+"""The matrix product of everything, `out = base + P Q`; the base may be out, or nothing.
 
 All three products of backpropagation are one kernel with other strides. `Q` and `out` have their
 columns in the SIMD lanes; the scalars of `P` are broadcast, so it may lie in memory in any way:
@@ -13,21 +13,16 @@ Every element is a sum of panels of DEPTH products, each summed over k in order,
 multiply-add at a time, whatever the block or the register width: that is why x86-64-v3 and v4 give
 the same bits.
 """
-from libc.string cimport memcpy
-
+from interleave cimport BLOCK_ROWS, DEPTH, PACK_ROWS, Matrix, even_share, from_column
 from lanes cimport (
-    BLOCK_COLUMNS, LANES, opaque_sum, kernel_void, lanes_load, lanes_prefetch, lanes_prefetch_far,
-    lanes_splat, lanes_store, lanes_t, real,
+    BLOCK_COLUMNS, LANES, STRIP, kernel_void, lanes_load, lanes_prefetch, lanes_prefetch_far,
+    lanes_splat, lanes_store, lanes_t, opaque_sum, real,
 )
-from transpose cimport shuffle
+from layout cimport Strips, by_rows, column
 
 
 cdef enum:
-    DEPTH = 64      # rows of Q taken at once: 64 rows of 4 registers are 16 KiB
     CACHE_LINE = 64
-    PACK_ROWS = 48  # rows of P from which copying a panel of Q, or interleaving P, pays
-    BLOCK_ROWS = 6
-    PACK_PANELS = 4             # panels of Q from which interleaving P pays
     GROUP_BYTES = 262144        # of out, kept in the second-level cache while P passes
 
 
@@ -41,46 +36,59 @@ cdef struct Ahead:
     void *context
 
 
-cdef struct Matrix:
-    # Element (r, c) is data[r * row + c * column].
-    const real *data
-    Py_ssize_t row
-    Py_ssize_t column
-    const real *interleaved     # the same in the order in which blocks read it (see interleave)
+cdef struct Base:
+    # What products are added to: 0 if there is no data, or a matrix, or one number for each row.
+    Strips at
+    bint by_row
 
 
-cdef inline Matrix matrix(const real *data, Py_ssize_t row, Py_ssize_t column) noexcept nogil:
-    cdef Matrix out
-    out.data = data
-    out.row = row
-    out.column = column
-    out.interleaved = NULL
+cdef inline Base base(Strips at) noexcept nogil:
+    cdef Base out
+    out.at = at
+    out.by_row = False
     return out
+
+
+cdef inline Base nothing() noexcept nogil:
+    return base(by_rows(NULL, 0))
+
+
+cdef struct Target:
+    # Of a block: what it is added to and where the sum goes, and what is asked for ahead.
+    const real *base
+    Py_ssize_t base_row
+    bint by_row
+    real *out
+    Py_ssize_t out_row
+    const char *ahead
+    Py_ssize_t step
 
 
 cdef inline void block(
     const int R, const int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
-    const real *q, Py_ssize_t q_row, Py_ssize_t n, real *out, Py_ssize_t out_row,
-    bint fresh, const char *ahead, Py_ssize_t step,
+    const real *q, Py_ssize_t q_row, Py_ssize_t n, const Target *target,
 ) noexcept nogil:
-    """out[R, C registers] += P[R, n] Q[n, C registers], or =, the accumulators in registers.
+    """out = base + P[R, n] Q[n, C registers], the accumulators in registers.
 
-    What is in out comes last: it has arrived by then, and no register waits for it.
+    The base comes last: it has arrived by then, and no register waits for it.
     """
     cdef lanes_t acc[12][4]
     cdef lanes_t row[4]
     cdef lanes_t w
     # With a base of its own: the offsets of 12 rows would take more registers than there are.
     cdef const real *lower = opaque_sum(p, BLOCK_ROWS * p_row)
-    cdef const real *at = out
-    cdef Py_ssize_t _
+    cdef const real *at = target.out
+    cdef const char *ahead = target.ahead
+    cdef Py_ssize_t step = target.step, base_step
+    cdef real *out
     cdef int r, c
     for r in range(R):
         for c in range(C):
             acc[r][c] = lanes_splat(0)
             lanes_prefetch(at + c * LANES)
-        at = opaque_sum(at, out_row)
-    for _ in range(n):
+        at = opaque_sum(at, target.out_row)
+    while n > 0:                # down to 0: a register less than upwards
+        n -= 1
         lanes_prefetch_far(ahead)
         ahead += step
         for c in range(C):
@@ -92,75 +100,90 @@ cdef inline void block(
         p += p_column
         lower += p_column
         q += q_row
-    at = opaque_sum(out, 0)
-    for r in range(R):
-        for c in range(C):
-            if not fresh:
-                acc[r][c] += lanes_load(at + c * LANES)
-            lanes_store(<real *>at + c * LANES, acc[r][c])
-        at = opaque_sum(at, out_row)
+    # Read again: what is kept for the end is missing in the loop.
+    target = <const Target *>opaque_sum(<const real *>target, 0)
+    out = target.out
+    step = target.out_row
+    at = target.base
+    base_step = target.base_row
+    if at == NULL:
+        for r in range(R):
+            for c in range(C):
+                lanes_store(out + c * LANES, acc[r][c])
+            out = <real *>opaque_sum(out, step)
+    elif target.by_row:
+        for r in range(R):
+            w = lanes_splat(at[0])
+            for c in range(C):
+                lanes_store(out + c * LANES, acc[r][c] + w)
+            at = opaque_sum(at, base_step)
+            out = <real *>opaque_sum(out, step)
+    else:
+        for r in range(R):
+            for c in range(C):
+                lanes_store(out + c * LANES, acc[r][c] + lanes_load(at + c * LANES))
+            at = opaque_sum(at, base_step)
+            out = <real *>opaque_sum(out, step)
 
 
 cdef inline void sized_block(
     int R, int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
-    const real *q, Py_ssize_t q_row, Py_ssize_t n, real *out, Py_ssize_t out_row,
-    bint fresh, const char *ahead, Py_ssize_t step,
+    const real *q, Py_ssize_t q_row, Py_ssize_t n, const Target *target,
 ) noexcept nogil:
     """`block` with sizes known to the compiler: one copy of it for each."""
     cdef int size = 16 * C + R
-    if size == 17: block(1, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 18: block(2, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 19: block(3, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 20: block(4, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 21: block(5, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 22: block(6, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 23: block(7, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 24: block(8, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 25: block(9, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 26: block(10, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 27: block(11, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 28: block(12, 1, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 33: block(1, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 34: block(2, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 35: block(3, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 36: block(4, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 37: block(5, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 38: block(6, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    if size == 17: block(1, 1, p, p_row, p_column, q, q_row, n, target)
+    elif size == 18: block(2, 1, p, p_row, p_column, q, q_row, n, target)
+    elif size == 19: block(3, 1, p, p_row, p_column, q, q_row, n, target)
+    elif size == 20: block(4, 1, p, p_row, p_column, q, q_row, n, target)
+    elif size == 21: block(5, 1, p, p_row, p_column, q, q_row, n, target)
+    elif size == 22: block(6, 1, p, p_row, p_column, q, q_row, n, target)
+    elif size == 23: block(7, 1, p, p_row, p_column, q, q_row, n, target)
+    elif size == 24: block(8, 1, p, p_row, p_column, q, q_row, n, target)
+    elif size == 25: block(9, 1, p, p_row, p_column, q, q_row, n, target)
+    elif size == 26: block(10, 1, p, p_row, p_column, q, q_row, n, target)
+    elif size == 27: block(11, 1, p, p_row, p_column, q, q_row, n, target)
+    elif size == 28: block(12, 1, p, p_row, p_column, q, q_row, n, target)
+    elif size == 33: block(1, 2, p, p_row, p_column, q, q_row, n, target)
+    elif size == 34: block(2, 2, p, p_row, p_column, q, q_row, n, target)
+    elif size == 35: block(3, 2, p, p_row, p_column, q, q_row, n, target)
+    elif size == 36: block(4, 2, p, p_row, p_column, q, q_row, n, target)
+    elif size == 37: block(5, 2, p, p_row, p_column, q, q_row, n, target)
+    elif size == 38: block(6, 2, p, p_row, p_column, q, q_row, n, target)
     if BLOCK_COLUMNS < 4:
         return
-    if size == 39: block(7, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 40: block(8, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 41: block(9, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 42: block(10, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 43: block(11, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 44: block(12, 2, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 49: block(1, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 50: block(2, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 51: block(3, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 52: block(4, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 53: block(5, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 54: block(6, 3, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 65: block(1, 4, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 66: block(2, 4, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 67: block(3, 4, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 68: block(4, 4, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 69: block(5, 4, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
-    elif size == 70: block(6, 4, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    if size == 39: block(7, 2, p, p_row, p_column, q, q_row, n, target)
+    elif size == 40: block(8, 2, p, p_row, p_column, q, q_row, n, target)
+    elif size == 41: block(9, 2, p, p_row, p_column, q, q_row, n, target)
+    elif size == 42: block(10, 2, p, p_row, p_column, q, q_row, n, target)
+    elif size == 43: block(11, 2, p, p_row, p_column, q, q_row, n, target)
+    elif size == 44: block(12, 2, p, p_row, p_column, q, q_row, n, target)
+    elif size == 49: block(1, 3, p, p_row, p_column, q, q_row, n, target)
+    elif size == 50: block(2, 3, p, p_row, p_column, q, q_row, n, target)
+    elif size == 51: block(3, 3, p, p_row, p_column, q, q_row, n, target)
+    elif size == 52: block(4, 3, p, p_row, p_column, q, q_row, n, target)
+    elif size == 53: block(5, 3, p, p_row, p_column, q, q_row, n, target)
+    elif size == 54: block(6, 3, p, p_row, p_column, q, q_row, n, target)
+    elif size == 65: block(1, 4, p, p_row, p_column, q, q_row, n, target)
+    elif size == 66: block(2, 4, p, p_row, p_column, q, q_row, n, target)
+    elif size == 67: block(3, 4, p, p_row, p_column, q, q_row, n, target)
+    elif size == 68: block(4, 4, p, p_row, p_column, q, q_row, n, target)
+    elif size == 69: block(5, 4, p, p_row, p_column, q, q_row, n, target)
+    elif size == 70: block(6, 4, p, p_row, p_column, q, q_row, n, target)
 
 
 cdef inline kernel_void any_block(
     int R, int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
-    const real *q, Py_ssize_t q_row, Py_ssize_t n, real *out, Py_ssize_t out_row,
-    bint fresh, const char *ahead, Py_ssize_t step,
+    const real *q, Py_ssize_t q_row, Py_ssize_t n, const Target *target,
 ) noexcept nogil:
-    sized_block(R, C, p, p_row, p_column, q, q_row, n, out, out_row, fresh, ahead, step)
+    sized_block(R, C, p, p_row, p_column, q, q_row, n, target)
 
 
 cdef inline kernel_void interleaved_block(
     int R, int C, const real *p, const real *q, Py_ssize_t q_row, Py_ssize_t n,
-    real *out, Py_ssize_t out_row, bint fresh, const char *ahead, Py_ssize_t step,
+    const Target *target,
 ) noexcept nogil:
-    sized_block(R, C, p, 1, R, q, q_row, n, out, out_row, fresh, ahead, step)
+    sized_block(R, C, p, 1, R, q, q_row, n, target)
 
 
 cdef inline void pack_columns(
@@ -186,94 +209,11 @@ cdef inline void pack_panel(
     else: pack_columns(4, n, q, q_row, panel)
 
 
-cdef inline void interleave_block(const int R, Py_ssize_t n, Matrix p, real *out) noexcept nogil:
-    """out[k, r] = p[r, k]."""
-    cdef lanes_t a[BLOCK_ROWS][16]
-    cdef real turned[16 * BLOCK_ROWS + 16]
-    cdef Py_ssize_t k = 0
-    cdef int i, g, r
-    if p.row == 1:
-        for k in range(n):
-            memcpy(out + k * R, p.data + k * p.column, R * sizeof(real))
-        return
-    if p.column == 1:
-        while k + LANES <= n:
-            for g in range((R + LANES - 1) // LANES):
-                for i in range(LANES):
-                    a[g][i] = lanes_load(p.data + min(g * LANES + i, R - 1) * p.row + k)
-                shuffle(a[g])
-            # In this order what a store writes too much is overwritten by the next.
-            for i in range(LANES):
-                for g in range((R + LANES - 1) // LANES):
-                    lanes_store(turned + i * R + g * LANES, a[g][i])
-            for g in range(R):
-                lanes_store(out + k * R + g * LANES, lanes_load(turned + g * LANES))
-            k += LANES
-    while k < n:
-        for r in range(R):
-            out[k * R + r] = p.data[r * p.row + k * p.column]
-        k += 1
-
-
-cdef inline int even_share(Py_ssize_t left, const int most) noexcept nogil:
-    """How many of those left to take now, `most` at most: even shares, so that none is left thin.
-
-    The quotient is looked for, and `most` is known to the compiler: a division of 64 bits takes as
-    long as a third of a small block.
-    """
-    cdef Py_ssize_t shares = (left + most - 1) // most
-    cdef int share = most
-    while (share - 1) * shares >= left:
-        share -= 1
-    return share
-
-
-cdef inline kernel_void interleave(
-    Py_ssize_t rows, Py_ssize_t n, Matrix p, real *out,
-) noexcept nogil:
-    """P[rows, n <= DEPTH] block of rows after block of rows, and in each k after k."""
-    cdef Py_ssize_t r = 0
-    cdef int R
-    cdef Matrix part = p
-    while r < rows:
-        R = even_share(rows - r, BLOCK_ROWS)
-        part.data = p.data + r * p.row
-        if R == 6: interleave_block(6, n, part, out)
-        elif R == 5: interleave_block(5, n, part, out)
-        elif R == 4: interleave_block(4, n, part, out)
-        elif R == 3: interleave_block(3, n, part, out)
-        elif R == 2: interleave_block(2, n, part, out)
-        else: interleave_block(1, n, part, out)
-        out += R * n
-        r += R
-
-
-cdef inline bint interleaving_pays(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
-    return rows >= PACK_ROWS and columns >= PACK_PANELS * BLOCK_COLUMNS * LANES
-
-
-cdef inline Matrix interleaved(
-    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t n, Matrix p, real *out,
-) noexcept nogil:
-    """P[rows, n] with an interleaved copy in `out`, if that pays for a Q of so many columns.
-
-    A NULL `out` says that there is no room for one.
-    """
-    cdef Py_ssize_t k = 0
-    if out != NULL and interleaving_pays(rows, columns):
-        while k < n:
-            interleave(rows, min(n - k, <Py_ssize_t>DEPTH),
-                       matrix(p.data + k * p.column, p.row, p.column), out + k * rows)
-            k += DEPTH
-        p.interleaved = out
-    return p
-
-
 cdef inline void multiply_panel(
     int C, Py_ssize_t rows, Py_ssize_t n, Matrix p, const real *q, Py_ssize_t q_row,
-    const real *next_q, real *out, Py_ssize_t out_row, bint fresh, Ahead *ahead,
+    const real *next_q, Target target, Ahead *ahead,
 ) noexcept nogil:
-    """out[rows, C registers] += P[rows, n] Q[n, C registers], or =, with n <= DEPTH.
+    """out[rows, C registers] = base + P[rows, n] Q[n, C registers] with n <= DEPTH.
 
     All rows of P pass over a panel of Q that stays in the first-level cache. Where they are many
     the panel is copied first, unless its rows are adjacent already: to be aligned, and on 4 pages
@@ -281,8 +221,7 @@ cdef inline void multiply_panel(
     registers each.
     """
     cdef lanes_t copied[DEPTH * 4]
-    cdef const char *coming
-    cdef Py_ssize_t r = 0, step, q_step = q_row * sizeof(real)
+    cdef Py_ssize_t r = 0, q_step = q_row * sizeof(real)
     cdef int R, next_columns = 0
     if rows >= PACK_ROWS and q_row != C * LANES:
         pack_panel(C, n, q, q_row, <real *>copied)
@@ -292,23 +231,24 @@ cdef inline void multiply_panel(
     while r < rows:
         if next_columns > 0:
             next_columns -= 1
-            coming = <const char *>(next_q + next_columns * LANES)
-            step = q_step
+            target.ahead = <const char *>(next_q + next_columns * LANES)
+            target.step = q_step
         else:
-            coming = ahead.next
-            step = CACHE_LINE if ahead.next < ahead.end else 0
-            ahead.next += n * step
+            target.ahead = ahead.next
+            target.step = CACHE_LINE if ahead.next < ahead.end else 0
+            ahead.next += n * target.step
         if p.interleaved != NULL:
             R = even_share(rows - r, BLOCK_ROWS)
-            interleaved_block(R, C, p.interleaved + r * n, q, q_row, n,
-                              out + r * out_row, out_row, fresh, coming, step)
+            interleaved_block(R, C, p.interleaved + r * n, q, q_row, n, &target)
         else:
             if narrow(C):
                 R = even_share(rows - r, 2 * BLOCK_ROWS)
             else:
                 R = even_share(rows - r, BLOCK_ROWS)
-            any_block(R, C, p.data + r * p.row, p.row, p.column, q, q_row, n,
-                      out + r * out_row, out_row, fresh, coming, step)
+            any_block(R, C, p.data + r * p.row, p.row, p.column, q, q_row, n, &target)
+        target.out += R * target.out_row
+        if target.base != NULL:
+            target.base += R * target.base_row
         r += R
 
 
@@ -318,45 +258,53 @@ cdef inline bint narrow(int C) noexcept nogil:
 
 
 cdef inline Py_ssize_t group_columns(Py_ssize_t rows) noexcept nogil:
-    """How many columns of out to finish before the next: whole panels, at least one."""
-    cdef Py_ssize_t panel = BLOCK_COLUMNS * LANES
-    cdef Py_ssize_t panels = GROUP_BYTES // (rows * panel * <Py_ssize_t>sizeof(real))
-    return max(panels, <Py_ssize_t>1) * panel
+    """How many columns of out to finish before the next: whole strips, at least one."""
+    cdef Py_ssize_t strips = GROUP_BYTES // (rows * STRIP * <Py_ssize_t>sizeof(real))
+    return max(strips, <Py_ssize_t>1) * STRIP
 
 
 cdef inline void multiply_add(
-    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t n,
-    Matrix p, const real *q, Py_ssize_t q_row, real *out, Py_ssize_t out_row, bint fresh,
-    Ahead *ahead,
+    Py_ssize_t rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n, Base first, Matrix p,
+    Strips q, Strips out, Ahead *ahead,
 ) noexcept nogil:
-    """out[rows, columns] += P[rows, n] Q[n, columns]; columns is a multiple of LANES.
+    """out = base + P[rows, n] Q[n, :] in the columns from start to stop, multiples of LANES; n > 0.
 
-    fresh: out = P Q, whatever was there; n > 0.
     P passes once for each group of columns, whose part of out stays in the second-level cache.
     A product that is given up leaves out unfinished.
     """
-    cdef Py_ssize_t group = group_columns(rows), start = 0, stop, k, c, depth
-    cdef const real *panel
-    cdef int C
+    cdef Py_ssize_t group = group_columns(rows), end, k, c, next_c, depth
+    cdef const real *next_q
     cdef Matrix part
-    while start < columns:
-        stop = min(start + group, columns)
+    cdef Base to
+    cdef Target target
+    target.out_row = out.row
+    while start < stop:
+        end = min(start // STRIP * STRIP + group, stop)
+        to = first
         k = 0
         while k < n:
             if ahead.stopped != NULL and ahead.stopped(ahead.context):
                 return
-            part = matrix(p.data + k * p.column, p.row, p.column)
+            part = from_column(p, k)
             if p.interleaved != NULL:
                 part.interleaved = p.interleaved + k * rows
             depth = min(n - k, <Py_ssize_t>DEPTH)
+            target.by_row = to.by_row
+            target.base_row = to.at.row
             c = start
-            while c < stop:
-                C = even_share((stop - c) // LANES, BLOCK_COLUMNS)
-                panel = q + k * q_row + c
-                multiply_panel(
-                    C, rows, depth, part, panel, q_row,
-                    panel + C * LANES if c + C * LANES < stop else q + (k + depth) * q_row + start,
-                    out + c, out_row, fresh and k == 0, ahead)
-                c += C * LANES
+            while c < end:
+                next_c = min((c // STRIP + 1) * STRIP, end)
+                if next_c < end:
+                    next_q = column(q, next_c) + k * q.row
+                else:
+                    next_q = column(q, start) + (k + depth) * q.row
+                target.base = to.at.data
+                if to.at.data != NULL and not to.by_row:
+                    target.base = column(to.at, c)
+                target.out = column(out, c)
+                multiply_panel(<int>((next_c - c) // LANES), rows, depth, part,
+                               column(q, c) + k * q.row, q.row, next_q, target, ahead)
+                c = next_c
             k += depth
-        start = stop
+            to = base(out)
+        start = end

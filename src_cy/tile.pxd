@@ -7,14 +7,34 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from dense cimport (
-    Dense, accumulate, accumulate_bias, backward, fill, forward_first, forward_hidden, round_up,
+    Dense, accumulate, accumulate_bias, backward, delta_rows, forward, forward_scalars, samples_of,
+    turn_samples,
 )
 from element cimport activate_layer, output_loss
 from few cimport few_backward, few_forward, few_gradient
-from lanes cimport LANES, real
+from interleave cimport Matrix
+from lanes cimport LANES, STRIP, real
+from layout cimport Strips, by_rows, by_strips, round_up
 from plan cimport Evaluation, Plan
 from product cimport Ahead
 from transpose cimport transpose, turn
+
+
+cdef inline void activate_samples(
+    const Plan *plan, const Dense *layer, int order, Py_ssize_t columns, const real *z,
+    const real *a, real *out, real *scratch,
+) noexcept nogil:
+    """As `activate_layer`, on arrays of the layer: strip by strip, or all of their rows at once."""
+    cdef Py_ssize_t c = 0, width = columns
+    if layer.strip != STRIP:
+        width = STRIP
+    while c < columns:
+        activate_layer(layer, order, layer.n_out, min(width, columns - c), layer.row, z, a, out,
+                       scratch + plan.circuit_at)
+        z += layer.strip
+        a += layer.strip
+        out += layer.strip
+        c += width
 
 
 cdef inline void tile_forward(
@@ -22,22 +42,30 @@ cdef inline void tile_forward(
     Ahead *ahead,
 ) noexcept nogil:
     cdef const Plan *plan = run.plan
-    cdef Dense *layer = plan.layers
+    cdef const Dense *layer = plan.layers
+    cdef const real *X = plan.X + start * plan.x_row
+    cdef Strips z = samples_of(layer, scratch + layer.z_at), inputs
     cdef Py_ssize_t i
-    forward_first(layer, run.packed, plan.packed_row,
-                  plan.X + start * plan.x_row, plan.x_row, count, columns, plan.stride,
-                  scratch + plan.zt_at, scratch + layer.z_at, scratch + plan.mixed_at, ahead)
+    if layer.turned_at >= 0:
+        forward_scalars(layer, run.packed, X, plan.x_row, count, columns,
+                        by_strips(scratch + plan.zt_at, plan.samples, layer.n_out), z,
+                        scratch + plan.mixed_at, ahead)
+    else:
+        inputs = by_strips(scratch + plan.xt_at, layer.n_in, plan.samples)
+        turn_samples(layer, X, plan.x_row, count, inputs)
+        forward(layer, run.theta, run.packed, inputs, columns, z, ahead)
     for i in range(plan.n_layers):
         if i > 0:
-            forward_hidden(layer, run.theta, run.packed, scratch + plan.layers[i - 1].a_at, columns,
-                           plan.stride, scratch + layer.z_at, ahead)
-        activate_layer(layer, 0, layer.n_out, columns, plan.stride, scratch + layer.z_at,
-                       scratch + layer.a_at, scratch + layer.a_at, scratch + plan.circuit_at)
-        layer += 1
+            inputs = samples_of(layer, scratch + layer.a_at)
+            layer += 1
+            forward(layer, run.theta, run.packed, inputs, columns,
+                    samples_of(layer, scratch + layer.z_at), ahead)
+        activate_samples(plan, layer, 0, columns, scratch + layer.z_at, scratch + layer.a_at,
+                         scratch + layer.a_at, scratch)
 
 
 cdef inline void tile_targets(
-    const Plan *plan, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns, real *y,
+    const Plan *plan, Py_ssize_t start, Py_ssize_t count, real *y,
 ) noexcept nogil:
     """y[k, sample]: the targets turned, or one-hot labels.
 
@@ -50,7 +78,8 @@ cdef inline void tile_targets(
     if plan.targets != NULL:
         transpose(count, K, plan.targets + start * K, K, y, plan.stride, True)
     else:
-        fill(K, columns, &plan.other_label, 0, y, plan.stride)
+        for s in range(K * plan.stride):
+            y[s] = plan.other_label
         for s in range(count):
             label = plan.labels[start + s]
             if 0 <= label < K:
@@ -81,7 +110,7 @@ cdef inline double tile_loss(
     cdef real *cost = scratch + plan.cost_at
     cdef Py_ssize_t s, k
     cdef real w
-    tile_targets(plan, start, count, columns, scratch + plan.y_at)
+    tile_targets(plan, start, count, scratch + plan.y_at)
     output_loss(last, plan.loss, plan.loss_from_z, plan.loss_circuit, columns, plan.stride,
                 scratch + last.z_at, scratch + last.a_at, scratch + plan.y_at, delta, cost,
                 scratch + plan.circuit_at)
@@ -95,8 +124,8 @@ cdef inline double tile_loss(
 
 
 cdef inline void accumulate_first(
-    const Plan *plan, real *scratch, const real *delta, Py_ssize_t start, Py_ssize_t count,
-    bint fresh, real *sums, Ahead *ahead,
+    const Plan *plan, real *scratch, Matrix delta, Py_ssize_t start, Py_ssize_t count, bint fresh,
+    real *sums, Ahead *ahead,
 ) noexcept nogil:
     """Delta of the first layer's weights, made from X where it lies, in whole registers.
 
@@ -105,8 +134,7 @@ cdef inline void accumulate_first(
     cdef const Dense *layer = plan.layers
     cdef const real *x = plan.X + start * plan.x_row - layer.shift
     cdef real *edges = scratch + plan.edges_at
-    cdef real *mixed = scratch + plan.mixed_at
-    cdef Py_ssize_t low = 0, high = layer.delta_row, end = layer.shift + layer.n_in, s, i
+    cdef Py_ssize_t low = 0, high = layer.delta_columns, end = layer.shift + layer.n_in, s, i
     if start < plan.whole_from or start + count > plan.whole_to:
         low = LANES if layer.shift > 0 else 0
         high = max(end // LANES * LANES, low)
@@ -115,12 +143,10 @@ cdef inline void accumulate_first(
                 edges[2 * LANES * s + i] = x[s * plan.x_row + i]
             for i in range(high, end):
                 edges[2 * LANES * s + LANES + i - high] = x[s * plan.x_row + i]
-        accumulate(layer, delta, plan.stride, count, 0, low, edges, 2 * LANES, fresh, sums, mixed,
-                   ahead)
-        accumulate(layer, delta, plan.stride, count, high, layer.delta_row, edges + LANES,
-                   2 * LANES, fresh, sums, mixed, ahead)
-    accumulate(layer, delta, plan.stride, count, low, high, x + low, plan.x_row, fresh, sums, mixed,
-               ahead)
+        accumulate(layer, delta, count, 0, low, by_rows(edges, 2 * LANES), fresh, sums, ahead)
+        accumulate(layer, delta, count, high, layer.delta_columns,
+                   by_rows(edges + LANES - high, 2 * LANES), fresh, sums, ahead)
+    accumulate(layer, delta, count, low, high, by_rows(x, plan.x_row), fresh, sums, ahead)
 
 
 cdef inline void tile_backward(
@@ -133,26 +159,26 @@ cdef inline void tile_backward(
     cdef const Dense *under
     cdef real *delta = scratch + plan.delta_at
     cdef real *below = scratch + plan.below_at
-    cdef real *at = scratch + plan.at_at
-    cdef real *ones = scratch + plan.ones_at
+    cdef Matrix rows
+    cdef Strips at
     cdef Py_ssize_t i
-    for i in range(count):
-        ones[i] = 1
     for i in range(plan.n_layers - 1, -1, -1):
         if run.stopped:
             return
         layer = plan.layers + i
-        accumulate_bias(layer, delta, plan.stride, count, ones, fresh, sums)
+        accumulate_bias(layer, samples_of(layer, delta), count, fresh, sums)
+        rows = delta_rows(layer, samples_of(layer, delta), count, scratch + plan.mixed_at)
         if i == 0:
-            accumulate_first(plan, scratch, delta, start, count, fresh, sums, ahead)
+            accumulate_first(plan, scratch, rows, start, count, fresh, sums, ahead)
             return
         under = layer - 1
-        turn(layer.n_in, columns, scratch + under.a_at, plan.stride, at, plan.at_row)
-        accumulate(layer, delta, plan.stride, count, 0, layer.delta_row, at, plan.at_row, fresh,
-                   sums, scratch + plan.mixed_at, ahead)
-        backward(layer, run.theta, run.packed, delta, columns, plan.stride, below, ahead)
-        activate_layer(under, 1, under.n_out, columns, plan.stride, scratch + under.z_at,
-                       scratch + under.a_at, below, scratch + plan.circuit_at)
+        at = by_strips(scratch + plan.at_at, plan.samples, layer.n_in)
+        turn(layer.n_in, columns, samples_of(under, scratch + under.a_at), at)
+        accumulate(layer, rows, count, 0, layer.delta_columns, at, fresh, sums, ahead)
+        backward(layer, run.theta, run.packed, samples_of(layer, delta), columns,
+                 samples_of(under, below), ahead)
+        activate_samples(plan, under, 1, columns, scratch + under.z_at, scratch + under.a_at, below,
+                         scratch)
         delta, below = below, delta
 
 

@@ -2,9 +2,10 @@
 from libc.string cimport memcpy
 
 from lanes cimport (
-    LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, lanes_zip_high,
+    LANES, STRIP, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, lanes_zip_high,
     lanes_zip_low, real,
 )
+from layout cimport Strips, column
 
 
 cdef inline void shuffle(lanes_t *a) noexcept nogil:
@@ -34,18 +35,27 @@ cdef inline void transpose_block(
 
 
 cdef inline kernel_void turn(
-    Py_ssize_t rows, Py_ssize_t columns, const real *source, Py_ssize_t source_row,
-    real *out, Py_ssize_t out_row,
+    Py_ssize_t rows, Py_ssize_t columns, Strips source, Strips out,
 ) noexcept nogil:
-    """out[c, r] = source[r, c] for rows and columns rounded up to whole registers."""
-    cdef Py_ssize_t r = 0, c
-    while r < rows:
-        c = 0
-        while c < columns:
-            transpose_block(source + r * source_row + c, source_row,
-                            out + c * out_row + r, out_row)
-            c += LANES
-        r += LANES
+    """out[c, r] = source[r, c] for rows and columns rounded up to whole registers, a strip of
+    either at a time."""
+    cdef Py_ssize_t top = 0, left, r, c
+    cdef const real *a
+    cdef real *b
+    while top < rows:
+        left = 0
+        while left < columns:
+            a = column(source, left) + top * source.row
+            b = column(out, top) + left * out.row
+            r = 0
+            while r < min(<Py_ssize_t>STRIP, rows - top):
+                c = 0
+                while c < min(<Py_ssize_t>STRIP, columns - left):
+                    transpose_block(a + r * source.row + c, source.row, b + c * out.row + r, out.row)
+                    c += LANES
+                r += LANES
+            left += STRIP
+        top += STRIP
 
 
 cdef inline void transpose_part(
