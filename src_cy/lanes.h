@@ -14,6 +14,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #ifdef FASTBP_FLOAT32
 typedef float real;
@@ -47,6 +50,31 @@ typedef real unaligned_lanes_t
 
 /* x - 0 is x for every x, also -0 and NaN, and the compiler sees a broadcast. */
 #define lanes_splat(x) ((real)(x) - (lanes_t){0})
+/* The first n lanes, 0 <= n <= LANES, from memory and 0 in the others: nothing else is read. */
+static inline lanes_t lanes_load_part(const real *p, ptrdiff_t n) {
+#if defined(__AVX512F__) && defined(FASTBP_FLOAT32)
+    return (lanes_t)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif defined(__AVX512F__)
+    return (lanes_t)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+#elif defined(__AVX2__)
+    static const integer first[2 * LANES] = {
+        -1, -1, -1, -1,
+#if defined(FASTBP_FLOAT32)
+        -1, -1, -1, -1,
+#endif
+    };
+    const __m256i mask = _mm256_loadu_si256((const __m256i *)(first + LANES - n));
+#if defined(FASTBP_FLOAT32)
+    return (lanes_t)_mm256_maskload_ps(p, mask);
+#else
+    return (lanes_t)_mm256_maskload_pd(p, mask);
+#endif
+#else
+    lanes_t v = {0};
+    for (ptrdiff_t i = 0; i < n; i++) v[i] = p[i];
+    return v;
+#endif
+}
 #define lanes_load(p) (*(const unaligned_lanes_t *)(p))
 #define lanes_store(p, v) ((void)(*(unaligned_lanes_t *)(p) = (v)))
 /* a b + c as the kernels round it: fused where the processor can. */
