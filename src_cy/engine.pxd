@@ -83,7 +83,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
         if tile + 1 < stop and plan.x_row > 0:
             ahead.end += min(plan.tile, plan.m - start - count) * plan.x_row * sizeof(real)
         if plan.few > 0:
-            few_tile_forward(run, scratch)
+            few_tile_forward(run, scratch, &ahead)
         else:
             tile_forward(run, scratch, start, count, columns, &ahead)
         if run.output != NULL:

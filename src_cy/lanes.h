@@ -50,6 +50,15 @@ typedef real unaligned_lanes_t
 
 /* x - 0 is x for every x, also -0 and NaN, and the compiler sees a broadcast. */
 #define lanes_splat(x) ((real)(x) - (lanes_t){0})
+/* Float64 whatever `real` is: gradients. */
+typedef double doubles_t __attribute__((vector_size(LANES_BYTES), may_alias));
+typedef double unaligned_doubles_t
+    __attribute__((vector_size(LANES_BYTES), aligned(sizeof(double)), may_alias));
+#define DOUBLES ((int)(LANES_BYTES / sizeof(double)))
+#define doubles_splat(x) ((double)(x) - (doubles_t){0})
+#define doubles_load(p) (*(const unaligned_doubles_t *)(p))
+#define doubles_store(p, v) ((void)(*(unaligned_doubles_t *)(p) = (v)))
+
 /* The first n lanes, 0 <= n <= LANES, from memory and 0 in the others: nothing else is read. */
 static inline lanes_t lanes_load_part(const real *p, ptrdiff_t n) {
 #if defined(__AVX512F__) && defined(FASTBP_FLOAT32)
@@ -73,6 +82,17 @@ static inline lanes_t lanes_load_part(const real *p, ptrdiff_t n) {
     lanes_t v = {0};
     for (ptrdiff_t i = 0; i < n; i++) v[i] = p[i];
     return v;
+#endif
+}
+/* The first n of them, 0 <= n <= DOUBLES, to memory; nothing else is written. */
+static inline void doubles_store_part(double *p, doubles_t v, ptrdiff_t n) {
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif defined(__AVX2__)
+    static const int64_t first[8] = {-1, -1, -1, -1, 0, 0, 0, 0};
+    _mm256_maskstore_pd(p, _mm256_loadu_si256((const __m256i *)(first + 4 - n)), (__m256d)v);
+#else
+    for (ptrdiff_t i = 0; i < n; i++) p[i] = v[i];
 #endif
 }
 #define lanes_load(p) (*(const unaligned_lanes_t *)(p))

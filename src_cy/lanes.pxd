@@ -6,9 +6,11 @@ cdef extern from "lanes.h" nogil:
     ctypedef long long integer
     ctypedef double lanes_t
     ctypedef long long ilanes_t
+    ctypedef double doubles_t
     ctypedef void kernel_void
 
     const int LANES
+    const int DOUBLES
     const int BLOCK_COLUMNS
     const int STRIP
 
@@ -18,6 +20,10 @@ cdef extern from "lanes.h" nogil:
     void lanes_store(real *p, lanes_t v)
     void lanes_stream(real *p, lanes_t v)
     void stream_end()
+    doubles_t doubles_splat(double x)
+    doubles_t doubles_load(const double *p)
+    void doubles_store(double *p, doubles_t v)
+    void doubles_store_part(double *p, doubles_t v, Py_ssize_t n)
     real multiply_then_add(real a, real b, real c)
     const real *opaque_sum(const real *p, Py_ssize_t n)
     void lanes_prefetch(const real *p)

@@ -46,7 +46,7 @@ cdef struct Plan:
     Py_ssize_t n_delta          # length of a chunk's partial Delta
     # where things are in the scratch of a thread
     Py_ssize_t delta_at, below_at, zt_at, xt_at, at_at, edges_at, y_at, cost_at, sums_at, mixed_at
-    Py_ssize_t few_at, circuit_at
+    Py_ssize_t few_at, wide_at, circuit_at
     Py_ssize_t scratch          # reals a thread needs
     Py_ssize_t few              # the m samples are too few to fill the lanes (see few.pxd); or 0
     Py_ssize_t few_row

@@ -227,6 +227,8 @@ cdef class Problem:
         plan.mixed_at = take(&top, mixed)
         plan.sums_at = take(&top, plan.n_delta if plan.widens else 0)
         plan.few_at = take(&top, plan.few * plan.few_row * (2 * n_layers + 3))
+        size = sizeof(double) // sizeof(real) - 1       # a in float64, if it is not
+        plan.wide_at = take(&top, 2 * size * plan.few * plan.few_row)
         plan.circuit_at = take(&top, most_scratch(self.functions))
         plan.scratch = top
         return 0

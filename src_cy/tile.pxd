@@ -182,7 +182,9 @@ cdef inline void tile_backward(
         delta, below = below, delta
 
 
-cdef inline void few_tile_forward(const Evaluation *run, real *scratch) noexcept nogil:
+cdef inline void few_tile_forward(
+    const Evaluation *run, real *scratch, const Ahead *ahead,
+) noexcept nogil:
     """As tile_forward, sample-major but for the outputs.
 
     From few_at on: a of layers 0 ... L, delta, below, then z of layers 1 ... L where it is kept.
@@ -198,7 +200,7 @@ cdef inline void few_tile_forward(const Evaluation *run, real *scratch) noexcept
     for i in range(plan.n_layers):
         layer = plan.layers + i
         z = a + m * row
-        few_forward(layer, run.theta, m, a, row, z, row)
+        few_forward(layer, run.theta, m, a, row, z, row, ahead)
         if i < plan.n_layers - 1:
             if layer.keeps_z:
                 memcpy(z + (plan.n_layers + 2) * m * row, z, m * row * sizeof(real))
@@ -222,18 +224,27 @@ cdef inline void few_tile_backward(
     cdef Py_ssize_t m = plan.few, row = plan.few_row, i, s, k
     cdef real *delta = scratch + plan.few_at + (plan.n_layers + 1) * m * row
     cdef real *below = delta + m * row
+    cdef double *wide = <double *>(scratch + plan.wide_at)
     cdef real *a
     for s in range(m):
         for k in range(layer.n_out):
             delta[s * row + k] = scratch[plan.delta_at + k * plan.stride + s]
     for i in range(plan.n_layers - 1, -1, -1):
+        if run.stopped:
+            return
         layer = plan.layers + i
         a = scratch + plan.few_at + i * m * row
-        few_gradient(layer, run.theta, m, delta, row, a, row, plan.scale, plan.l2, run.gradient)
         if i > 0:
             under = plan.layers + i - 1
             few_backward(layer, run.theta, m, delta, row, below, row, ahead)
             activate_layer(under, 1, m, round_up(under.n_out), row,
                            a + (plan.n_layers + 2) * m * row if under.keeps_z else a, a, below,
                            scratch + plan.circuit_at)
-            delta, below = below, delta
+        if sizeof(real) == sizeof(double):
+            wide = <double *>a
+        else:
+            for s in range(m * row):
+                wide[s] = a[s]
+        few_gradient(layer, run.theta, m, delta, row, wide, row, plan.scale, plan.l2, run.gradient,
+                     ahead)
+        delta, below = below, delta
