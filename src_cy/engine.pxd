@@ -23,6 +23,7 @@ cdef extern from "Python.h":
 cdef enum:
     POLL_NANOSECONDS = 50000000
     LONG_TILE = 100000000           # multiply-adds of a forward pass on it: some 10 ms
+    SLOW_FEW = 8                    # so much longer one takes where weights come from memory
 
 
 cdef inline long long now() noexcept nogil:
@@ -69,7 +70,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
         sums = scratch + plan.sums_at
     ahead.context = context
     ahead.stopped = NULL
-    if plan.tile * plan.n_parameters > LONG_TILE:
+    if plan.tile * plan.n_parameters * (SLOW_FEW if plan.few > 0 else 1) > LONG_TILE:
         ahead.stopped = poll_within if worker == 0 else is_stopped
     for tile in range(first, stop):
         if run.stopped:

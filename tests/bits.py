@@ -8,7 +8,7 @@ import json
 import sys
 
 import numpy as np
-from problems import DTYPES, LARGE, Case, hidden_names, name_of, table
+from problems import DTYPES, LARGE, SAMPLES, WIDE, Case, hidden_names, name_of, table
 
 from fastbp._core import core
 
@@ -18,11 +18,12 @@ TILES = [((n, 20, 5), 700) for n in range(120, 280)]
 SUMS = [((n, 40), 3001) for n in range(296, 320)]
 # One and two samples go another way; their sums too are longer than a panel.
 FEW = [((4, n, 200, 2), m) for n in (33, 37) for m in (1, 2)]
+STRIPS = [(widths, m) for widths in WIDE for m in SAMPLES]
 
 
 def settings(dtype):
     yield from table(dtype)
-    for widths, m in (*TILES, *SUMS, *FEW, ((30, 20, 20, 1), 20011), LARGE):
+    for widths, m in (*TILES, *SUMS, *FEW, *STRIPS, ((30, 20, 20, 1), 20011), LARGE):
         names = {"loss": "squared_error", "output": "identity", "hidden": "tanh"}
         yield {**names, "widths": widths, "m": m, "dtype": dtype, "kind": 1}
 

@@ -8,7 +8,7 @@ from processes import POSIX, run
 SCRIPT = """
 import ctypes, mmap
 libc = ctypes.CDLL(None, use_errno=True)
-SIZE = 1 << 20
+SIZE = 1 << 21
 memory = mmap.mmap(-1, SIZE + mmap.PAGESIZE)
 guard = ctypes.addressof(ctypes.c_char.from_buffer(memory)) + SIZE  # who reads here dies
 assert libc.mprotect(ctypes.c_void_p(guard), ctypes.c_size_t(mmap.PAGESIZE), 0) == 0
@@ -16,8 +16,8 @@ room = np.frombuffer(memory, np.uint8, SIZE)
 rng = np.random.default_rng(0)
 for dtype in ("float64", "float32"):
     inside = room.view(dtype)
-    for n in (1, 2, 7, 8, 15, 16, 17, 30, 33, 64, 100):
-        net = fastbp.mlp(n, 5, 2, dtype=dtype)
+    for n in (1, 2, 7, 8, 15, 16, 17, 30, 33, 64, 100, 301):
+        net = fastbp.mlp(n, 5 if n < 300 else 50, 2, dtype=dtype)
         theta = net.init(seed=0)
         for m in (1, 2, 3, 5, 129, 700):
             X, y = rng.normal(size=(m, n)).astype(dtype), np.zeros((m, 2))

@@ -18,6 +18,7 @@ from problems import (
     DTYPES,
     LARGE,
     SAMPLES,
+    WIDE,
     WIDTHS,
     Case,
     hidden_names,
@@ -69,6 +70,15 @@ def test_shapes(loss, output, hidden, widths, m, dtype):
 def test_large(dtype):
     case = Case("squared_error", "identity", "tanh", *LARGE, dtype, kind=1)
     # Sums of float64 have room enough in the tolerance, and longdouble would take a minute.
+    assert max(case.deviations(np.float64)) < 1
+
+
+@BOTH
+@pytest.mark.parametrize("m", SAMPLES)
+@pytest.mark.parametrize("widths", WIDE, ids=str)
+@pytest.mark.parametrize("hidden", ["silu", "relu"])  # z kept, and not
+def test_wide(hidden, widths, m, dtype):
+    case = Case("squared_error", "identity", hidden, widths, m, dtype, kind=1)
     assert max(case.deviations(np.float64)) < 1
 
 

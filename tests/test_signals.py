@@ -177,12 +177,13 @@ assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
 """)
 
 
-def test_ctrl_c_stops_a_single_tile_in_its_middle():
+@pytest.mark.parametrize(("width", "m"), [(3500, 256), (6000, 1)], ids=str)
+def test_ctrl_c_stops_a_single_tile_in_its_middle(width, m):
     """The products of a very large network are given up, not only the samples after them."""
-    run("""
+    run(f"width, m = {width}, {m}" + """
 rng = np.random.default_rng(0)
-net = fastbp.mlp(3500, 3500, 2)
-objective = net.objective(rng.normal(size=(256, 3500)), np.zeros((256, 2)), n_threads=1)
+net = fastbp.mlp(width, width, 2)
+objective = net.objective(rng.normal(size=(m, width)), np.zeros((m, 2)), n_threads=1)
 theta = net.init(seed=0)
 objective(theta)
 whole = time_of(lambda: objective(theta))
