@@ -25,8 +25,8 @@ import numpy as np
 
 from activations cimport N_ACTIVATIONS, Activation, activation_table
 from dense cimport (
-    Dense, accumulate, accumulate_bias, backward, delta_rows, forward_scalars, pack, pack_shares,
-    sums_of, widen,
+    Dense, accumulate, accumulate_bias, backward, delta_matrix, forward_units, is_wide, pack,
+    pack_shares, sums_of, widen,
 )
 from element cimport activate_layer, element_loss, element_scratch, output_loss
 from elementary cimport (
@@ -39,7 +39,9 @@ from few cimport FEW_BYTES
 from gates cimport MULTIPLY, N_GATES, gate_arity
 from interleave cimport interleaving_pays
 from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
-from layout cimport Strips, by_rows, by_strips, column, round_up, row_stride, strips_size
+from layout cimport (
+    Strips, by_rows, by_strips, column, round_up, row_stride, size_of, strips_size,
+)
 from losses cimport N_LOSSES, Loss, loss_table
 from plan cimport Evaluation, Plan, take
 from product cimport Ahead

@@ -1,8 +1,8 @@
 """A dense layer on one tile of samples: z = W a + b forward, W' delta backward, Delta.
 
-Within a tile arrays are feature-major, `a[unit, sample]`. The two exceptions are what the layer
-reads as rows: the data X, used where it lies, and the transposed tile `at[sample, unit]` that Delta
-of the weights is made from.
+Within a tile arrays are feature-major, `a[unit, sample]`. Sample-major are the data X, used where
+it lies (turned only for the forward pass of a wide first layer), `zt`, which that pass makes of it
+otherwise, and `at`, the transposed tile that Delta of the weights is made from.
 """
 from libc.string cimport memset
 
@@ -10,11 +10,11 @@ from dots cimport row_sums
 from interleave cimport (
     DEPTH, Matrix, interleave, interleaved, interleaving_pays, matrix, matrix_of,
 )
-from lanes cimport STRIP, real
-from layout cimport Strips, by_rows, by_strips, column, round_up
-from product cimport Ahead, Base, base, multiply_add, nothing
+from lanes cimport real
+from layout cimport Strips, by_rows, by_strips, round_up
+from product cimport Ahead, broadcast_addend, matrix_addend, multiply_add, nothing
 from tape cimport Element
-from transpose cimport transpose, turn
+from transpose cimport transpose_to_strips, turn
 
 
 cdef struct Dense:
@@ -27,30 +27,31 @@ cdef struct Dense:
     Py_ssize_t shift        # its columns before the first, so that registers of X are aligned
     Py_ssize_t delta_columns    # shift + n_in, rounded up to whole registers
     Py_ssize_t bias_at      # Delta of b[j] is sums[bias_at + j]
-    # Where in the packed weights are: b and W' by strips, for a layer that reads X as scalars; W
-    # interleaved; W' interleaved. -1: nowhere.
-    Py_ssize_t turned_at
-    Py_ssize_t forward_at
-    Py_ssize_t backward_at
+    # Where in the packed weights; -1: nowhere.
+    Py_ssize_t turned_at    # b and W' by strips, of a first layer with units in the lanes
+    Py_ssize_t forward_at   # W interleaved
+    Py_ssize_t backward_at  # W' interleaved
     Py_ssize_t z_at         # where z and a of a tile are in the scratch of a thread
     Py_ssize_t a_at
-    Py_ssize_t row          # how they lie, and the layer's delta (see samples_of)
-    Py_ssize_t strip
+    Strips samples          # how they lie, and the layer's delta; no data (see samples_of)
     const Element *circuit  # three, of an activation that is one: g, g' and g'' (tape.pxd); or NULL
 
 
 cdef inline Strips samples_of(const Dense *layer, const real *data) noexcept nogil:
     """An array [unit, sample] of the layer."""
-    cdef Strips out
+    cdef Strips out = layer.samples
     out.data = <real *>data
-    out.row = layer.row
-    out.strip = layer.strip
     return out
+
+
+cdef inline bint is_wide(const Dense *layer) noexcept nogil:
+    """Whether delta is interleaved for Delta of the weights; only then may it lie by strips."""
+    return interleaving_pays(layer.n_out, layer.delta_columns)
 
 
 cdef inline Strips sums_of(const Dense *layer, const real *sums) noexcept nogil:
     """Delta of W[j, i], in row j and column shift + i."""
-    if interleaving_pays(layer.n_out, layer.delta_columns):
+    if is_wide(layer):
         return by_strips(sums + layer.delta_at, layer.n_out, layer.delta_columns)
     return by_rows(sums + layer.delta_at, layer.delta_columns)
 
@@ -71,61 +72,42 @@ cdef inline void pack(
 ) noexcept nogil:
     """One panel of the packed weights."""
     cdef const real *Theta = theta + layer.theta_at
-    cdef Py_ssize_t row = layer.n_in + 1, start = share * DEPTH
-    if start < layer.n_in + 1 and layer.turned_at >= 0:
-        pack_turned(layer, Theta, start, min(start + DEPTH, row), packed + layer.turned_at)
-        return
-    share -= panels(layer.turned_at, layer.n_in + 1)
-    start = share * DEPTH
-    if start < layer.n_in and layer.forward_at >= 0:
+    cdef Py_ssize_t row = layer.n_in + 1, start
+    cdef Py_ssize_t n_turned = panels(layer.turned_at, row)
+    cdef Py_ssize_t n_forward = panels(layer.forward_at, layer.n_in)
+    cdef Strips turned
+    if share < n_turned:
+        start = share * DEPTH
+        turned = by_strips(packed + layer.turned_at, row, layer.n_out)
+        turned.data += start * turned.row
+        transpose_to_strips(layer.n_out, min(row - start, <Py_ssize_t>DEPTH), Theta + start, row,
+                            turned)
+    elif share < n_turned + n_forward:
+        start = (share - n_turned) * DEPTH
         interleave(layer.n_out, min(layer.n_in - start, <Py_ssize_t>DEPTH),
                    matrix(Theta + 1 + start, row, 1),
                    packed + layer.forward_at + start * layer.n_out)
-        return
-    start = (share - panels(layer.forward_at, layer.n_in)) * DEPTH
-    interleave(layer.n_in, min(layer.n_out - start, <Py_ssize_t>DEPTH),
-               matrix(Theta + 1 + start * row, 1, row),
-               packed + layer.backward_at + start * layer.n_in)
+    else:
+        start = (share - n_turned - n_forward) * DEPTH
+        interleave(layer.n_in, min(layer.n_out - start, <Py_ssize_t>DEPTH),
+                   matrix(Theta + 1 + start * row, 1, row),
+                   packed + layer.backward_at + start * layer.n_in)
 
 
-cdef inline void pack_turned(
-    const Dense *layer, const real *Theta, Py_ssize_t start, Py_ssize_t stop, real *turned,
-) noexcept nogil:
-    """turned[i, j] = Theta[j, i] for start <= i < stop."""
-    cdef Strips out = by_strips(turned, layer.n_in + 1, layer.n_out)
-    cdef Py_ssize_t j = 0, row = layer.n_in + 1
-    while j < layer.n_out:
-        transpose(min(layer.n_out - j, out.row), stop - start, Theta + j * row + start, row,
-                  column(out, j) + start * out.row, out.row, True)
-        j += out.row
-
-
-cdef inline void forward_scalars(
+cdef inline void forward_units(
     const Dense *layer, const real *packed, const real *X, Py_ssize_t x_row, Py_ssize_t count,
-    Py_ssize_t columns, Strips zt, Strips z, real *mixed, Ahead *ahead,
+    Py_ssize_t columns, Strips zt, Strips z, Ahead *ahead,
 ) noexcept nogil:
-    """z = W x + b, X as the user has it: zt[sample, unit] by registers of units, then turned."""
+    """z = W x + b with units in the lanes: zt[sample, unit] from X as the user has it, turned."""
     cdef Strips weights = by_strips(packed + layer.turned_at, layer.n_in + 1, layer.n_out)
     cdef Strips biases = weights
     cdef Py_ssize_t units = round_up(layer.n_out)
-    biases.row = 0
+    biases.row = 0                      # added to every sample
     weights.data += weights.row
-    multiply_add(count, 0, units, layer.n_in, base(biases),
-                 interleaved(count, units, layer.n_in, matrix(X, x_row, 1), mixed),
-                 weights, zt, ahead)
+    multiply_add(count, 0, units, layer.n_in, matrix_addend(biases), matrix(X, x_row, 1), weights,
+                 zt, ahead)
     # The rows count ... columns hold an earlier tile: lanes that nobody reads.
     turn(columns, layer.n_out, zt, z)
-
-
-cdef inline void turn_samples(
-    const Dense *layer, const real *X, Py_ssize_t x_row, Py_ssize_t count, Strips xt,
-) noexcept nogil:
-    """xt[feature, sample], of the first layer."""
-    cdef Py_ssize_t s = 0
-    while s < count:
-        transpose(min(count - s, <Py_ssize_t>STRIP), layer.n_in, X + s * x_row, x_row,
-                  column(xt, s), xt.row, True)
-        s += STRIP
 
 
 cdef inline void forward(
@@ -136,11 +118,10 @@ cdef inline void forward(
     cdef const real *Theta = theta + layer.theta_at
     cdef Py_ssize_t row = layer.n_in + 1
     cdef Matrix W = matrix(Theta + 1, row, 1)
-    cdef Base biases = base(by_rows(Theta, row))
-    biases.by_row = True
     if layer.forward_at >= 0:
         W.interleaved = packed + layer.forward_at
-    multiply_add(layer.n_out, 0, columns, layer.n_in, biases, W, a, z, ahead)
+    multiply_add(layer.n_out, 0, columns, layer.n_in,
+                 broadcast_addend(Theta, row), W, a, z, ahead)
 
 
 cdef inline void backward(
@@ -149,16 +130,16 @@ cdef inline void backward(
 ) noexcept nogil:
     """below = W' delta, still to be multiplied by the slope of the layer below."""
     cdef const real *Theta = theta + layer.theta_at
-    cdef Matrix turned = matrix(Theta + 1, 1, layer.n_in + 1)
+    cdef Matrix Wt = matrix(Theta + 1, 1, layer.n_in + 1)
     if layer.backward_at >= 0:
-        turned.interleaved = packed + layer.backward_at
-    multiply_add(layer.n_in, 0, columns, layer.n_out, nothing(), turned, delta, below, ahead)
+        Wt.interleaved = packed + layer.backward_at
+    multiply_add(layer.n_in, 0, columns, layer.n_out, nothing(), Wt, delta, below, ahead)
 
 
-cdef inline Matrix delta_rows(
+cdef inline Matrix delta_matrix(
     const Dense *layer, Strips delta, Py_ssize_t count, real *mixed,
 ) noexcept nogil:
-    """delta as `accumulate` takes it."""
+    """delta as P of `accumulate`, interleaved where that pays."""
     return interleaved(layer.n_out, layer.delta_columns, count, matrix_of(delta), mixed)
 
 
@@ -172,8 +153,8 @@ cdef inline void accumulate(
     beside the layer's inputs makes columns that nobody reads.
     """
     cdef Strips Delta = sums_of(layer, sums)
-    multiply_add(layer.n_out, start, stop, count, nothing() if fresh else base(Delta), delta, inputs,
-                 Delta, ahead)
+    multiply_add(layer.n_out, start, stop, count,
+                 nothing() if fresh else matrix_addend(Delta), delta, inputs, Delta, ahead)
 
 
 cdef inline void accumulate_bias(

@@ -14,11 +14,11 @@ cdef enum:
 
 
 cdef inline void dots(
-    const int R, const bint adjacent, Py_ssize_t n, Strips W, const real *a, real *sums,
+    const int R, const bint by_row, Py_ssize_t n, Strips W, const real *a, real *sums,
 ) noexcept nogil:
     """sums[r] += W[r, :] a for R rows, a power of 2 up to LANES; a NULL `a` is all ones.
 
-    adjacent: W lies by rows.
+    by_row: W lies by rows, and no address is looked up in strips.
     """
     cdef lanes_t acc[DOT_REGISTERS][4]
     cdef lanes_t factor = lanes_splat(1)
@@ -32,7 +32,7 @@ cdef inline void dots(
             acc[r][v] = lanes_splat(0)
     while i + registers * LANES <= n:
         for v in range(registers):
-            at = W.data + i if adjacent else column(W, i)
+            at = W.data + i if by_row else column(W, i)
             if a != NULL:
                 factor = lanes_load(a + i)
             for r in range(R):
@@ -40,7 +40,7 @@ cdef inline void dots(
             i += LANES
     if i < n:
         for v in range(registers):
-            at = W.data + i if adjacent else column(W, i)
+            at = W.data + i if by_row else column(W, i)
             left = max(<Py_ssize_t>0, min(n - i, <Py_ssize_t>LANES))
             if a != NULL:
                 factor = lanes_load_part(a + i, left)
@@ -71,16 +71,16 @@ cdef inline void dots(
 
 
 cdef inline void all_dots(
-    const bint adjacent, Py_ssize_t rows, Py_ssize_t n, Strips W, const real *a, real *sums,
+    const bint by_row, Py_ssize_t rows, Py_ssize_t n, Strips W, const real *a, real *sums,
 ) noexcept nogil:
     cdef int R = DOT_REGISTERS * LANES // (DOT_BYTES // sizeof(real))
     while rows >= R:
-        dots(R, adjacent, n, W, a, sums)
+        dots(R, by_row, n, W, a, sums)
         W.data += R * W.row
         sums += R
         rows -= R
     while rows > 0:
-        dots(1, adjacent, n, W, a, sums)
+        dots(1, by_row, n, W, a, sums)
         W.data += W.row
         sums += 1
         rows -= 1

@@ -7,8 +7,8 @@ computes a chunk, so that cost and gradient have the same bits for every number 
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from dense cimport Dense, pack, pack_shares, sums_of, widen
-from lanes cimport STRIP, real
-from layout cimport Strips, column, round_up
+from lanes cimport real
+from layout cimport Strips, adjacent, column, round_up
 from plan cimport Evaluation, Plan
 from product cimport Ahead
 from tile cimport few_tile_backward, few_tile_forward, tile_backward, tile_forward, tile_loss
@@ -23,7 +23,7 @@ cdef extern from "Python.h":
 cdef enum:
     POLL_NANOSECONDS = 50000000
     LONG_TILE = 100000000           # multiply-adds of a forward pass on it: some 10 ms
-    SLOW_FEW = 8                    # so much longer one takes where weights come from memory
+    SLOW_FEW = 8                    # how much longer one takes where weights come from memory
 
 
 cdef inline long long now() noexcept nogil:
@@ -125,7 +125,7 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
     cdef Py_ssize_t share = item // plan.n_layers, shares = finish_shares(plan)
     cdef Py_ssize_t first = share * layer.n_out // shares
     cdef Py_ssize_t stop = (share + 1) * layer.n_out // shares
-    cdef Py_ssize_t j, i, c, n, row = layer.n_in + 1
+    cdef Py_ssize_t j, i, c, n, at, row = layer.n_in + 1
     cdef Strips Delta = sums_of(layer, run.sums)
     cdef const real *W
     cdef const double *sums
@@ -137,13 +137,11 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
         D[0] = plan.scale * sum_chunks(run, layer.bias_at + j, 1, D)[0]
     c = layer.shift
     while c < layer.shift + layer.n_in:
-        n = layer.shift + layer.n_in - c
-        if Delta.strip != STRIP:
-            n = min(n, STRIP - c % STRIP)
+        n = adjacent(Delta, c, layer.shift + layer.n_in)
         for j in range(first, stop):
-            i = layer.theta_at + j * row + 1 + c - layer.shift
-            D = run.gradient + i
-            W = run.theta + i
+            at = layer.theta_at + j * row + 1 + c - layer.shift
+            D = run.gradient + at
+            W = run.theta + at
             sums = sum_chunks(run, column(Delta, c) + j * Delta.row - run.sums, n, D)
             if plan.l2 == 0:
                 for i in range(n):

@@ -2,8 +2,8 @@
 
 With m = 1 a register of samples has one in use. Here a tile is sample-major, `a[sample, unit]`, and
 weights are read as they lie: a dot product for each unit going forward, a sum of rows of W going
-back, from the last to the first, which the caches still have. Sums have a fixed order, whatever the
-register width.
+back, the last row first: the caches still have it. Sums have a fixed order, whatever the register
+width.
 """
 from dense cimport Dense
 from dots cimport dot_rows
@@ -12,19 +12,17 @@ from lanes cimport (
     DOUBLES, LANES, doubles_load, doubles_splat, doubles_store, doubles_store_part, doubles_t,
     multiply_then_add, real,
 )
-from layout cimport by_rows
-from product cimport Ahead, multiply_add, nothing
+from layout cimport by_rows, round_up
+from product cimport Ahead, given_up, multiply_add, nothing
 
 cdef enum:
     FEW_BYTES = 16          # this many bytes of one unit's samples, or fewer, are few: 2, or 4
     POLL_WEIGHTS = 1048576  # between two looks whether to give up
 
 
-cdef inline Py_ssize_t rows_at_once(const Dense *layer, const Ahead *ahead) noexcept nogil:
-    """How many rows of W to work off before asking whether to give up, if that is asked at all."""
-    if ahead.stopped == NULL:
-        return layer.n_out
-    return POLL_WEIGHTS // (layer.n_in + 1) // 8 * 8 + 8
+cdef inline Py_ssize_t rows_at_once(const Dense *layer) noexcept nogil:
+    """How many rows of W to work off between two looks."""
+    return round_up(POLL_WEIGHTS // (layer.n_in + 1) + 1)
 
 
 cdef inline void few_forward(
@@ -33,9 +31,9 @@ cdef inline void few_forward(
 ) noexcept nogil:
     """z = W a + b."""
     cdef const real *Theta = theta + layer.theta_at
-    cdef Py_ssize_t s, j, start = 0, rows = rows_at_once(layer, ahead), row = layer.n_in + 1
+    cdef Py_ssize_t s, j, start = 0, rows = rows_at_once(layer), row = layer.n_in + 1
     while start < layer.n_out:
-        if ahead.stopped != NULL and ahead.stopped(ahead.context):
+        if given_up(ahead):
             return
         rows = min(rows, layer.n_out - start)
         for s in range(m):
@@ -113,15 +111,15 @@ cdef inline void few_gradient(
     cdef double *D
     for j in range(layer.n_out):
         if j == next_look:
-            if ahead.stopped != NULL and ahead.stopped(ahead.context):
+            if given_up(ahead):
                 return
-            next_look += rows_at_once(layer, ahead)
+            next_look += rows_at_once(layer)
         D = gradient + layer.theta_at + j * (n + 1)
         W = theta + layer.theta_at + j * (n + 1) + 1
         D[0] = delta[j]
         for s in range(1, m):
             D[0] += delta[s * delta_row + j]
-        if m == 1:
+        if m == 1:      # known to the compiler: no loop over samples
             gradient_row(1, n, delta + j, delta_row, a, a_row, D + 1)
         else:
             gradient_row(m, n, delta + j, delta_row, a, a_row, D + 1)

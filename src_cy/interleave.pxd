@@ -8,10 +8,10 @@ from transpose cimport shuffle
 
 
 cdef enum:
-    DEPTH = 64          # products that are summed before they are added to what is there
+    DEPTH = 64          # products that are summed before they are added to the addend
     BLOCK_ROWS = 6
     PACK_ROWS = 48      # rows of P from which copying a panel of Q, or interleaving P, pays
-    PACK_PANELS = 4     # panels of Q from which interleaving P pays
+    PACK_STRIPS = 4     # strips of Q from which interleaving P pays
 
 
 cdef struct Matrix:
@@ -118,7 +118,7 @@ cdef inline kernel_void interleave(
 
 cdef inline bint interleaving_pays(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
     """Whether a P of so many rows is interleaved for a Q of so many columns."""
-    return rows >= PACK_ROWS and columns >= PACK_PANELS * STRIP
+    return rows >= PACK_ROWS and columns >= PACK_STRIPS * STRIP
 
 
 cdef inline Matrix interleaved(

@@ -7,7 +7,7 @@ cdef Dense single_layer(Py_ssize_t n_in, Py_ssize_t n_out):
     layer.n_in = n_in
     layer.n_out = n_out
     layer.delta_columns = round_up(n_in)
-    layer.bias_at = strips_size(n_out, n_in)
+    layer.bias_at = size_of(sums_of(&layer, NULL), n_out, layer.delta_columns)
     layer.turned_at = layer.forward_at = layer.backward_at = -1
     return layer
 
@@ -48,7 +48,7 @@ def layer_forward(const real[:, ::1] Theta, const real[:, ::1] inputs, activatio
     cdef Dense layer = single_layer(Theta.shape[1] - 1, Theta.shape[0])
     cdef real[::1] room = _room_for(activation)
     cdef Py_ssize_t rows = round_up(layer.n_out), stride = row_stride(MAX_TILE)
-    cdef Py_ssize_t m = inputs.shape[0], start = 0, count, columns
+    cdef Py_ssize_t m = inputs.shape[0], start = 0, count, columns, share
     cdef Ahead ahead = no_data()
     cdef long long next_look = now() + POLL_NANOSECONDS
     cdef real[::1] packed, zt
@@ -57,17 +57,15 @@ def layer_forward(const real[:, ::1] Theta, const real[:, ::1] inputs, activatio
                                    (rows, stride), (rows, stride))
     set_activation(&layer, activation)
     layer.turned_at = 0
-    for start in range(pack_shares(&layer)):
-        pack(&layer, &Theta[0, 0], start, &packed[0])
-    start = 0
+    for share in range(pack_shares(&layer)):
+        pack(&layer, &Theta[0, 0], share, &packed[0])
     with nogil:
         while start < m:
             look_for_signals(&next_look)
             count = min(m - start, <Py_ssize_t>MAX_TILE)
             columns = round_up(count)
-            forward_scalars(&layer, &packed[0], rows_of(inputs, start), layer.n_in, count, columns,
-                            by_strips(&zt[0], MAX_TILE, rows), by_rows(&zs[0, 0], stride), NULL,
-                            &ahead)
+            forward_units(&layer, &packed[0], rows_of(inputs, start), layer.n_in, count, columns,
+                          by_strips(&zt[0], MAX_TILE, rows), by_rows(&zs[0, 0], stride), &ahead)
             activate_layer(&layer, 0, layer.n_out, columns, stride, &zs[0, 0], &values[0, 0],
                            &values[0, 0], &room[0])
             transpose(layer.n_out, count, &zs[0, 0], stride, rows_of(z, start), layer.n_out, False)
@@ -114,28 +112,29 @@ def layer_accumulate(const real[:, ::1] delta, const real[:, ::1] inputs, double
     cdef real[:, ::1] above, at
     cdef double[::1] sums = np.zeros(n_delta)
     cdef real[::1] part
-    cdef Strips rows
+    cdef Strips above_rows, weights
     above, at, part = _tile((layer.n_out, stride), (MAX_TILE, layer.delta_columns), n_delta)
     with nogil:
-        rows = by_rows(&above[0, 0], stride)
+        above_rows = by_rows(&above[0, 0], stride)
+        weights = sums_of(&layer, &part[0])
         while start < m:
             look_for_signals(&next_look)
             count = min(m - start, <Py_ssize_t>MAX_TILE)
-            transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, rows.data, stride,
+            transpose(count, layer.n_out, rows_of(delta, start), layer.n_out, &above[0, 0], stride,
                       True)
             for s in range(count):
                 for i in range(layer.n_in):
                     at[s, i] = inputs[start + s, i]
-            accumulate(&layer, delta_rows(&layer, rows, count, NULL), count, 0, layer.delta_columns,
-                       by_rows(&at[0, 0], layer.delta_columns), True, &part[0], &ahead)
-            accumulate_bias(&layer, rows, count, True, &part[0])
+            accumulate(&layer, delta_matrix(&layer, above_rows, count, NULL), count, 0,
+                       layer.delta_columns, by_rows(&at[0, 0], layer.delta_columns), True,
+                       &part[0], &ahead)
+            accumulate_bias(&layer, above_rows, count, True, &part[0])
             widen(n_delta, &part[0], start == 0, &sums[0])
             start += MAX_TILE
     for j in range(layer.n_out):
         Delta[j, 0] += sums[layer.bias_at + j]
         for i in range(layer.n_in):
-            Delta[j, 1 + i] += sums[column(sums_of(&layer, &part[0]), i) - &part[0]
-                                    + j * sums_of(&layer, &part[0]).row]
+            Delta[j, 1 + i] += sums[column(weights, i) + j * weights.row - &part[0]]
 
 
 def layer_gradient(const double[:, ::1] Delta, const double[:, ::1] Theta, double l2, double m,

@@ -2,8 +2,8 @@
  *
  * `real` is the precision of a build and `lanes_t` a register full of them, one sample (or one
  * feature) in each lane. Only GCC/Clang vector extensions are used, so the same source serves
- * x86-64-v2, v3, v4 and aarch64; the width follows from the compiler's target flags. The exception,
- * a plain store elsewhere, is lanes_stream.
+ * x86-64-v2, v3, v4 and aarch64; the width follows from the compiler's target flags. The exceptions,
+ * plain C elsewhere, are lanes_stream and reading or writing a part of a register.
  */
 #ifndef FASTBP_LANES_H
 #define FASTBP_LANES_H
@@ -50,6 +50,9 @@ typedef real unaligned_lanes_t
 
 /* x - 0 is x for every x, also -0 and NaN, and the compiler sees a broadcast. */
 #define lanes_splat(x) ((real)(x) - (lanes_t){0})
+#define lanes_load(p) (*(const unaligned_lanes_t *)(p))
+#define lanes_store(p, v) ((void)(*(unaligned_lanes_t *)(p) = (v)))
+
 /* Float64 whatever `real` is: gradients. */
 typedef double doubles_t __attribute__((vector_size(LANES_BYTES), may_alias));
 typedef double unaligned_doubles_t
@@ -59,44 +62,42 @@ typedef double unaligned_doubles_t
 #define doubles_load(p) (*(const unaligned_doubles_t *)(p))
 #define doubles_store(p, v) ((void)(*(unaligned_doubles_t *)(p) = (v)))
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/* All bits of the first n elements of so many bytes. */
+static inline __m256i first_bits(ptrdiff_t n, ptrdiff_t bytes) {
+    static const int64_t bits[8] = {-1, -1, -1, -1, 0, 0, 0, 0};
+    return _mm256_loadu_si256((const __m256i *)((const char *)bits + 32 - n * bytes));
+}
+#endif
+
 /* The first n lanes, 0 <= n <= LANES, from memory and 0 in the others: nothing else is read. */
 static inline lanes_t lanes_load_part(const real *p, ptrdiff_t n) {
 #if defined(__AVX512F__) && defined(FASTBP_FLOAT32)
     return (lanes_t)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
 #elif defined(__AVX512F__)
     return (lanes_t)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+#elif defined(__AVX2__) && defined(FASTBP_FLOAT32)
+    return (lanes_t)_mm256_maskload_ps(p, first_bits(n, sizeof(real)));
 #elif defined(__AVX2__)
-    static const integer first[2 * LANES] = {
-        -1, -1, -1, -1,
-#if defined(FASTBP_FLOAT32)
-        -1, -1, -1, -1,
-#endif
-    };
-    const __m256i mask = _mm256_loadu_si256((const __m256i *)(first + LANES - n));
-#if defined(FASTBP_FLOAT32)
-    return (lanes_t)_mm256_maskload_ps(p, mask);
-#else
-    return (lanes_t)_mm256_maskload_pd(p, mask);
-#endif
+    return (lanes_t)_mm256_maskload_pd(p, first_bits(n, sizeof(real)));
 #else
     lanes_t v = {0};
     for (ptrdiff_t i = 0; i < n; i++) v[i] = p[i];
     return v;
 #endif
 }
-/* The first n of them, 0 <= n <= DOUBLES, to memory; nothing else is written. */
+
+/* The first n doubles, 0 <= n <= DOUBLES, to memory: nothing else is written. */
 static inline void doubles_store_part(double *p, doubles_t v, ptrdiff_t n) {
 #if defined(__AVX512F__)
     _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
 #elif defined(__AVX2__)
-    static const int64_t first[8] = {-1, -1, -1, -1, 0, 0, 0, 0};
-    _mm256_maskstore_pd(p, _mm256_loadu_si256((const __m256i *)(first + 4 - n)), (__m256d)v);
+    _mm256_maskstore_pd(p, first_bits(n, sizeof(double)), (__m256d)v);
 #else
     for (ptrdiff_t i = 0; i < n; i++) p[i] = v[i];
 #endif
 }
-#define lanes_load(p) (*(const unaligned_lanes_t *)(p))
-#define lanes_store(p, v) ((void)(*(unaligned_lanes_t *)(p) = (v)))
+
 /* a b + c as the kernels round it: fused where the processor can. */
 #if !defined(__FMA__) && !defined(__ARM_FEATURE_FMA)
 #define multiply_then_add(a, b, c) ((a) * (b) + (c))

@@ -12,7 +12,7 @@ cdef extern from "lanes.h" nogil:
     const int LANES
     const int DOUBLES
     const int BLOCK_COLUMNS
-    const int STRIP
+    const Py_ssize_t STRIP
 
     lanes_t lanes_splat(real x)
     lanes_t lanes_load(const real *p)

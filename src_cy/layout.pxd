@@ -38,10 +38,10 @@ cdef inline Strips by_rows(const real *data, Py_ssize_t row) noexcept nogil:
 
 
 cdef inline Strips by_strips(const real *data, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
-    """A matrix that lies strip after strip."""
+    """A matrix that lies strip after strip; where one is enough, it is no wider than needed."""
     cdef Strips out
     out.data = <real *>data
-    out.row = min(<Py_ssize_t>STRIP, round_up(columns))
+    out.row = min(STRIP, round_up(columns))
     out.strip = rows * out.row
     return out
 
@@ -51,6 +51,16 @@ cdef inline Py_ssize_t strips_size(Py_ssize_t rows, Py_ssize_t columns) noexcept
     return (columns + STRIP - 1) // STRIP * by_strips(NULL, rows, columns).strip
 
 
+cdef inline Py_ssize_t size_of(Strips a, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
+    """Reals that a matrix of more than one row takes, whichever way it lies."""
+    return rows * a.row if a.strip == STRIP else strips_size(rows, columns)
+
+
 cdef inline real *column(Strips a, Py_ssize_t c) noexcept nogil:
     """Where column c begins."""
     return a.data + c // STRIP * a.strip + c % STRIP
+
+
+cdef inline Py_ssize_t adjacent(Strips a, Py_ssize_t c, Py_ssize_t stop) noexcept nogil:
+    """How many columns from c on, up to stop, are adjacent in each row."""
+    return stop - c if a.strip == STRIP else min(stop - c, STRIP - c % STRIP)

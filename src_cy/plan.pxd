@@ -49,7 +49,7 @@ cdef struct Plan:
     Py_ssize_t few_at, wide_at, circuit_at
     Py_ssize_t scratch          # reals a thread needs
     Py_ssize_t few              # the m samples are too few to fill the lanes (see few.pxd); or 0
-    Py_ssize_t few_row
+    Py_ssize_t few_row          # row length of its arrays
 
 
 cdef struct Evaluation:

@@ -127,9 +127,7 @@ cdef class Problem:
         """Where everything is: theta, partial sums, the arrays of a tile."""
         cdef Plan *plan = &self.plan
         cdef Dense *layer
-        cdef Py_ssize_t n_layers = len(self.functions) - 1, l, widest = 0
-        cdef Py_ssize_t mixed, packed, at, room, rows, size, floats = 0, top = 0, samples
-        cdef Strips lay
+        cdef Py_ssize_t l, n_layers = len(self.functions) - 1
         total = sum([n_out * (n_in + 1) for n_in, n_out in zip(widths, widths[1:])])
         if total > 2**40:       # below it no size, tiles of all threads included, leaves 63 bits
             raise MemoryError(
@@ -150,18 +148,27 @@ cdef class Problem:
             layer.theta_at = plan.n_parameters
             layer.shift = reals_to_alignment(plan.X, plan.x_row) if l == 0 else 0
             layer.delta_columns = round_up(layer.shift + layer.n_in)
-            layer.delta_at = take(&plan.n_delta, strips_size(layer.n_out, layer.delta_columns))
+            layer.delta_at = take(&plan.n_delta, size_of(sums_of(layer, NULL), layer.n_out,
+                                                         layer.delta_columns))
             layer.bias_at = take(&plan.n_delta, layer.n_out)
             plan.n_parameters += layer.n_out * (layer.n_in + 1)
-            floats += layer.n_out * (2 if layer.keeps_z else 1)
-            widest = max(widest, layer.n_out)
         self._find_whole()
-        # Tiles and chunks follow from m and the widths alone, never from the register length: the
-        # order of the sums must not.
-        floats += widths[0] + 3 * widest + widths[1]
-        samples = MAX_TILE
+        self._cut_samples()
+        self._place_arrays()
+        return 0
+
+    cdef void _cut_samples(self) noexcept:
+        """Tiles and chunks. They follow from m and the widths alone, never from the register
+        length: the order of the sums must not."""
+        cdef Plan *plan = &self.plan
+        cdef Py_ssize_t samples = MAX_TILE, widest = 0, l
+        cdef Py_ssize_t reals = plan.layers.n_in + plan.layers.n_out    # of one sample
+        for l in range(plan.n_layers):
+            reals += plan.layers[l].n_out * (2 if plan.layers[l].keeps_z else 1)
+            widest = max(widest, plan.layers[l].n_out)
+        reals += 3 * widest
         if plan.n_parameters * <Py_ssize_t>sizeof(real) <= LARGE_THETA:
-            while samples > MIN_TILE and samples * floats * <Py_ssize_t>sizeof(real) > TILE_BYTES:
+            while samples > MIN_TILE and samples * reals * <Py_ssize_t>sizeof(real) > TILE_BYTES:
                 samples //= 2
         elif plan.m >= 4 * samples:
             # Weights and Delta pass once for each tile: larger ones, a multiple of 4 of them.
@@ -177,14 +184,26 @@ cdef class Problem:
                 <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // plan.n_parameters)))
         plan.widens = (plan.n_tiles + plan.n_chunks - 1) // plan.n_chunks > plan.group
         plan.few = plan.m if plan.m * <Py_ssize_t>sizeof(real) <= <Py_ssize_t>FEW_BYTES else 0
-        plan.few_row = round_up(max(widest, <Py_ssize_t>widths[0]) + 1)
-        samples = plan.samples = round_up(plan.tile)
-        plan.stride = row_stride(samples)
-        packed = at = mixed = room = 0
-        for l in range(n_layers):
+        plan.few_row = round_up(max(widest, plan.layers.n_in))
+        plan.samples = round_up(plan.tile)
+        plan.stride = row_stride(plan.samples)
+
+    cdef int _place_arrays(self) except -1:
+        """The packed weights, and the scratch of a thread."""
+        cdef Plan *plan = &self.plan
+        cdef Dense *layer = plan.layers
+        cdef Dense *last = plan.layers + plan.n_layers - 1
+        cdef Py_ssize_t samples = plan.samples, packed = 0, top = 0, l, rows, size
+        cdef Py_ssize_t at_size = 0, delta_size = 0, mixed_size = 0
+        cdef bint pays
+        for l in range(plan.n_layers):
             layer = &plan.layers[l]
             layer.turned_at = layer.forward_at = layer.backward_at = -1
-            if plan.m >= PACK_SAMPLES and interleaving_pays(layer.n_out, samples):
+            if l == 0:      # where X would have to be interleaved, it is turned instead
+                pays = interleaving_pays(plan.tile, round_up(layer.n_out))
+            else:
+                pays = plan.m >= PACK_SAMPLES and interleaving_pays(layer.n_out, samples)
+            if pays:
                 layer.forward_at = packed
                 packed += layer.n_in * layer.n_out
             elif l == 0:
@@ -195,40 +214,35 @@ cdef class Problem:
                 packed += layer.n_in * layer.n_out
             # Whole registers of units, so that a tile is turned without looking at its edges.
             rows = round_up(layer.n_out)
-            lay = by_rows(NULL, plan.stride)
-            size = rows * plan.stride
-            if interleaving_pays(layer.n_out, layer.delta_columns):
-                mixed = max(mixed, layer.n_out * plan.tile)
-                if l < n_layers - 1:        # losses take outputs by rows
-                    lay = by_strips(NULL, rows, samples)
-                    size = strips_size(rows, samples)
-            layer.row = lay.row
-            layer.strip = lay.strip
+            layer.samples = by_rows(NULL, plan.stride)
+            if is_wide(layer):
+                mixed_size = max(mixed_size, layer.n_out * plan.tile)
+                if layer != last:       # losses take outputs by rows
+                    layer.samples = by_strips(NULL, rows, samples)
+            size = size_of(layer.samples, rows, samples)
             layer.z_at = layer.a_at = take(&top, size)
             if layer.keeps_z:
                 layer.a_at = take(&top, size)
-            room = max(room, size)
+            delta_size = max(delta_size, size)
             if l > 0:
-                at = max(at, strips_size(samples, layer.n_in))
+                at_size = max(at_size, strips_size(samples, layer.n_in))
         plan.n_packed = packed
-        plan.delta_at = take(&top, room)
-        plan.below_at = take(&top, room)
+        plan.delta_at = take(&top, delta_size)
+        plan.below_at = take(&top, delta_size)
+        plan.at_at = take(&top, at_size)
         layer = plan.layers
         if layer.turned_at >= 0:
             plan.zt_at = take(&top, strips_size(samples, layer.n_out))
-            if interleaving_pays(plan.tile, round_up(layer.n_out)):
-                mixed = max(mixed, plan.tile * layer.n_in)
         else:
             plan.xt_at = take(&top, strips_size(layer.n_in, samples))
-        plan.at_at = take(&top, at)
+        plan.mixed_at = take(&top, mixed_size)
         plan.edges_at = take(&top, samples * 2 * LANES)
-        plan.y_at = take(&top, <Py_ssize_t>widths[n_layers] * plan.stride)
+        plan.y_at = take(&top, last.n_out * plan.stride)
         plan.cost_at = take(&top, samples)
-        plan.mixed_at = take(&top, mixed)
         plan.sums_at = take(&top, plan.n_delta if plan.widens else 0)
-        plan.few_at = take(&top, plan.few * plan.few_row * (2 * n_layers + 3))
-        size = sizeof(double) // sizeof(real) - 1       # a in float64, if it is not
-        plan.wide_at = take(&top, 2 * size * plan.few * plan.few_row)
+        plan.few_at = take(&top, plan.few * plan.few_row * (2 * plan.n_layers + 3))
+        if sizeof(real) < sizeof(double):       # a in float64
+            plan.wide_at = take(&top, 2 * plan.few * plan.few_row)
         plan.circuit_at = take(&top, most_scratch(self.functions))
         plan.scratch = top
         return 0

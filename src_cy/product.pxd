@@ -1,13 +1,14 @@
-"""The matrix product of everything, `out = base + P Q`; the base may be out, or nothing.
+"""The matrix product of everything, `out = addend + P Q`; the addend may be out, or nothing.
 
 All three products of backpropagation are one kernel with other strides. `Q` and `out` have their
 columns in the SIMD lanes; the scalars of `P` are broadcast, so it may lie in memory in any way:
 
-    forward       Z[j, s]     += sum_i W[j, i]     A[i, s]      lanes: samples
-    first layer   Zt[s, j]    += sum_i X[s, i]     Wt[i, j]     lanes: units, X as the user has it
-    backward      dprev[i, s] += sum_j W[j, i]     delta[j, s]  lanes: samples
-    Delta         Delta[j, i] += sum_s delta[j, s] At[s, i]     lanes: features; for the first
-                                                                layer At is X, as the user has it
+    forward       Z[j, s]     = b[j] + sum_i W[j, i]     A[i, s]      lanes: samples
+    first layer   Zt[s, j]    = b[j] + sum_i X[s, i]     Wt[i, j]     lanes: units, X as the user
+                                                                      has it; if wide, as the others
+    backward      dprev[i, s] =        sum_j W[j, i]     delta[j, s]  lanes: samples
+    Delta         Delta[j, i] +=       sum_s delta[j, s] At[s, i]     lanes: features; for the first
+                                                                      layer At is X, where it lies
 
 Every element is a sum of panels of DEPTH products, each summed over k in order, one fused
 multiply-add at a time, whatever the block or the register width: that is why x86-64-v3 and v4 give
@@ -36,28 +37,39 @@ cdef struct Ahead:
     void *context
 
 
-cdef struct Base:
-    # What products are added to: 0 if there is no data, or a matrix, or one number for each row.
+cdef inline bint given_up(const Ahead *ahead) noexcept nogil:
+    return ahead.stopped != NULL and ahead.stopped(ahead.context)
+
+
+cdef struct Addend:
+    # A matrix; or one number for each row, in the first column of one; or 0, if there is no data.
     Strips at
-    bint by_row
+    bint broadcast
 
 
-cdef inline Base base(Strips at) noexcept nogil:
-    cdef Base out
+cdef inline Addend matrix_addend(Strips at) noexcept nogil:
+    cdef Addend out
     out.at = at
-    out.by_row = False
+    out.broadcast = False
     return out
 
 
-cdef inline Base nothing() noexcept nogil:
-    return base(by_rows(NULL, 0))
+cdef inline Addend broadcast_addend(const real *data, Py_ssize_t row) noexcept nogil:
+    """data[r * row] in all of row r."""
+    cdef Addend out = matrix_addend(by_rows(data, row))
+    out.broadcast = True
+    return out
+
+
+cdef inline Addend nothing() noexcept nogil:
+    return matrix_addend(by_rows(NULL, 0))
 
 
 cdef struct Target:
-    # Of a block: what it is added to and where the sum goes, and what is asked for ahead.
-    const real *base
-    Py_ssize_t base_row
-    bint by_row
+    # All of a block but its P and Q: what is added, where the sum goes, what is asked for ahead.
+    const real *addend
+    Py_ssize_t addend_row
+    bint broadcast
     real *out
     Py_ssize_t out_row
     const char *ahead
@@ -68,18 +80,18 @@ cdef inline void block(
     const int R, const int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
     const real *q, Py_ssize_t q_row, Py_ssize_t n, const Target *target,
 ) noexcept nogil:
-    """out = base + P[R, n] Q[n, C registers], the accumulators in registers.
+    """out = addend + P[R, n] Q[n, C registers], the accumulators in registers.
 
-    The base comes last: it has arrived by then, and no register waits for it.
+    The addend comes last: it has arrived by then, and no register waits for it.
     """
     cdef lanes_t acc[12][4]
     cdef lanes_t row[4]
     cdef lanes_t w
-    # With a base of its own: the offsets of 12 rows would take more registers than there are.
+    # An address of its own: the offsets of 12 rows would take more registers than there are.
     cdef const real *lower = opaque_sum(p, BLOCK_ROWS * p_row)
     cdef const real *at = target.out
     cdef const char *ahead = target.ahead
-    cdef Py_ssize_t step = target.step, base_step
+    cdef Py_ssize_t step = target.step, addend_step
     cdef real *out
     cdef int r, c
     for r in range(R):
@@ -104,25 +116,25 @@ cdef inline void block(
     target = <const Target *>opaque_sum(<const real *>target, 0)
     out = target.out
     step = target.out_row
-    at = target.base
-    base_step = target.base_row
+    at = target.addend
+    addend_step = target.addend_row
     if at == NULL:
         for r in range(R):
             for c in range(C):
                 lanes_store(out + c * LANES, acc[r][c])
             out = <real *>opaque_sum(out, step)
-    elif target.by_row:
+    elif target.broadcast:
         for r in range(R):
             w = lanes_splat(at[0])
             for c in range(C):
                 lanes_store(out + c * LANES, acc[r][c] + w)
-            at = opaque_sum(at, base_step)
+            at = opaque_sum(at, addend_step)
             out = <real *>opaque_sum(out, step)
     else:
         for r in range(R):
             for c in range(C):
                 lanes_store(out + c * LANES, acc[r][c] + lanes_load(at + c * LANES))
-            at = opaque_sum(at, base_step)
+            at = opaque_sum(at, addend_step)
             out = <real *>opaque_sum(out, step)
 
 
@@ -213,7 +225,7 @@ cdef inline void multiply_panel(
     int C, Py_ssize_t rows, Py_ssize_t n, Matrix p, const real *q, Py_ssize_t q_row,
     const real *next_q, Target target, Ahead *ahead,
 ) noexcept nogil:
-    """out[rows, C registers] = base + P[rows, n] Q[n, C registers] with n <= DEPTH.
+    """out[rows, C registers] = addend + P[rows, n] Q[n, C registers] with n <= DEPTH.
 
     All rows of P pass over a panel of Q that stays in the first-level cache. Where they are many
     the panel is copied first, unless its rows are adjacent already: to be aligned, and on 4 pages
@@ -247,8 +259,8 @@ cdef inline void multiply_panel(
                 R = even_share(rows - r, BLOCK_ROWS)
             any_block(R, C, p.data + r * p.row, p.row, p.column, q, q_row, n, &target)
         target.out += R * target.out_row
-        if target.base != NULL:
-            target.base += R * target.base_row
+        if target.addend != NULL:
+            target.addend += R * target.addend_row
         r += R
 
 
@@ -264,10 +276,10 @@ cdef inline Py_ssize_t group_columns(Py_ssize_t rows) noexcept nogil:
 
 
 cdef inline void multiply_add(
-    Py_ssize_t rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n, Base first, Matrix p,
+    Py_ssize_t rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n, Addend addend, Matrix p,
     Strips q, Strips out, Ahead *ahead,
 ) noexcept nogil:
-    """out = base + P[rows, n] Q[n, :] in the columns from start to stop, multiples of LANES; n > 0.
+    """out = addend + P[rows, n] Q[n, :] from column start to stop, multiples of LANES; n > 0.
 
     P passes once for each group of columns, whose part of out stays in the second-level cache.
     A product that is given up leaves out unfinished.
@@ -275,22 +287,22 @@ cdef inline void multiply_add(
     cdef Py_ssize_t group = group_columns(rows), end, k, c, next_c, depth
     cdef const real *next_q
     cdef Matrix part
-    cdef Base to
+    cdef Addend to
     cdef Target target
     target.out_row = out.row
     while start < stop:
         end = min(start // STRIP * STRIP + group, stop)
-        to = first
+        to = addend
         k = 0
         while k < n:
-            if ahead.stopped != NULL and ahead.stopped(ahead.context):
+            if given_up(ahead):
                 return
             part = from_column(p, k)
             if p.interleaved != NULL:
                 part.interleaved = p.interleaved + k * rows
             depth = min(n - k, <Py_ssize_t>DEPTH)
-            target.by_row = to.by_row
-            target.base_row = to.at.row
+            target.broadcast = to.broadcast
+            target.addend_row = to.at.row
             c = start
             while c < end:
                 next_c = min((c // STRIP + 1) * STRIP, end)
@@ -298,13 +310,13 @@ cdef inline void multiply_add(
                     next_q = column(q, next_c) + k * q.row
                 else:
                     next_q = column(q, start) + (k + depth) * q.row
-                target.base = to.at.data
-                if to.at.data != NULL and not to.by_row:
-                    target.base = column(to.at, c)
+                target.addend = to.at.data
+                if to.at.data != NULL and not to.broadcast:
+                    target.addend = column(to.at, c)
                 target.out = column(out, c)
                 multiply_panel(<int>((next_c - c) // LANES), rows, depth, part,
                                column(q, c) + k * q.row, q.row, next_q, target, ahead)
                 c = next_c
             k += depth
-            to = base(out)
+            to = matrix_addend(out)
         start = end

@@ -7,33 +7,31 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from dense cimport (
-    Dense, accumulate, accumulate_bias, backward, delta_rows, forward, forward_scalars, samples_of,
-    turn_samples,
+    Dense, accumulate, accumulate_bias, backward, delta_matrix, forward, forward_units, samples_of,
 )
 from element cimport activate_layer, output_loss
 from few cimport few_backward, few_forward, few_gradient
 from interleave cimport Matrix
-from lanes cimport LANES, STRIP, real
-from layout cimport Strips, by_rows, by_strips, round_up
+from lanes cimport LANES, real
+from layout cimport Strips, adjacent, by_rows, by_strips, round_up
 from plan cimport Evaluation, Plan
 from product cimport Ahead
-from transpose cimport transpose, turn
+from transpose cimport transpose, transpose_to_strips, turn
 
 
 cdef inline void activate_samples(
-    const Plan *plan, const Dense *layer, int order, Py_ssize_t columns, const real *z,
-    const real *a, real *out, real *scratch,
+    const Dense *layer, int order, Py_ssize_t columns, const real *z, const real *a, real *out,
+    real *scratch,
 ) noexcept nogil:
     """As `activate_layer`, on arrays of the layer: strip by strip, or all of their rows at once."""
-    cdef Py_ssize_t c = 0, width = columns
-    if layer.strip != STRIP:
-        width = STRIP
+    cdef Strips lay = layer.samples
+    cdef Py_ssize_t c = 0, width
     while c < columns:
-        activate_layer(layer, order, layer.n_out, min(width, columns - c), layer.row, z, a, out,
-                       scratch + plan.circuit_at)
-        z += layer.strip
-        a += layer.strip
-        out += layer.strip
+        width = adjacent(lay, c, columns)
+        activate_layer(layer, order, layer.n_out, width, lay.row, z, a, out, scratch)
+        z += lay.strip
+        a += lay.strip
+        out += lay.strip
         c += width
 
 
@@ -42,26 +40,23 @@ cdef inline void tile_forward(
     Ahead *ahead,
 ) noexcept nogil:
     cdef const Plan *plan = run.plan
-    cdef const Dense *layer = plan.layers
+    cdef const Dense *layer
     cdef const real *X = plan.X + start * plan.x_row
-    cdef Strips z = samples_of(layer, scratch + layer.z_at), inputs
+    cdef Strips inputs = by_strips(scratch + plan.xt_at, plan.layers.n_in, plan.samples), z
     cdef Py_ssize_t i
-    if layer.turned_at >= 0:
-        forward_scalars(layer, run.packed, X, plan.x_row, count, columns,
-                        by_strips(scratch + plan.zt_at, plan.samples, layer.n_out), z,
-                        scratch + plan.mixed_at, ahead)
-    else:
-        inputs = by_strips(scratch + plan.xt_at, layer.n_in, plan.samples)
-        turn_samples(layer, X, plan.x_row, count, inputs)
-        forward(layer, run.theta, run.packed, inputs, columns, z, ahead)
     for i in range(plan.n_layers):
-        if i > 0:
-            inputs = samples_of(layer, scratch + layer.a_at)
-            layer += 1
-            forward(layer, run.theta, run.packed, inputs, columns,
-                    samples_of(layer, scratch + layer.z_at), ahead)
-        activate_samples(plan, layer, 0, columns, scratch + layer.z_at, scratch + layer.a_at,
-                         scratch + layer.a_at, scratch)
+        layer = plan.layers + i
+        z = samples_of(layer, scratch + layer.z_at)
+        if layer.turned_at >= 0:            # the first, unless it is wide
+            forward_units(layer, run.packed, X, plan.x_row, count, columns,
+                          by_strips(scratch + plan.zt_at, plan.samples, layer.n_out), z, ahead)
+        else:
+            if i == 0:
+                transpose_to_strips(count, layer.n_in, X, plan.x_row, inputs)
+            forward(layer, run.theta, run.packed, inputs, columns, z, ahead)
+        activate_samples(layer, 0, columns, z.data, scratch + layer.a_at, scratch + layer.a_at,
+                         scratch + plan.circuit_at)
+        inputs = samples_of(layer, scratch + layer.a_at)
 
 
 cdef inline void tile_targets(
@@ -144,6 +139,7 @@ cdef inline void accumulate_first(
             for i in range(high, end):
                 edges[2 * LANES * s + LANES + i - high] = x[s * plan.x_row + i]
         accumulate(layer, delta, count, 0, low, by_rows(edges, 2 * LANES), fresh, sums, ahead)
+        # Columns are counted from the first of Delta.
         accumulate(layer, delta, count, high, layer.delta_columns,
                    by_rows(edges + LANES - high, 2 * LANES), fresh, sums, ahead)
     accumulate(layer, delta, count, low, high, by_rows(x, plan.x_row), fresh, sums, ahead)
@@ -157,29 +153,29 @@ cdef inline void tile_backward(
     cdef const Plan *plan = run.plan
     cdef const Dense *layer
     cdef const Dense *under
-    cdef real *delta = scratch + plan.delta_at
+    cdef real *delta_of = scratch + plan.delta_at
     cdef real *below = scratch + plan.below_at
-    cdef Matrix rows
-    cdef Strips at
+    cdef Strips delta, at
+    cdef Matrix P
     cdef Py_ssize_t i
     for i in range(plan.n_layers - 1, -1, -1):
         if run.stopped:
             return
         layer = plan.layers + i
-        accumulate_bias(layer, samples_of(layer, delta), count, fresh, sums)
-        rows = delta_rows(layer, samples_of(layer, delta), count, scratch + plan.mixed_at)
+        delta = samples_of(layer, delta_of)
+        accumulate_bias(layer, delta, count, fresh, sums)
+        P = delta_matrix(layer, delta, count, scratch + plan.mixed_at)
         if i == 0:
-            accumulate_first(plan, scratch, rows, start, count, fresh, sums, ahead)
+            accumulate_first(plan, scratch, P, start, count, fresh, sums, ahead)
             return
         under = layer - 1
         at = by_strips(scratch + plan.at_at, plan.samples, layer.n_in)
         turn(layer.n_in, columns, samples_of(under, scratch + under.a_at), at)
-        accumulate(layer, rows, count, 0, layer.delta_columns, at, fresh, sums, ahead)
-        backward(layer, run.theta, run.packed, samples_of(layer, delta), columns,
-                 samples_of(under, below), ahead)
-        activate_samples(plan, under, 1, columns, scratch + under.z_at, scratch + under.a_at, below,
-                         scratch)
-        delta, below = below, delta
+        accumulate(layer, P, count, 0, layer.delta_columns, at, fresh, sums, ahead)
+        backward(layer, run.theta, run.packed, delta, columns, samples_of(under, below), ahead)
+        activate_samples(under, 1, columns, scratch + under.z_at, scratch + under.a_at, below,
+                         scratch + plan.circuit_at)
+        delta_of, below = below, delta_of
 
 
 cdef inline void few_tile_forward(

@@ -48,10 +48,11 @@ cdef inline kernel_void turn(
             a = column(source, left) + top * source.row
             b = column(out, top) + left * out.row
             r = 0
-            while r < min(<Py_ssize_t>STRIP, rows - top):
+            while r < min(STRIP, rows - top):
                 c = 0
-                while c < min(<Py_ssize_t>STRIP, columns - left):
-                    transpose_block(a + r * source.row + c, source.row, b + c * out.row + r, out.row)
+                while c < min(STRIP, columns - left):
+                    transpose_block(a + r * source.row + c, source.row,
+                                    b + c * out.row + r, out.row)
                     c += LANES
                 r += LANES
             left += STRIP
@@ -111,3 +112,14 @@ cdef inline kernel_void transpose(
                                out + c * out_row + r, out_row, padded)
             c += width
         r += height
+
+
+cdef inline void transpose_to_strips(
+    Py_ssize_t rows, Py_ssize_t columns, const real *source, Py_ssize_t source_row, Strips out,
+) noexcept nogil:
+    """out[c, r] = source[r, c], the rows of `out` padded to whole registers."""
+    cdef Py_ssize_t r = 0
+    while r < rows:
+        transpose(min(rows - r, STRIP), columns, source + r * source_row, source_row,
+                  column(out, r), out.row, True)
+        r += STRIP

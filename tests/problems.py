@@ -29,7 +29,7 @@ SAMPLES = (1, 5, 129, 1001)
 # Weights that leave no room in the second-level cache, and so many samples that packing them pays.
 LARGE = ((700, 300, 260, 3), 1100)
 # Layers that lie by strips and by rows in turn, and samples that fill neither a strip nor a panel.
-WIDE = [(300, 130, 270, 49, 5), (10, 300, 60, 300, 2), (401, 50, 1)]
+WIDE = [(300, 130, 270, 49, 5), (10, 300, 60, 300, 2), (401, 50, 1), (1, 300, 1)]
 
 # Norm-wise over a block (one layer's weights, or its biases), relative to the block; where the
 # samples cancel, the second number times the norm of the whole gradient is allowed as well.

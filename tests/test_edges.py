@@ -17,6 +17,7 @@ rng = np.random.default_rng(0)
 for dtype in ("float64", "float32"):
     inside = room.view(dtype)
     for n in (1, 2, 7, 8, 15, 16, 17, 30, 33, 64, 100, 301):
+        # Of 301 inputs and 50 units Delta lies by strips, and X is turned.
         net = fastbp.mlp(n, 5 if n < 300 else 50, 2, dtype=dtype)
         theta = net.init(seed=0)
         for m in (1, 2, 3, 5, 129, 700):
