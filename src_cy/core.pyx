@@ -2,6 +2,7 @@
 
     tables.pxi            the activations and losses there are
     elements.pxi          Elementwise: a circuit as activation or loss
+    placement.pxi         how an evaluation is cut, and where everything lies
     problem.pxi           Problem: a network bound to its data, evaluated in one call
     kernels.pxi           single steps for fastbp.kernels and for tests
     programs.pxi          a Program of the recorder, read and run on numbers
@@ -34,18 +35,20 @@ from elementary cimport (
     lanes_log, lanes_log1p, lanes_maximum, lanes_minimum, lanes_pow, lanes_sigmoid,
     lanes_sigmoid_slope, lanes_sign, lanes_sin, lanes_softplus, lanes_sqrt, lanes_tan, lanes_tanh,
 )
-from engine cimport POLL_NANOSECONDS, evaluate, now
+from engine cimport evaluate
 from few cimport FEW_BYTES
 from gates cimport MULTIPLY, N_GATES, gate_arity
-from interleave cimport interleaving_pays
+from interleave cimport PACK_ROWS, interleaving_pays
 from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
 from layout cimport (
     Strips, by_rows, by_strips, column, round_up, row_stride, size_of, strips_size,
 )
 from losses cimport N_LOSSES, Loss, loss_table
 from plan cimport Evaluation, Plan, take
-from product cimport Ahead
+from polling cimport POLL_NANOSECONDS, now
+from product cimport Ahead, group_columns, no_data
 from samples cimport PARTS, SampleRun, Samples, Term, run_samples
+from span cimport span_shares
 from tape cimport (
     Code, Column, Element, Gate, Row, is_arithmetic, link, pair, run_threaded, threaded_t,
     whole_registers,
@@ -89,6 +92,7 @@ cdef void *allocate(size_t n_bytes) except NULL:
 
 include "tables.pxi"
 include "elements.pxi"
+include "placement.pxi"
 include "problem.pxi"
 include "kernels.pxi"
 include "programs.pxi"

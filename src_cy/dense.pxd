@@ -33,6 +33,9 @@ cdef struct Dense:
     Py_ssize_t backward_at  # W' interleaved
     Py_ssize_t z_at         # where z and a of a tile are in the scratch of a thread
     Py_ssize_t a_at
+    # Where in what is kept of a span (see span.pxd).
+    Py_ssize_t inputs_at
+    Py_ssize_t deltas_at
     Strips samples          # how they lie, and the layer's delta; no data (see samples_of)
     const Element *circuit  # three, of an activation that is one: g, g' and g'' (tape.pxd); or NULL
 
@@ -176,3 +179,16 @@ cdef inline void widen(Py_ssize_t n, const real *sums, bint fresh, double *wide)
     else:
         for i in range(n):
             wide[i] += sums[i]
+
+
+cdef inline void regularize(
+    Py_ssize_t n, const double *sums, const real *W, double scale, double l2, double *D,
+) noexcept nogil:
+    """D = scale (sums + l2 W); sums may be D."""
+    cdef Py_ssize_t i
+    if l2 == 0:
+        for i in range(n):
+            D[i] = scale * sums[i]
+    else:
+        for i in range(n):
+            D[i] = scale * (sums[i] + l2 * W[i])

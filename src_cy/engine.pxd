@@ -4,55 +4,21 @@ The samples are cut into tiles and the tiles into chunks, by m and the widths al
 its own partial sums; in the end they are added up in a fixed order. Threads only choose who
 computes a chunk, so that cost and gradient have the same bits for every number of threads.
 """
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
-
-from dense cimport Dense, pack, pack_shares, sums_of, widen
+from dense cimport Dense, pack, pack_shares, regularize, sums_of, widen
 from lanes cimport real
 from layout cimport Strips, adjacent, column, round_up
 from plan cimport Evaluation, Plan
+from polling cimport ahead_of, poll, start_polling
 from product cimport Ahead
+from span cimport keep_data, run_share, span_shares
 from tile cimport few_tile_backward, few_tile_forward, tile_backward, tile_forward, tile_loss
 from transpose cimport transpose
 from fastbp._threads cimport parallel_for
 
-cdef extern from "Python.h":
-    # Not cpython.exc's, which is declared to raise: here the exception must stay set (see poll).
-    int PyErr_CheckSignals()
-
-
 cdef enum:
-    POLL_NANOSECONDS = 50000000
     LONG_TILE = 100000000           # multiply-adds of a forward pass on it: some 10 ms
+    PARAMETERS = 131072             # at once, in float32: more are worth a thread
     SLOW_FEW = 8                    # how much longer one takes where weights come from memory
-
-
-cdef inline long long now() noexcept nogil:
-    """Monotonic nanoseconds."""
-    cdef timespec t
-    clock_gettime(CLOCK_MONOTONIC, &t)
-    return <long long>t.tv_sec * 1000000000 + t.tv_nsec
-
-
-cdef inline void poll(void *context) noexcept nogil:
-    """On the calling thread: looks for Ctrl-C every 50 ms of work. The exception stays set."""
-    cdef Evaluation *run = <Evaluation *>context
-    cdef long long t = now()
-    if t >= run.next_poll and not run.stopped:
-        with gil:
-            if PyErr_CheckSignals() != 0:
-                run.stopped = True
-        run.next_poll = now() + POLL_NANOSECONDS
-
-
-cdef inline bint poll_within(void *context) noexcept nogil:
-    """Between the parts of a long product, on the calling thread."""
-    poll(context)
-    return (<Evaluation *>context).stopped
-
-
-cdef inline bint is_stopped(void *context) noexcept nogil:
-    """The same, on the others."""
-    return (<Evaluation *>context).stopped
 
 
 cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
@@ -63,15 +29,13 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef const Dense *last = plan.layers + plan.n_layers - 1
     cdef Py_ssize_t first = chunk * plan.n_tiles // plan.n_chunks
     cdef Py_ssize_t stop = (chunk + 1) * plan.n_tiles // plan.n_chunks
-    cdef Py_ssize_t tile, start, count, columns, place
-    cdef Ahead ahead
+    cdef Py_ssize_t tile, next_tile, start, count, columns, place
+    cdef bint is_long = (
+        plan.tile * plan.n_parameters * (SLOW_FEW if plan.few > 0 else 1) > LONG_TILE)
+    cdef Ahead ahead = ahead_of(context, worker, is_long)
     cdef double cost = 0
     if plan.widens:
         sums = scratch + plan.sums_at
-    ahead.context = context
-    ahead.stopped = NULL
-    if plan.tile * plan.n_parameters * (SLOW_FEW if plan.few > 0 else 1) > LONG_TILE:
-        ahead.stopped = poll_within if worker == 0 else is_stopped
     for tile in range(first, stop):
         if run.stopped:
             return
@@ -79,13 +43,16 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
         count = min(plan.tile, plan.m - start)
         columns = round_up(count)
         # While this tile is computed the next one comes from memory.
-        ahead.next = <const char *>(plan.X + (start + count) * plan.x_row)
+        next_tile = tile + (run.n_threads if plan.span > 0 else 1)
+        ahead.next = <const char *>(plan.X + next_tile * plan.tile * plan.x_row)
         ahead.end = ahead.next
-        if tile + 1 < stop and plan.x_row > 0:
-            ahead.end += min(plan.tile, plan.m - start - count) * plan.x_row * sizeof(real)
+        if (next_tile < stop or plan.span > 0) and next_tile < plan.n_tiles and plan.x_row > 0:
+            ahead.end += min(plan.tile, plan.m - next_tile * plan.tile) * plan.x_row * sizeof(real)
         if plan.few > 0:
             few_tile_forward(run, scratch, &ahead)
         else:
+            if plan.span > 0 and run.gradient != NULL:
+                keep_data(run, start, count)
             tile_forward(run, scratch, start, count, columns, &ahead)
         if run.output != NULL:
             transpose(last.n_out, count, scratch + last.a_at, plan.stride,
@@ -103,6 +70,21 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
         if worker == 0 and plan.n_tiles > 1:
             poll(context)
     run.costs[chunk] = cost
+
+
+cdef inline void run_tile(void *context, int worker, Py_ssize_t tile) noexcept nogil:
+    """One of a span's."""
+    cdef const Evaluation *run = <const Evaluation *>context
+    run_chunk(context, worker, run.span_start // run.plan.tile + tile)
+
+
+cdef inline void run_narrow(void *context, int worker, Py_ssize_t share) noexcept nogil:
+    """theta in float32."""
+    cdef const Evaluation *run = <const Evaluation *>context
+    cdef real *theta = <real *>run.theta
+    cdef Py_ssize_t start = share * PARAMETERS, i
+    for i in range(start, min(start + PARAMETERS, run.plan.n_parameters)):
+        theta[i] = <real>run.source[i]
 
 
 cdef inline void run_pack(void *context, int worker, Py_ssize_t share) noexcept nogil:
@@ -125,9 +107,8 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
     cdef Py_ssize_t share = item // plan.n_layers, shares = finish_shares(plan)
     cdef Py_ssize_t first = share * layer.n_out // shares
     cdef Py_ssize_t stop = (share + 1) * layer.n_out // shares
-    cdef Py_ssize_t j, i, c, n, at, row = layer.n_in + 1
+    cdef Py_ssize_t j, c, n, at, row = layer.n_in + 1
     cdef Strips Delta = sums_of(layer, run.sums)
-    cdef const real *W
     cdef const double *sums
     cdef double *D
     if worker == 0 and share > 0:
@@ -141,14 +122,8 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
         for j in range(first, stop):
             at = layer.theta_at + j * row + 1 + c - layer.shift
             D = run.gradient + at
-            W = run.theta + at
             sums = sum_chunks(run, column(Delta, c) + j * Delta.row - run.sums, n, D)
-            if plan.l2 == 0:
-                for i in range(n):
-                    D[i] = plan.scale * sums[i]
-            else:
-                for i in range(n):
-                    D[i] = plan.scale * (sums[i] + plan.l2 * W[i])
+            regularize(n, sums, run.theta + at, plan.scale, plan.l2, D)
         c += n
 
 
@@ -198,21 +173,41 @@ cdef inline double sum_squares(const Plan *plan, const real *theta) noexcept nog
     return total
 
 
+cdef inline Py_ssize_t evaluate_spans(Evaluation *run, int n_threads) noexcept nogil:
+    """Span by span the tiles, each a chunk, then the gradient."""
+    cdef const Plan *plan = run.plan
+    cdef Py_ssize_t missing = 0, start = 0, count
+    while start < plan.m and missing == 0 and not run.stopped:
+        run.span_start = start
+        count = min(plan.span, plan.m - start)
+        missing = parallel_for(run_tile, poll, run, (count + plan.tile - 1) // plan.tile, n_threads)
+        if run.gradient != NULL and missing == 0 and not run.stopped:
+            missing = parallel_for(run_share, poll, run, span_shares(plan), n_threads)
+        start += plan.span
+    return missing
+
+
 cdef inline Py_ssize_t evaluate(Evaluation *run, int n_threads, double *cost) noexcept nogil:
     """Everything. Returns how many shares of the work were not done (see parallel_for)."""
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t missing, c, step
-    run.stopped = False
-    run.next_poll = now() + POLL_NANOSECONDS
+    start_polling(run)
+    run.n_threads = n_threads
     missing = 0
+    if sizeof(real) < sizeof(double):
+        missing += parallel_for(run_narrow, poll, run,
+                                (plan.n_parameters + PARAMETERS - 1) // PARAMETERS, n_threads)
     if plan.few == 0:
         c = 0
         for step in range(plan.n_layers):
             c += pack_shares(plan.layers + step)
-        missing = parallel_for(
+        missing += parallel_for(
             run_pack, poll, run, c,
             n_threads if plan.layers.n_in * plan.layers.n_out > 100000 else 1)
-    missing += parallel_for(run_chunk, poll, run, plan.n_chunks, n_threads)
+    if plan.span > 0:
+        missing += evaluate_spans(run, n_threads)
+    else:
+        missing += parallel_for(run_chunk, poll, run, plan.n_chunks, n_threads)
     if run.stopped or missing > 0 or run.output != NULL:
         return missing
     step = 1
@@ -226,7 +221,7 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, int n_threads, double *cost) no
     if plan.l2 != 0:
         cost[0] += 0.5 * plan.l2 * sum_squares(plan, run.theta)
     cost[0] *= plan.scale
-    if run.gradient != NULL and plan.few == 0:
+    if run.gradient != NULL and plan.few == 0 and plan.span == 0:
         c = finish_shares(plan)
         missing += parallel_for(
             run_finish, poll, run, plan.n_layers * c, n_threads if c > 1 else 1)

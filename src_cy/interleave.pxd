@@ -2,7 +2,9 @@
 order in which blocks read them."""
 from libc.string cimport memcpy
 
-from lanes cimport LANES, STRIP, lanes_load, lanes_store, lanes_t, kernel_void, real
+from lanes cimport (
+    LANES, STRIP, kernel_void, lanes_load, lanes_store, lanes_store_high, lanes_t, real,
+)
 from layout cimport Strips
 from transpose cimport shuffle
 
@@ -10,6 +12,7 @@ from transpose cimport shuffle
 cdef enum:
     DEPTH = 64          # products that are summed before they are added to the addend
     BLOCK_ROWS = 6
+    TURNED_ROWS = 8     # registers turned at once, at most
     PACK_ROWS = 48      # rows of P from which copying a panel of Q, or interleaving P, pays
     PACK_STRIPS = 4     # strips of Q from which interleaving P pays
 
@@ -40,6 +43,13 @@ cdef inline Matrix matrix_of(Strips a) noexcept nogil:
     return out
 
 
+cdef inline Matrix interleaved_matrix(const real *interleaved) noexcept nogil:
+    """One of which there is nothing else."""
+    cdef Matrix out = matrix(NULL, 0, 0)
+    out.interleaved = interleaved
+    return out
+
+
 cdef inline Matrix from_column(Matrix p, Py_ssize_t k) noexcept nogil:
     """The same without its first k columns: a multiple of STRIP, if it lies by strips."""
     p.data += k // STRIP * p.strip + k % STRIP * p.column
@@ -59,28 +69,41 @@ cdef inline int even_share(Py_ssize_t left, const int most) noexcept nogil:
     return share
 
 
+cdef inline void interleave_lanes(
+    const int R, const real *p, Py_ssize_t p_row, real *out,
+) noexcept nogil:
+    """out[k, r] = p[r, k], a register of each row; less than a register is written too much."""
+    cdef lanes_t a[BLOCK_ROWS][16]
+    cdef int rows = min(LANES, <int>TURNED_ROWS), i, g
+    for g in range((R + rows - 1) // rows):
+        for i in range(rows):
+            a[g][i] = lanes_load(p + min(g * rows + i, R - 1) * p_row)
+        shuffle(rows, a[g])
+    # In this order what a store writes too much is overwritten by the next.
+    for i in range(rows):
+        for g in range((R + rows - 1) // rows):
+            lanes_store(out + LANES // rows * i * R + g * LANES, a[g][i])
+        if rows < LANES:
+            lanes_store_high(out + (2 * i + 1) * R, a[0][i])
+
+
 cdef inline void interleave_block(const int R, Py_ssize_t n, Matrix p, real *out) noexcept nogil:
     """out[k, r] = p[r, k], of a part of p that lies in one strip."""
-    cdef lanes_t a[BLOCK_ROWS][16]
-    cdef real turned[16 * BLOCK_ROWS + 16]
+    cdef real last[16 * BLOCK_ROWS + 16]
     cdef Py_ssize_t k = 0
-    cdef int i, g, r
+    cdef int i, r
     if p.row == 1:
         for k in range(n):
             memcpy(out + k * R, p.data + k * p.column, R * sizeof(real))
         return
     if p.column == 1:
-        while k + LANES <= n:
-            for g in range((R + LANES - 1) // LANES):
-                for i in range(LANES):
-                    a[g][i] = lanes_load(p.data + min(g * LANES + i, R - 1) * p.row + k)
-                shuffle(a[g])
-            # In this order what a store writes too much is overwritten by the next.
-            for i in range(LANES):
-                for g in range((R + LANES - 1) // LANES):
-                    lanes_store(turned + i * R + g * LANES, a[g][i])
-            for g in range(R):
-                lanes_store(out + k * R + g * LANES, lanes_load(turned + g * LANES))
+        while k + 2 * LANES <= n:
+            interleave_lanes(R, p.data + k, p.row, out + k * R)
+            k += LANES
+        if k + LANES <= n:
+            interleave_lanes(R, p.data + k, p.row, last)
+            for i in range(R):
+                lanes_store(out + k * R + i * LANES, lanes_load(last + i * LANES))
             k += LANES
     while k < n:
         for r in range(R):
@@ -116,6 +139,16 @@ cdef inline kernel_void interleave(
         r += R
 
 
+cdef inline void interleave_panels(
+    Py_ssize_t rows, Py_ssize_t n, Matrix p, real *out,
+) noexcept nogil:
+    """P[rows, n], panel after panel of DEPTH columns."""
+    cdef Py_ssize_t k = 0
+    while k < n:
+        interleave(rows, min(n - k, <Py_ssize_t>DEPTH), from_column(p, k), out + k * rows)
+        k += DEPTH
+
+
 cdef inline bint interleaving_pays(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
     """Whether a P of so many rows is interleaved for a Q of so many columns."""
     return rows >= PACK_ROWS and columns >= PACK_STRIPS * STRIP
@@ -128,10 +161,7 @@ cdef inline Matrix interleaved(
 
     A NULL `out` says that there is no room for one.
     """
-    cdef Py_ssize_t k = 0
     if out != NULL and interleaving_pays(rows, columns):
-        while k < n:
-            interleave(rows, min(n - k, <Py_ssize_t>DEPTH), from_column(p, k), out + k * rows)
-            k += DEPTH
+        interleave_panels(rows, n, p, out)
         p.interleaved = out
     return p

@@ -17,13 +17,6 @@ cdef real *rows_of(const real[:, ::1] array, Py_ssize_t start) noexcept nogil:
     return <real *>&array[start, 0]
 
 
-cdef Ahead no_data() noexcept nogil:
-    """Nothing to be asked for ahead."""
-    cdef Ahead ahead
-    memset(&ahead, 0, sizeof(Ahead))
-    return ahead
-
-
 cdef int look_for_signals(long long *next_look) except -1 nogil:
     """Ctrl-C, every 50 ms of work. In between the GIL stays free."""
     if now() >= next_look[0]:

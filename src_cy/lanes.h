@@ -153,6 +153,15 @@ typedef float bits_t __attribute__((vector_size(LANES_BYTES)));
 #define lanes_zip_high(a, b) __builtin_shufflevector(a, b, 1, 3)
 #endif
 
+/* The upper half to memory, of registers that are wider than the 8 rows that interleave.pxd turns. */
+#if LANES_BYTES == 64 && defined(FASTBP_FLOAT32)
+typedef real unaligned_half_t __attribute__((vector_size(32), aligned(sizeof(real)), may_alias));
+#define lanes_store_high(p, v) \
+    ((void)(*(unaligned_half_t *)(p) = __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)))
+#else
+#define lanes_store_high(p, v) ((void)0)
+#endif
+
 /* Return type of a kernel: everything it calls is inlined into it, so that the sizes of register
  * blocks are constants and coefficients stay in registers. */
 #define kernel_void __attribute__((flatten)) void

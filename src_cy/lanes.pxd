@@ -18,6 +18,7 @@ cdef extern from "lanes.h" nogil:
     lanes_t lanes_load(const real *p)
     lanes_t lanes_load_part(const real *p, Py_ssize_t n)
     void lanes_store(real *p, lanes_t v)
+    void lanes_store_high(real *p, lanes_t v)
     void lanes_stream(real *p, lanes_t v)
     void stream_end()
     doubles_t doubles_splat(double x)

@@ -1,6 +1,6 @@
 """What an evaluation is made of: network and data laid out (Plan), and one run (Evaluation).
 
-problem.pxi fills them in; tile.pxd and engine.pxd work them off.
+placement.pxi and problem.pxi fill them in; tile.pxd, span.pxd and engine.pxd work them off.
 """
 from dense cimport Dense
 from lanes cimport real
@@ -40,10 +40,14 @@ cdef struct Plan:
     Py_ssize_t n_chunks
     Py_ssize_t group            # tiles whose Delta is summed in reals
     bint widens                 # a chunk has more of them, float32: it sums its groups in double
+    Py_ssize_t span             # samples of which delta and a are kept (see span.pxd); or 0
     Py_ssize_t samples          # of a tile, in whole registers
     Py_ssize_t stride           # row length of a tile's arrays that lie by rows
     Py_ssize_t n_packed         # reals of packed weights
     Py_ssize_t n_delta          # length of a chunk's partial Delta
+    Py_ssize_t n_units          # of all layers
+    Py_ssize_t n_kept           # reals that are kept of a span
+    Py_ssize_t biases_at        # where in them the sums for the biases are
     # where things are in the scratch of a thread
     Py_ssize_t delta_at, below_at, zt_at, xt_at, at_at, edges_at, y_at, cost_at, sums_at, mixed_at
     Py_ssize_t few_at, wide_at, circuit_at
@@ -54,14 +58,18 @@ cdef struct Plan:
 
 cdef struct Evaluation:
     const Plan *plan
+    const double *source        # theta as the caller has it
     const real *theta
     real *packed
     real *scratch               # plan.scratch reals for each thread
+    real *kept                  # of a span
+    Py_ssize_t span_start       # its first sample
     double *partial             # n_chunks x n_delta, if chunks widen their sums
     real *sums                  # or else in the same place
     double *costs               # n_chunks
     double *gradient            # NULL: cost only
     real *output                # not NULL: forward only, a(L) as (m, K)
+    int n_threads
     long long next_poll
     flag_t stopped
 

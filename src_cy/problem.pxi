@@ -1,19 +1,7 @@
-# A network bound to its data: where everything lies, and one evaluation.
+# A network bound to its data, evaluated in one call.
 
 cdef enum:
-    TILE_BYTES = 262144         # what a tile's arrays may take of the second-level cache
-    MIN_TILE = 32
-    LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
-    PACK_SAMPLES = 512          # from how many samples on interleaving W and W' pays
     THREAD_WORK = 1000000       # multiply-adds of a forward pass worth waking a thread for
-
-
-cdef Py_ssize_t reals_to_alignment(const real *X, Py_ssize_t row) noexcept:
-    """How far before X, and each row of it, registers are aligned; 0 if not in all rows alike."""
-    cdef Py_ssize_t over = <Py_ssize_t>(<size_t>X % <size_t>(LANES * sizeof(real)))
-    if row % LANES != 0 or over % <Py_ssize_t>sizeof(real) != 0:
-        return 0
-    return over // <Py_ssize_t>sizeof(real)
 
 
 @cython.no_gc_clear     # the arrays whose memory is read must live as long as the object
@@ -60,7 +48,7 @@ cdef class Problem:
         self.functions = (*activations, loss)
         self._lay_out(widths)
         self.n_threads = <int>max(1, min(
-            n_threads, self.plan.n_chunks,
+            n_threads, max(self.plan.n_chunks, span_shares(&self.plan)),
             1 + self.plan.m * (<double>self.plan.n_parameters / THREAD_WORK)))
         self._new_scratch(&self.own)
 
@@ -148,114 +136,15 @@ cdef class Problem:
             layer.theta_at = plan.n_parameters
             layer.shift = reals_to_alignment(plan.X, plan.x_row) if l == 0 else 0
             layer.delta_columns = round_up(layer.shift + layer.n_in)
-            layer.delta_at = take(&plan.n_delta, size_of(sums_of(layer, NULL), layer.n_out,
-                                                         layer.delta_columns))
-            layer.bias_at = take(&plan.n_delta, layer.n_out)
             plan.n_parameters += layer.n_out * (layer.n_in + 1)
-        self._find_whole()
-        self._cut_samples()
-        self._place_arrays()
-        return 0
-
-    cdef void _cut_samples(self) noexcept:
-        """Tiles and chunks. They follow from m and the widths alone, never from the register
-        length: the order of the sums must not."""
-        cdef Plan *plan = &self.plan
-        cdef Py_ssize_t samples = MAX_TILE, widest = 0, l
-        cdef Py_ssize_t reals = plan.layers.n_in + plan.layers.n_out    # of one sample
-        for l in range(plan.n_layers):
-            reals += plan.layers[l].n_out * (2 if plan.layers[l].keeps_z else 1)
-            widest = max(widest, plan.layers[l].n_out)
-        reals += 3 * widest
-        if plan.n_parameters * <Py_ssize_t>sizeof(real) <= LARGE_THETA:
-            while samples > MIN_TILE and samples * reals * <Py_ssize_t>sizeof(real) > TILE_BYTES:
-                samples //= 2
-        elif plan.m >= 4 * samples:
-            # Weights and Delta pass once for each tile: larger ones, a multiple of 4 of them.
-            plan.n_tiles = (plan.m + 8 * samples - 1) // (8 * samples) * 4
-            samples = (plan.m + 16 * plan.n_tiles - 1) // (16 * plan.n_tiles) * 16
-        plan.tile = min(samples, plan.m)
-        plan.n_tiles = (plan.m + plan.tile - 1) // plan.tile
-        plan.group = max(<Py_ssize_t>1, <Py_ssize_t>MAX_TILE // plan.tile)
-        if sizeof(real) == sizeof(double):
-            plan.group = plan.n_tiles
-        plan.n_chunks = min(
-            plan.n_tiles, max(<Py_ssize_t>MIN_CHUNKS, min(
-                <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // plan.n_parameters)))
-        plan.widens = (plan.n_tiles + plan.n_chunks - 1) // plan.n_chunks > plan.group
-        plan.few = plan.m if plan.m * <Py_ssize_t>sizeof(real) <= <Py_ssize_t>FEW_BYTES else 0
-        plan.few_row = round_up(max(widest, plan.layers.n_in))
-        plan.samples = round_up(plan.tile)
-        plan.stride = row_stride(plan.samples)
-
-    cdef int _place_arrays(self) except -1:
-        """The packed weights, and the scratch of a thread."""
-        cdef Plan *plan = &self.plan
-        cdef Dense *layer = plan.layers
-        cdef Dense *last = plan.layers + plan.n_layers - 1
-        cdef Py_ssize_t samples = plan.samples, packed = 0, top = 0, l, rows, size
-        cdef Py_ssize_t at_size = 0, delta_size = 0, mixed_size = 0
-        cdef bint pays
-        for l in range(plan.n_layers):
-            layer = &plan.layers[l]
-            layer.turned_at = layer.forward_at = layer.backward_at = -1
-            if l == 0:      # where X would have to be interleaved, it is turned instead
-                pays = interleaving_pays(plan.tile, round_up(layer.n_out))
-            else:
-                pays = plan.m >= PACK_SAMPLES and interleaving_pays(layer.n_out, samples)
-            if pays:
-                layer.forward_at = packed
-                packed += layer.n_in * layer.n_out
-            elif l == 0:
-                layer.turned_at = packed
-                packed += strips_size(layer.n_in + 1, layer.n_out)
-            if l > 0 and plan.m >= PACK_SAMPLES and interleaving_pays(layer.n_in, samples):
-                layer.backward_at = packed
-                packed += layer.n_in * layer.n_out
-            # Whole registers of units, so that a tile is turned without looking at its edges.
-            rows = round_up(layer.n_out)
-            layer.samples = by_rows(NULL, plan.stride)
-            if is_wide(layer):
-                mixed_size = max(mixed_size, layer.n_out * plan.tile)
-                if layer != last:       # losses take outputs by rows
-                    layer.samples = by_strips(NULL, rows, samples)
-            size = size_of(layer.samples, rows, samples)
-            layer.z_at = layer.a_at = take(&top, size)
-            if layer.keeps_z:
-                layer.a_at = take(&top, size)
-            delta_size = max(delta_size, size)
-            if l > 0:
-                at_size = max(at_size, strips_size(samples, layer.n_in))
-        plan.n_packed = packed
-        plan.delta_at = take(&top, delta_size)
-        plan.below_at = take(&top, delta_size)
-        plan.at_at = take(&top, at_size)
-        layer = plan.layers
-        if layer.turned_at >= 0:
-            plan.zt_at = take(&top, strips_size(samples, layer.n_out))
+        find_whole(plan)
+        cut_samples(plan)
+        if plan.span > 0:
+            place_span(plan)
         else:
-            plan.xt_at = take(&top, strips_size(layer.n_in, samples))
-        plan.mixed_at = take(&top, mixed_size)
-        plan.edges_at = take(&top, samples * 2 * LANES)
-        plan.y_at = take(&top, last.n_out * plan.stride)
-        plan.cost_at = take(&top, samples)
-        plan.sums_at = take(&top, plan.n_delta if plan.widens else 0)
-        plan.few_at = take(&top, plan.few * plan.few_row * (2 * plan.n_layers + 3))
-        if sizeof(real) < sizeof(double):       # a in float64
-            plan.wide_at = take(&top, 2 * plan.few * plan.few_row)
-        plan.circuit_at = take(&top, most_scratch(self.functions))
-        plan.scratch = top
+            place_sums(plan)
+        place_arrays(plan, most_scratch(self.functions))
         return 0
-
-    cdef void _find_whole(self) noexcept:
-        """Which samples can be read in whole registers without leaving the data."""
-        cdef Plan *plan = &self.plan
-        cdef Dense *layer = plan.layers
-        cdef Py_ssize_t beyond = layer.delta_columns - layer.shift - layer.n_in
-        plan.whole_from = plan.whole_to = 0
-        if plan.x_row >= layer.n_in:    # else rows overlap, or are one and the same
-            plan.whole_from = (layer.shift + plan.x_row - 1) // plan.x_row
-            plan.whole_to = plan.m - (beyond + plan.x_row - 1) // plan.x_row
 
     cdef int _new_scratch(self, Evaluation *run) except -1:
         """One block: packed weights, theta in `real`, scratch of the threads, partial sums."""
@@ -266,7 +155,9 @@ cdef class Problem:
         theta = take(&top, plan.n_parameters if reals > 1 else 0)
         scratch = take(&top, plan.scratch * self.n_threads)
         partial = 0
-        if plan.loss >= 0:
+        if plan.loss >= 0 and plan.span > 0:
+            partial = plan.n_kept
+        elif plan.loss >= 0:
             partial = plan.n_delta * plan.n_chunks * (reals if plan.widens else 1)
         partial = take(&top, partial)
         costs = take(&top, plan.n_chunks * reals)
@@ -276,28 +167,24 @@ cdef class Problem:
         run.scratch = run.packed + scratch
         run.sums = run.packed + partial
         run.partial = <double *>run.sums
+        run.kept = run.sums
+        run.span_start = 0
         run.costs = <double *>(run.packed + costs)
         return 0
 
     cdef int _run(self, theta, double *gradient, real *output, double *cost) except -1:
         cdef Evaluation fresh
         cdef Evaluation *run = &self.own
-        cdef const double *source
-        cdef real *narrow
-        cdef Py_ssize_t i, missing
+        cdef Py_ssize_t missing
         cdef long long start = now()
         cdef bint owner = try_own(&self.owner)
         if not owner:
             run = &fresh
             self._new_scratch(run)
-        source = <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta)
+        run.source = <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta)
+        if sizeof(real) == sizeof(double):
+            run.theta = <const real *>run.source
         with nogil:
-            if sizeof(real) == sizeof(double):
-                run.theta = <const real *>source
-            else:
-                narrow = <real *>run.theta
-                for i in range(self.plan.n_parameters):
-                    narrow[i] = <real>source[i]
             run.gradient = gradient
             run.output = output
             missing = evaluate(run, self.n_threads, cost)

@@ -14,6 +14,8 @@ Every element is a sum of panels of DEPTH products, each summed over k in order,
 multiply-add at a time, whatever the block or the register width: that is why x86-64-v3 and v4 give
 the same bits.
 """
+from libc.string cimport memset
+
 from interleave cimport BLOCK_ROWS, DEPTH, PACK_ROWS, Matrix, even_share, from_column
 from lanes cimport (
     BLOCK_COLUMNS, LANES, STRIP, kernel_void, lanes_load, lanes_prefetch, lanes_prefetch_far,
@@ -35,6 +37,13 @@ cdef struct Ahead:
     # In long products: whether to give up, asked from time to time. NULL: never.
     bint (*stopped)(void *) noexcept nogil
     void *context
+
+
+cdef inline Ahead no_data() noexcept nogil:
+    """Nothing to ask for ahead, and no giving up."""
+    cdef Ahead out
+    memset(&out, 0, sizeof(Ahead))
+    return out
 
 
 cdef inline bint given_up(const Ahead *ahead) noexcept nogil:
@@ -233,30 +242,39 @@ cdef inline void multiply_panel(
     registers each.
     """
     cdef lanes_t copied[DEPTH * 4]
-    cdef Py_ssize_t r = 0, q_step = q_row * sizeof(real)
+    cdef Py_ssize_t r = 0, next_step = q_row * sizeof(real), next_column = LANES
     cdef int R, next_columns = 0
-    if rows >= PACK_ROWS and q_row != C * LANES:
-        pack_panel(C, n, q, q_row, <real *>copied)
-        q = <real *>copied
-        q_row = C * LANES
+    if rows >= PACK_ROWS:
         next_columns = C
+        if q_row != C * LANES:
+            pack_panel(C, n, q, q_row, <real *>copied)
+            q = <real *>copied
+            q_row = C * LANES
+        else:
+            next_columns = LANES * <int>sizeof(real) * C // CACHE_LINE
+            next_column = n * CACHE_LINE // sizeof(real)
+            next_step = CACHE_LINE
     while r < rows:
+        if p.interleaved != NULL or not narrow(C):
+            R = even_share(rows - r, BLOCK_ROWS)
+        else:
+            R = even_share(rows - r, 2 * BLOCK_ROWS)
+        target.step = CACHE_LINE
         if next_columns > 0:
             next_columns -= 1
-            target.ahead = <const char *>(next_q + next_columns * LANES)
-            target.step = q_step
+            target.ahead = <const char *>(next_q + next_columns * next_column)
+            target.step = next_step
+        elif ahead.next < ahead.end:
+            target.ahead = ahead.next
+            ahead.next += n * CACHE_LINE
+        elif p.interleaved != NULL:
+            target.ahead = <const char *>(p.interleaved + (r + R) * n)
         else:
             target.ahead = ahead.next
-            target.step = CACHE_LINE if ahead.next < ahead.end else 0
-            ahead.next += n * target.step
+            target.step = 0
         if p.interleaved != NULL:
-            R = even_share(rows - r, BLOCK_ROWS)
             interleaved_block(R, C, p.interleaved + r * n, q, q_row, n, &target)
         else:
-            if narrow(C):
-                R = even_share(rows - r, 2 * BLOCK_ROWS)
-            else:
-                R = even_share(rows - r, BLOCK_ROWS)
             any_block(R, C, p.data + r * p.row, p.row, p.column, q, q_row, n, &target)
         target.out += R * target.out_row
         if target.addend != NULL:

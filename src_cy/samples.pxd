@@ -5,19 +5,19 @@ alone; sums are made in an order that depends on neither the threads nor the len
 """
 from libc.string cimport memcpy, memset
 
-from engine cimport POLL_NANOSECONDS, now
 from lanes cimport (
     LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_stream, lanes_t, real,
     stream_end,
 )
 from plan cimport flag_t
+from polling cimport POLL_NANOSECONDS, now
 from tape cimport (
     Code, Column, Coming, Gate, Row, lay_rows, run_rows, run_threaded, whole_registers,
 )
 from fastbp._threads cimport parallel_for
 
 cdef extern from "Python.h":
-    int PyErr_CheckSignals()    # not cpython.exc's, see engine.pxd
+    int PyErr_CheckSignals()    # not cpython.exc's, see polling.pxd
 
 cdef enum:
     PARTS = 32                  # partial sums of a row
@@ -64,7 +64,7 @@ cdef struct SampleRun:
 
 
 cdef inline void poll_samples(void *context) noexcept nogil:
-    """As `poll` of engine.pxd."""
+    """As `poll` of polling.pxd."""
     cdef SampleRun *run = <SampleRun *>context
     if now() >= run.next_poll and not run.stopped:
         with gil:

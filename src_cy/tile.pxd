@@ -16,6 +16,7 @@ from lanes cimport LANES, real
 from layout cimport Strips, adjacent, by_rows, by_strips, round_up
 from plan cimport Evaluation, Plan
 from product cimport Ahead
+from span cimport keep_delta, keep_inputs
 from transpose cimport transpose, transpose_to_strips, turn
 
 
@@ -145,33 +146,59 @@ cdef inline void accumulate_first(
     accumulate(layer, delta, count, low, high, by_rows(x, plan.x_row), fresh, sums, ahead)
 
 
+cdef inline void add_to_sums(
+    const Evaluation *run, real *scratch, const Dense *layer, Strips delta, Py_ssize_t start,
+    Py_ssize_t count, Py_ssize_t columns, real *sums, bint fresh, Ahead *ahead,
+) noexcept nogil:
+    """Delta of one layer."""
+    cdef const Plan *plan = run.plan
+    cdef const Dense *under = layer - 1
+    cdef Matrix P = delta_matrix(layer, delta, count, scratch + plan.mixed_at)
+    cdef Strips at
+    accumulate_bias(layer, delta, count, fresh, sums)
+    if layer == plan.layers:
+        accumulate_first(plan, scratch, P, start, count, fresh, sums, ahead)
+    else:
+        at = by_strips(scratch + plan.at_at, plan.samples, layer.n_in)
+        turn(layer.n_in, columns, samples_of(under, scratch + under.a_at), at)
+        accumulate(layer, P, count, 0, layer.delta_columns, at, fresh, sums, ahead)
+
+
+cdef inline void keep(
+    const Evaluation *run, real *scratch, const Dense *layer, Strips delta, Py_ssize_t start,
+    Py_ssize_t count, Py_ssize_t columns,
+) noexcept nogil:
+    """What Delta of one layer is made of later."""
+    cdef const Dense *under = layer - 1
+    keep_delta(run, layer, delta, start, count)
+    if layer != run.plan.layers:    # X was kept as it came from memory
+        keep_inputs(run, layer, samples_of(under, scratch + under.a_at), start, columns)
+
+
 cdef inline void tile_backward(
     const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
     real *sums, bint fresh, Ahead *ahead,
 ) noexcept nogil:
-    """Adds to the Delta of all layers in `sums`, or sets it."""
+    """Adds to the Delta of all layers in `sums`, or sets it; or keeps what it is made of."""
     cdef const Plan *plan = run.plan
     cdef const Dense *layer
     cdef const Dense *under
     cdef real *delta_of = scratch + plan.delta_at
     cdef real *below = scratch + plan.below_at
-    cdef Strips delta, at
-    cdef Matrix P
+    cdef Strips delta
     cdef Py_ssize_t i
     for i in range(plan.n_layers - 1, -1, -1):
         if run.stopped:
             return
         layer = plan.layers + i
         delta = samples_of(layer, delta_of)
-        accumulate_bias(layer, delta, count, fresh, sums)
-        P = delta_matrix(layer, delta, count, scratch + plan.mixed_at)
+        if plan.span > 0:
+            keep(run, scratch, layer, delta, start, count, columns)
+        else:
+            add_to_sums(run, scratch, layer, delta, start, count, columns, sums, fresh, ahead)
         if i == 0:
-            accumulate_first(plan, scratch, P, start, count, fresh, sums, ahead)
             return
         under = layer - 1
-        at = by_strips(scratch + plan.at_at, plan.samples, layer.n_in)
-        turn(layer.n_in, columns, samples_of(under, scratch + under.a_at), at)
-        accumulate(layer, P, count, 0, layer.delta_columns, at, fresh, sums, ahead)
         backward(layer, run.theta, run.packed, delta, columns, samples_of(under, below), ahead)
         activate_samples(under, 1, columns, scratch + under.z_at, scratch + under.a_at, below,
                          scratch + plan.circuit_at)

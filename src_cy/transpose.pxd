@@ -8,15 +8,18 @@ from lanes cimport (
 from layout cimport Strips, column
 
 
-cdef inline void shuffle(lanes_t *a) noexcept nogil:
-    """The LANES registers of `a` as rows of a matrix, turned: log2(LANES) rounds."""
+cdef inline void shuffle(const int rows, lanes_t *a) noexcept nogil:
+    """The registers of `a` as rows of a matrix, turned: log2(rows) rounds.
+
+    With fewer rows than lanes, a register of the result holds several columns.
+    """
     cdef lanes_t b[16]
     cdef int i, width = 1
-    while width < LANES:
-        for i in range(LANES // 2):
-            b[2 * i] = lanes_zip_low(a[i], a[i + LANES // 2])
-            b[2 * i + 1] = lanes_zip_high(a[i], a[i + LANES // 2])
-        for i in range(LANES):
+    while width < rows:
+        for i in range(rows // 2):
+            b[2 * i] = lanes_zip_low(a[i], a[i + rows // 2])
+            b[2 * i + 1] = lanes_zip_high(a[i], a[i + rows // 2])
+        for i in range(rows):
             a[i] = b[i]
         width *= 2
 
@@ -29,7 +32,7 @@ cdef inline void transpose_block(
     cdef int i
     for i in range(LANES):
         a[i] = lanes_load(source + i * source_row)
-    shuffle(a)
+    shuffle(LANES, a)
     for i in range(LANES):
         lanes_store(out + i * out_row, a[i])
 
@@ -75,7 +78,7 @@ cdef inline void transpose_part(
         else:
             memcpy(corner, source + i * source_row, width * sizeof(real))
             a[i] = lanes_load(corner)
-    shuffle(a)
+    shuffle(LANES, a)
     for i in range(width):
         if padded:
             lanes_store(out + i * out_row, a[i])

@@ -23,7 +23,7 @@ STRIPS = [(widths, m) for widths in WIDE for m in SAMPLES]
 
 def settings(dtype):
     yield from table(dtype)
-    for widths, m in (*TILES, *SUMS, *FEW, *STRIPS, ((30, 20, 20, 1), 20011), LARGE):
+    for widths, m in (*TILES, *SUMS, *FEW, *STRIPS, ((30, 20, 20, 1), 20011), *LARGE):
         names = {"loss": "squared_error", "output": "identity", "hidden": "tanh"}
         yield {**names, "widths": widths, "m": m, "dtype": dtype, "kind": 1}
 

@@ -26,8 +26,16 @@ WIDTHS = [
     (7, 33, 33, 7, 33),
 ]
 SAMPLES = (1, 5, 129, 1001)
-# Weights that leave no room in the second-level cache, and so many samples that packing them pays.
-LARGE = ((700, 300, 260, 3), 1100)
+# Weights that leave no room in the second-level cache: in one span and in two, with so many samples
+# that packing the weights pays and with few, without hidden layers, with narrow ones between wide
+# ones; last a first layer that is too narrow for spans.
+LARGE = [
+    ((700, 300, 260, 3), 1100),
+    ((520, 510, 3), 2113),
+    ((300, 900), 7),
+    ((5, 3000, 50, 2500, 1), 129),
+    ((14000, 20, 2), 1030),
+]
 # Layers that lie by strips and by rows in turn, and samples that fill neither a strip nor a panel.
 WIDE = [(300, 130, 270, 49, 5), (10, 300, 60, 300, 2), (401, 50, 1), (1, 300, 1)]
 

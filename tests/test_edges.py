@@ -16,9 +16,10 @@ room = np.frombuffer(memory, np.uint8, SIZE)
 rng = np.random.default_rng(0)
 for dtype in ("float64", "float32"):
     inside = room.view(dtype)
-    for n in (1, 2, 7, 8, 15, 16, 17, 30, 33, 64, 100, 301):
-        # Of 301 inputs and 50 units Delta lies by strips, and X is turned.
-        net = fastbp.mlp(n, 5 if n < 300 else 50, 2, dtype=dtype)
+    shapes = [(n, 5) for n in (1, 2, 7, 8, 15, 16, 17, 30, 33, 64, 100)]
+    # With 301 inputs and 50 units Delta lies by strips, and X is turned; with 900 spans are kept.
+    for n, units in (*shapes, (301, 50), (301, 900)):
+        net = fastbp.mlp(n, units, 2, dtype=dtype)
         theta = net.init(seed=0)
         for m in (1, 2, 3, 5, 129, 700):
             X, y = rng.normal(size=(m, n)).astype(dtype), np.zeros((m, 2))

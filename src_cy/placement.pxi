@@ -1,0 +1,167 @@
+# How an evaluation is cut, and where everything lies: the samples in tiles, chunks and spans, Delta
+# in what is summed or kept, the arrays of a tile in the scratch of a thread.
+
+cdef enum:
+    TILE_BYTES = 262144         # what a tile's arrays may take of the second-level cache
+    MIN_TILE = 32
+    LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
+    SPAN_TILE_BYTES = 512       # of one unit's samples, in the tiles of a span: panels of DEPTH
+    SPAN_BYTES = 33554432       # what a span may take, or as much as theta, if that is more
+    MAX_SPAN = 2048             # samples whose Delta is summed in reals
+    PACK_SAMPLES = 512          # from how many samples on interleaving W and W' pays
+
+
+cdef Py_ssize_t reals_to_alignment(const real *X, Py_ssize_t row) noexcept:
+    """How far before X, and each row of it, registers are aligned; 0 if not in all rows alike."""
+    cdef Py_ssize_t over = <Py_ssize_t>(<size_t>X % <size_t>(LANES * sizeof(real)))
+    if row % LANES != 0 or over % <Py_ssize_t>sizeof(real) != 0:
+        return 0
+    return over // <Py_ssize_t>sizeof(real)
+
+
+cdef void cut_samples(Plan *plan) noexcept:
+    """Tiles, chunks and spans. They follow from m and the widths alone, never from the register
+    length: the order of the sums must not."""
+    cdef Py_ssize_t samples = MAX_TILE, widest = 0, l
+    cdef Py_ssize_t reals = plan.layers.n_in + plan.layers.n_out    # of one sample
+    for l in range(plan.n_layers):
+        reals += plan.layers[l].n_out * (2 if plan.layers[l].keeps_z else 1)
+        widest = max(widest, plan.layers[l].n_out)
+    reals += 3 * widest
+    plan.few = plan.m if plan.m * <Py_ssize_t>sizeof(real) <= <Py_ssize_t>FEW_BYTES else 0
+    plan.few_row = round_up(max(widest, plan.layers.n_in))
+    plan.span = 0
+    if plan.n_parameters * <Py_ssize_t>sizeof(real) <= LARGE_THETA:
+        while samples > MIN_TILE and samples * reals * <Py_ssize_t>sizeof(real) > TILE_BYTES:
+            samples //= 2
+    elif plan.layers.n_out >= PACK_ROWS and plan.few == 0:
+        samples = SPAN_TILE_BYTES // sizeof(real)
+        plan.span = choose_span(plan, samples)
+    elif plan.m >= 4 * samples:
+        # Weights and Delta pass once for each tile: larger ones, a multiple of 4 of them.
+        plan.n_tiles = (plan.m + 8 * samples - 1) // (8 * samples) * 4
+        samples = (plan.m + 16 * plan.n_tiles - 1) // (16 * plan.n_tiles) * 16
+    plan.tile = min(samples, plan.m)
+    plan.n_tiles = (plan.m + plan.tile - 1) // plan.tile
+    plan.group = max(<Py_ssize_t>1, <Py_ssize_t>MAX_TILE // plan.tile)
+    if sizeof(real) == sizeof(double):
+        plan.group = plan.n_tiles
+    plan.n_chunks = min(
+        plan.n_tiles, max(<Py_ssize_t>MIN_CHUNKS, min(
+            <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // plan.n_parameters)))
+    plan.widens = (plan.n_tiles + plan.n_chunks - 1) // plan.n_chunks > plan.group
+    if plan.span > 0:       # each tile is a chunk that has no sums
+        plan.n_chunks = plan.n_tiles
+        plan.widens = False
+    plan.samples = round_up(plan.tile)
+    plan.stride = row_stride(plan.samples)
+
+
+cdef Py_ssize_t choose_span(Plan *plan, Py_ssize_t tile) noexcept:
+    """How many samples to keep at once: all, or even parts of them in whole tiles."""
+    cdef Py_ssize_t reals = 0, most = plan.n_parameters, spans, l      # of one sample, of all
+    for l in range(plan.n_layers):
+        reals += plan.layers[l].n_in + plan.layers[l].n_out
+    most = max(most, SPAN_BYTES // <Py_ssize_t>sizeof(real)) // reals
+    most = max(min(most, <Py_ssize_t>MAX_SPAN), tile)
+    spans = (plan.m + most - 1) // most
+    return (plan.m + spans * tile - 1) // (spans * tile) * tile
+
+
+cdef void place_sums(Plan *plan) noexcept:
+    """Delta of all layers in the sums of a chunk."""
+    cdef Dense *layer
+    cdef Py_ssize_t l
+    plan.n_delta = 0
+    for l in range(plan.n_layers):
+        layer = &plan.layers[l]
+        layer.delta_at = take(&plan.n_delta, size_of(sums_of(layer, NULL), layer.n_out,
+                                                     layer.delta_columns))
+        layer.bias_at = take(&plan.n_delta, layer.n_out)
+
+
+cdef void place_span(Plan *plan) noexcept:
+    """What is kept of a span."""
+    cdef Dense *layer
+    cdef Py_ssize_t l
+    plan.n_kept = plan.n_units = 0
+    for l in range(plan.n_layers):
+        layer = &plan.layers[l]
+        layer.inputs_at = take(&plan.n_kept, strips_size(plan.span, layer.n_in))
+        layer.deltas_at = take(&plan.n_kept, plan.span * layer.n_out)
+        layer.bias_at = take(&plan.n_units, layer.n_out)
+    plan.biases_at = take(&plan.n_kept, plan.span // plan.tile * plan.n_units)
+
+
+cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
+    """The packed weights, and the scratch of a thread."""
+    cdef Dense *layer = plan.layers
+    cdef Dense *last = plan.layers + plan.n_layers - 1
+    cdef Py_ssize_t samples = plan.samples, packed = 0, top = 0, l, rows, size
+    cdef Py_ssize_t at_size = 0, delta_size = 0, mixed_size = 0, edges_size = samples * 2 * LANES
+    cdef Py_ssize_t share_size = 0, columns = max(plan.span, samples)
+    cdef bint pays
+    for l in range(plan.n_layers):
+        layer = &plan.layers[l]
+        layer.turned_at = layer.forward_at = layer.backward_at = -1
+        if l == 0:      # where X would have to be interleaved, it is turned instead
+            pays = interleaving_pays(plan.tile, round_up(layer.n_out))
+        else:
+            pays = plan.m >= PACK_SAMPLES and interleaving_pays(layer.n_out, columns)
+        if pays:
+            layer.forward_at = packed
+            packed += layer.n_in * layer.n_out
+        elif l == 0:
+            layer.turned_at = packed
+            packed += strips_size(layer.n_in + 1, layer.n_out)
+        if l > 0 and plan.m >= PACK_SAMPLES and interleaving_pays(layer.n_in, columns):
+            layer.backward_at = packed
+            packed += layer.n_in * layer.n_out
+        # Whole registers of units, so that a tile is turned without looking at its edges.
+        rows = round_up(layer.n_out)
+        layer.samples = by_rows(NULL, plan.stride)
+        if is_wide(layer):
+            mixed_size = max(mixed_size, layer.n_out * plan.tile)
+            if layer != last:       # losses take outputs by rows
+                layer.samples = by_strips(NULL, rows, samples)
+        if plan.span > 0:
+            share_size = max(share_size, strips_size(layer.n_out, min(
+                layer.n_in, group_columns(layer.n_out))))
+        size = size_of(layer.samples, rows, samples)
+        layer.z_at = layer.a_at = take(&top, size)
+        if layer.keeps_z:
+            layer.a_at = take(&top, size)
+        delta_size = max(delta_size, size)
+        if l > 0:
+            at_size = max(at_size, strips_size(samples, layer.n_in))
+    if plan.span > 0:       # in what is kept, instead
+        at_size = mixed_size = edges_size = 0
+    plan.n_packed = packed
+    plan.delta_at = take(&top, delta_size)
+    plan.below_at = take(&top, delta_size)
+    plan.at_at = take(&top, at_size)
+    layer = plan.layers
+    if layer.turned_at >= 0:
+        plan.zt_at = take(&top, strips_size(samples, layer.n_out))
+    else:
+        plan.xt_at = take(&top, strips_size(layer.n_in, samples))
+    plan.mixed_at = take(&top, mixed_size)
+    plan.edges_at = take(&top, edges_size)
+    plan.y_at = take(&top, last.n_out * plan.stride)
+    plan.cost_at = take(&top, samples)
+    plan.sums_at = take(&top, plan.n_delta if plan.widens else 0)
+    plan.few_at = take(&top, plan.few * plan.few_row * (2 * plan.n_layers + 3))
+    if sizeof(real) < sizeof(double):       # a in float64
+        plan.wide_at = take(&top, 2 * plan.few * plan.few_row)
+    plan.circuit_at = take(&top, circuit_size)
+    plan.scratch = max(top, share_size)     # a share comes when all tiles are done
+
+
+cdef void find_whole(Plan *plan) noexcept:
+    """Which samples can be read in whole registers without leaving the data."""
+    cdef Dense *layer = plan.layers
+    cdef Py_ssize_t beyond = layer.delta_columns - layer.shift - layer.n_in
+    plan.whole_from = plan.whole_to = 0
+    if plan.x_row >= layer.n_in:    # else rows overlap, or are one and the same
+        plan.whole_from = (layer.shift + plan.x_row - 1) // plan.x_row
+        plan.whole_to = plan.m - (beyond + plan.x_row - 1) // plan.x_row
