@@ -1,8 +1,9 @@
 """A dense layer on one tile of samples: z = W a + b forward, W' delta backward, Delta.
 
 Within a tile arrays are feature-major, `a[unit, sample]`. Sample-major are the data X, used where
-it lies (turned only for the forward pass of a wide first layer), `zt`, which that pass makes of it
-otherwise, and `at`, the transposed tile that Delta of the weights is made from.
+it lies (turned for the forward pass of a wide first layer, copied where spans are kept), `zt`,
+which that pass makes of it otherwise, and `at`, the transposed tile, or span, that Delta of the
+weights is made from.
 """
 from libc.string cimport memset
 
@@ -26,7 +27,7 @@ cdef struct Dense:
     Py_ssize_t delta_at     # where Delta of the weights is in the sums of a chunk (see sums_of)
     Py_ssize_t shift        # its columns before the first, so that registers of X are aligned
     Py_ssize_t delta_columns    # shift + n_in, rounded up to whole registers
-    Py_ssize_t bias_at      # Delta of b[j] is sums[bias_at + j]
+    Py_ssize_t bias_at      # Delta of b[j] is sums[bias_at + j], of a chunk or a tile of a span
     # Where in the packed weights; -1: nowhere.
     Py_ssize_t turned_at    # b and W' by strips, of a first layer with units in the lanes
     Py_ssize_t forward_at   # W interleaved
@@ -34,8 +35,8 @@ cdef struct Dense:
     Py_ssize_t z_at         # where z and a of a tile are in the scratch of a thread
     Py_ssize_t a_at
     # Where in what is kept of a span (see span.pxd).
-    Py_ssize_t inputs_at
-    Py_ssize_t deltas_at
+    Py_ssize_t kept_inputs_at
+    Py_ssize_t kept_delta_at
     Strips samples          # how they lie, and the layer's delta; no data (see samples_of)
     const Element *circuit  # three, of an activation that is one: g, g' and g'' (tape.pxd); or NULL
 

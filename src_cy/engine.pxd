@@ -1,24 +1,37 @@
 """One evaluation: tiles (tile.pxd) shared out in chunks, sums in a fixed order.
 
 The samples are cut into tiles and the tiles into chunks, by m and the widths alone. Each chunk has
-its own partial sums; in the end they are added up in a fixed order. Threads only choose who
-computes a chunk, so that cost and gradient have the same bits for every number of threads.
+its own cost and Delta, added up in a fixed order in the end; where spans are kept (span.pxd) a
+chunk is a tile, and Delta is made by columns. Threads only choose who computes a chunk, so that
+cost and gradient have the same bits for every number of threads.
 """
 from dense cimport Dense, pack, pack_shares, regularize, sums_of, widen
 from lanes cimport real
 from layout cimport Strips, adjacent, column, round_up
 from plan cimport Evaluation, Plan
-from polling cimport ahead_of, poll, start_polling
+from polling cimport interruptible, poll, start_polling
 from product cimport Ahead
-from span cimport keep_data, run_share, span_shares
+from span cimport run_columns, span_shares
 from tile cimport few_tile_backward, few_tile_forward, tile_backward, tile_forward, tile_loss
 from transpose cimport transpose
 from fastbp._threads cimport parallel_for
 
 cdef enum:
     LONG_TILE = 100000000           # multiply-adds of a forward pass on it: some 10 ms
-    PARAMETERS = 131072             # at once, in float32: more are worth a thread
+    NARROW_SHARE = 131072           # parameters to float32 at once: more are worth a thread
     SLOW_FEW = 8                    # how much longer one takes where weights come from memory
+
+
+cdef inline void ask_for_tile(
+    const Plan *plan, Py_ssize_t tile, Py_ssize_t end, Ahead *ahead,
+) noexcept nogil:
+    """X of this tile comes from memory while another is computed, if it is one before `end`."""
+    cdef Py_ssize_t start = tile * plan.tile
+    ahead.next = <const char *>plan.X
+    ahead.end = ahead.next
+    if tile < end and plan.x_row > 0:
+        ahead.next += start * plan.x_row * sizeof(real)
+        ahead.end = ahead.next + min(plan.tile, plan.m - start) * plan.x_row * sizeof(real)
 
 
 cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
@@ -29,30 +42,25 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef const Dense *last = plan.layers + plan.n_layers - 1
     cdef Py_ssize_t first = chunk * plan.n_tiles // plan.n_chunks
     cdef Py_ssize_t stop = (chunk + 1) * plan.n_tiles // plan.n_chunks
-    cdef Py_ssize_t tile, next_tile, start, count, columns, place
+    cdef Py_ssize_t tile, step = 1, end = stop, start, count, columns, place
     cdef bint is_long = (
         plan.tile * plan.n_parameters * (SLOW_FEW if plan.few > 0 else 1) > LONG_TILE)
-    cdef Ahead ahead = ahead_of(context, worker, is_long)
+    cdef Ahead ahead = interruptible(context, worker, is_long)
     cdef double cost = 0
     if plan.widens:
         sums = scratch + plan.sums_at
+    if plan.span > 0:       # chunks of one tile: a thread's next is about so far on
+        step, end = run.n_threads, plan.n_tiles
     for tile in range(first, stop):
         if run.stopped:
             return
         start = tile * plan.tile
         count = min(plan.tile, plan.m - start)
         columns = round_up(count)
-        # While this tile is computed the next one comes from memory.
-        next_tile = tile + (run.n_threads if plan.span > 0 else 1)
-        ahead.next = <const char *>(plan.X + next_tile * plan.tile * plan.x_row)
-        ahead.end = ahead.next
-        if (next_tile < stop or plan.span > 0) and next_tile < plan.n_tiles and plan.x_row > 0:
-            ahead.end += min(plan.tile, plan.m - next_tile * plan.tile) * plan.x_row * sizeof(real)
+        ask_for_tile(plan, tile + step, end, &ahead)
         if plan.few > 0:
             few_tile_forward(run, scratch, &ahead)
         else:
-            if plan.span > 0 and run.gradient != NULL:
-                keep_data(run, start, count)
             tile_forward(run, scratch, start, count, columns, &ahead)
         if run.output != NULL:
             transpose(last.n_out, count, scratch + last.a_at, plan.stride,
@@ -73,7 +81,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
 
 
 cdef inline void run_tile(void *context, int worker, Py_ssize_t tile) noexcept nogil:
-    """One of a span's."""
+    """The chunk that is this tile of the span."""
     cdef const Evaluation *run = <const Evaluation *>context
     run_chunk(context, worker, run.span_start // run.plan.tile + tile)
 
@@ -82,8 +90,8 @@ cdef inline void run_narrow(void *context, int worker, Py_ssize_t share) noexcep
     """theta in float32."""
     cdef const Evaluation *run = <const Evaluation *>context
     cdef real *theta = <real *>run.theta
-    cdef Py_ssize_t start = share * PARAMETERS, i
-    for i in range(start, min(start + PARAMETERS, run.plan.n_parameters)):
+    cdef Py_ssize_t start = share * NARROW_SHARE, i
+    for i in range(start, min(start + NARROW_SHARE, run.plan.n_parameters)):
         theta[i] = <real>run.source[i]
 
 
@@ -173,41 +181,42 @@ cdef inline double sum_squares(const Plan *plan, const real *theta) noexcept nog
     return total
 
 
-cdef inline Py_ssize_t evaluate_spans(Evaluation *run, int n_threads) noexcept nogil:
+cdef inline Py_ssize_t evaluate_spans(Evaluation *run) noexcept nogil:
     """Span by span the tiles, each a chunk, then the gradient."""
     cdef const Plan *plan = run.plan
-    cdef Py_ssize_t missing = 0, start = 0, count
-    while start < plan.m and missing == 0 and not run.stopped:
-        run.span_start = start
-        count = min(plan.span, plan.m - start)
-        missing = parallel_for(run_tile, poll, run, (count + plan.tile - 1) // plan.tile, n_threads)
+    cdef Py_ssize_t missing = 0, count
+    run.span_start = 0
+    while run.span_start < plan.m and missing == 0 and not run.stopped:
+        count = min(plan.span, plan.m - run.span_start)
+        missing = parallel_for(run_tile, poll, run, (count + plan.tile - 1) // plan.tile,
+                               run.n_threads)
         if run.gradient != NULL and missing == 0 and not run.stopped:
-            missing = parallel_for(run_share, poll, run, span_shares(plan), n_threads)
-        start += plan.span
+            missing = parallel_for(run_columns, poll, run, span_shares(plan), run.n_threads)
+        run.span_start += plan.span
     return missing
 
 
-cdef inline Py_ssize_t evaluate(Evaluation *run, int n_threads, double *cost) noexcept nogil:
+cdef inline Py_ssize_t evaluate(Evaluation *run, double *cost) noexcept nogil:
     """Everything. Returns how many shares of the work were not done (see parallel_for)."""
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t missing, c, step
-    start_polling(run)
-    run.n_threads = n_threads
+    start_polling(&run.next_poll, &run.stopped)
     missing = 0
     if sizeof(real) < sizeof(double):
         missing += parallel_for(run_narrow, poll, run,
-                                (plan.n_parameters + PARAMETERS - 1) // PARAMETERS, n_threads)
+                                (plan.n_parameters + NARROW_SHARE - 1) // NARROW_SHARE,
+                                run.n_threads)
     if plan.few == 0:
         c = 0
         for step in range(plan.n_layers):
             c += pack_shares(plan.layers + step)
         missing += parallel_for(
             run_pack, poll, run, c,
-            n_threads if plan.layers.n_in * plan.layers.n_out > 100000 else 1)
+            run.n_threads if plan.layers.n_in * plan.layers.n_out > 100000 else 1)
     if plan.span > 0:
-        missing += evaluate_spans(run, n_threads)
+        missing += evaluate_spans(run)
     else:
-        missing += parallel_for(run_chunk, poll, run, plan.n_chunks, n_threads)
+        missing += parallel_for(run_chunk, poll, run, plan.n_chunks, run.n_threads)
     if run.stopped or missing > 0 or run.output != NULL:
         return missing
     step = 1
@@ -224,5 +233,5 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, int n_threads, double *cost) no
     if run.gradient != NULL and plan.few == 0 and plan.span == 0:
         c = finish_shares(plan)
         missing += parallel_for(
-            run_finish, poll, run, plan.n_layers * c, n_threads if c > 1 else 1)
+            run_finish, poll, run, plan.n_layers * c, run.n_threads if c > 1 else 1)
     return missing

@@ -12,7 +12,7 @@ from transpose cimport shuffle
 cdef enum:
     DEPTH = 64          # products that are summed before they are added to the addend
     BLOCK_ROWS = 6
-    TURNED_ROWS = 8     # registers turned at once, at most
+    TURNED_ROWS = 8     # at once, at most: of 16 registers most would repeat the last of 6 rows
     PACK_ROWS = 48      # rows of P from which copying a panel of Q, or interleaving P, pays
     PACK_STRIPS = 4     # strips of Q from which interleaving P pays
 
@@ -45,7 +45,7 @@ cdef inline Matrix matrix_of(Strips a) noexcept nogil:
 
 cdef inline Matrix interleaved_matrix(const real *interleaved) noexcept nogil:
     """One of which there is nothing else."""
-    cdef Matrix out = matrix(NULL, 0, 0)
+    cdef Matrix out = matrix(interleaved, 0, 0)
     out.interleaved = interleaved
     return out
 
@@ -74,16 +74,17 @@ cdef inline void interleave_lanes(
 ) noexcept nogil:
     """out[k, r] = p[r, k], a register of each row; less than a register is written too much."""
     cdef lanes_t a[BLOCK_ROWS][16]
-    cdef int rows = min(LANES, <int>TURNED_ROWS), i, g
-    for g in range((R + rows - 1) // rows):
-        for i in range(rows):
-            a[g][i] = lanes_load(p + min(g * rows + i, R - 1) * p_row)
-        shuffle(rows, a[g])
+    cdef int turned = min(LANES, <int>TURNED_ROWS), i, g
+    for g in range((R + turned - 1) // turned):
+        for i in range(turned):
+            a[g][i] = lanes_load(p + min(g * turned + i, R - 1) * p_row)
+        shuffle(turned, a[g])
     # In this order what a store writes too much is overwritten by the next.
-    for i in range(rows):
-        for g in range((R + rows - 1) // rows):
-            lanes_store(out + LANES // rows * i * R + g * LANES, a[g][i])
-        if rows < LANES:
+    for i in range(turned):
+        for g in range((R + turned - 1) // turned):
+            lanes_store(out + LANES // turned * i * R + g * LANES, a[g][i])
+        # 16 lanes of 8 rows: each register holds two columns, and all rows are in one group.
+        if turned < LANES:
             lanes_store_high(out + (2 * i + 1) * R, a[0][i])
 
 

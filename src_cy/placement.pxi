@@ -46,13 +46,12 @@ cdef void cut_samples(Plan *plan) noexcept:
     plan.group = max(<Py_ssize_t>1, <Py_ssize_t>MAX_TILE // plan.tile)
     if sizeof(real) == sizeof(double):
         plan.group = plan.n_tiles
-    plan.n_chunks = min(
-        plan.n_tiles, max(<Py_ssize_t>MIN_CHUNKS, min(
-            <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // plan.n_parameters)))
+    plan.n_chunks = plan.n_tiles        # of a span each is a chunk, which has no sums
+    if plan.span == 0:
+        plan.n_chunks = min(
+            plan.n_tiles, max(<Py_ssize_t>MIN_CHUNKS, min(
+                <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // plan.n_parameters)))
     plan.widens = (plan.n_tiles + plan.n_chunks - 1) // plan.n_chunks > plan.group
-    if plan.span > 0:       # each tile is a chunk that has no sums
-        plan.n_chunks = plan.n_tiles
-        plan.widens = False
     plan.samples = round_up(plan.tile)
     plan.stride = row_stride(plan.samples)
 
@@ -87,10 +86,10 @@ cdef void place_span(Plan *plan) noexcept:
     plan.n_kept = plan.n_units = 0
     for l in range(plan.n_layers):
         layer = &plan.layers[l]
-        layer.inputs_at = take(&plan.n_kept, strips_size(plan.span, layer.n_in))
-        layer.deltas_at = take(&plan.n_kept, plan.span * layer.n_out)
+        layer.kept_inputs_at = take(&plan.n_kept, strips_size(plan.span, layer.n_in))
+        layer.kept_delta_at = take(&plan.n_kept, plan.span * layer.n_out)
         layer.bias_at = take(&plan.n_units, layer.n_out)
-    plan.biases_at = take(&plan.n_kept, plan.span // plan.tile * plan.n_units)
+    plan.kept_biases_at = take(&plan.n_kept, plan.span // plan.tile * plan.n_units)
 
 
 cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
@@ -99,7 +98,8 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
     cdef Dense *last = plan.layers + plan.n_layers - 1
     cdef Py_ssize_t samples = plan.samples, packed = 0, top = 0, l, rows, size
     cdef Py_ssize_t at_size = 0, delta_size = 0, mixed_size = 0, edges_size = samples * 2 * LANES
-    cdef Py_ssize_t share_size = 0, columns = max(plan.span, samples)
+    cdef Py_ssize_t share_size = 0
+    cdef Py_ssize_t columns = max(plan.span, samples)   # W interleaved serves all tiles of a span
     cdef bint pays
     for l in range(plan.n_layers):
         layer = &plan.layers[l]
@@ -124,7 +124,7 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
             mixed_size = max(mixed_size, layer.n_out * plan.tile)
             if layer != last:       # losses take outputs by rows
                 layer.samples = by_strips(NULL, rows, samples)
-        if plan.span > 0:
+        if plan.span > 0 and plan.loss >= 0:
             share_size = max(share_size, strips_size(layer.n_out, min(
                 layer.n_in, group_columns(layer.n_out))))
         size = size_of(layer.samples, rows, samples)
@@ -154,7 +154,9 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
     if sizeof(real) < sizeof(double):       # a in float64
         plan.wide_at = take(&top, 2 * plan.few * plan.few_row)
     plan.circuit_at = take(&top, circuit_size)
-    plan.scratch = max(top, share_size)     # a share comes when all tiles are done
+    plan.scratch = top
+    plan.share = 0
+    take(&plan.share, share_size)
 
 
 cdef void find_whole(Plan *plan) noexcept:

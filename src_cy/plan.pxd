@@ -47,11 +47,12 @@ cdef struct Plan:
     Py_ssize_t n_delta          # length of a chunk's partial Delta
     Py_ssize_t n_units          # of all layers
     Py_ssize_t n_kept           # reals that are kept of a span
-    Py_ssize_t biases_at        # where in them the sums for the biases are
+    Py_ssize_t kept_biases_at   # where in them the sums for the biases are
     # where things are in the scratch of a thread
     Py_ssize_t delta_at, below_at, zt_at, xt_at, at_at, edges_at, y_at, cost_at, sums_at, mixed_at
     Py_ssize_t few_at, wide_at, circuit_at
-    Py_ssize_t scratch          # reals a thread needs
+    Py_ssize_t scratch          # reals a thread needs for tiles
+    Py_ssize_t share            # or, when these are done, for columns of Delta
     Py_ssize_t few              # the m samples are too few to fill the lanes (see few.pxd); or 0
     Py_ssize_t few_row          # row length of its arrays
 
@@ -62,14 +63,14 @@ cdef struct Evaluation:
     const real *theta
     real *packed
     real *scratch               # plan.scratch reals for each thread
-    real *kept                  # of a span
-    Py_ssize_t span_start       # its first sample
     double *partial             # n_chunks x n_delta, if chunks widen their sums
-    real *sums                  # or else in the same place
+    real *sums                  # in the same place, if they do not
+    real *kept                  # in the same place: what is kept of a span
+    Py_ssize_t span_start       # its first sample
     double *costs               # n_chunks
     double *gradient            # NULL: cost only
     real *output                # not NULL: forward only, a(L) as (m, K)
-    int n_threads
+    int n_threads               # at most
     long long next_poll
     flag_t stopped
 

@@ -1,11 +1,11 @@
 """Ctrl-C in the middle of an evaluation: who looks for it, and who only looks whether it came."""
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
-from plan cimport Evaluation
+from plan cimport Evaluation, flag_t
 from product cimport Ahead, no_data
 
 cdef extern from "Python.h":
-    # Not cpython.exc's, which is declared to raise: here the exception must stay set (see poll).
+    # Not cpython.exc's, which is declared to raise: here the exception must stay set (see look).
     int PyErr_CheckSignals()
 
 
@@ -20,20 +20,23 @@ cdef inline long long now() noexcept nogil:
     return <long long>t.tv_sec * 1000000000 + t.tv_nsec
 
 
-cdef inline void start_polling(Evaluation *run) noexcept nogil:
-    run.stopped = False
-    run.next_poll = now() + POLL_NANOSECONDS
+cdef inline void start_polling(long long *next_poll, flag_t *stopped) noexcept nogil:
+    stopped[0] = False
+    next_poll[0] = now() + POLL_NANOSECONDS
+
+
+cdef inline void look(long long *next_poll, flag_t *stopped) noexcept nogil:
+    """On the calling thread: Ctrl-C, every 50 ms of work. The exception stays set."""
+    if now() >= next_poll[0] and not stopped[0]:
+        with gil:
+            if PyErr_CheckSignals() != 0:
+                stopped[0] = True
+        next_poll[0] = now() + POLL_NANOSECONDS
 
 
 cdef inline void poll(void *context) noexcept nogil:
-    """On the calling thread: looks for Ctrl-C every 50 ms of work. The exception stays set."""
     cdef Evaluation *run = <Evaluation *>context
-    cdef long long t = now()
-    if t >= run.next_poll and not run.stopped:
-        with gil:
-            if PyErr_CheckSignals() != 0:
-                run.stopped = True
-        run.next_poll = now() + POLL_NANOSECONDS
+    look(&run.next_poll, &run.stopped)
 
 
 cdef inline bint poll_within(void *context) noexcept nogil:
@@ -47,8 +50,9 @@ cdef inline bint is_stopped(void *context) noexcept nogil:
     return (<Evaluation *>context).stopped
 
 
-cdef inline Ahead ahead_of(void *context, int worker, bint is_long) noexcept nogil:
-    """Of a product: no data to ask for; whether to give it up, if it is long."""
+cdef inline Ahead interruptible(void *context, int worker, bint is_long) noexcept nogil:
+    """No data to ask for. A long product asks whether to give up: the calling thread polls, the
+    others look."""
     cdef Ahead ahead = no_data()
     ahead.context = context
     if is_long:

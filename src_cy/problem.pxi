@@ -124,7 +124,6 @@ cdef class Problem:
         plan.n_layers = n_layers
         plan.layers = <Dense *>allocate(n_layers * sizeof(Dense))
         plan.n_parameters = 0
-        plan.n_delta = 0
         for l in range(n_layers):
             layer = &plan.layers[l]
             layer.n_in = widths[l]
@@ -147,28 +146,31 @@ cdef class Problem:
         return 0
 
     cdef int _new_scratch(self, Evaluation *run) except -1:
-        """One block: packed weights, theta in `real`, scratch of the threads, partial sums."""
+        """One block: packed weights, theta in `real`, scratch of the threads, partial sums or
+        what is kept of a span."""
         cdef Plan *plan = &self.plan
-        cdef Py_ssize_t top = 0, packed, theta, scratch, partial, costs
+        cdef Py_ssize_t top = 0, packed, theta, scratch, sums, costs
         cdef Py_ssize_t reals = sizeof(double) // sizeof(real)
         packed = take(&top, plan.n_packed)
         theta = take(&top, plan.n_parameters if reals > 1 else 0)
-        scratch = take(&top, plan.scratch * self.n_threads)
-        partial = 0
+        # Threads beyond the number of chunks only make columns of Delta.
+        scratch = take(&top, max(plan.scratch * min(<Py_ssize_t>self.n_threads, plan.n_chunks),
+                                 plan.share * self.n_threads))
+        sums = 0
         if plan.loss >= 0 and plan.span > 0:
-            partial = plan.n_kept
+            sums = plan.n_kept
         elif plan.loss >= 0:
-            partial = plan.n_delta * plan.n_chunks * (reals if plan.widens else 1)
-        partial = take(&top, partial)
+            sums = plan.n_delta * plan.n_chunks * (reals if plan.widens else 1)
+        sums = take(&top, sums)
         costs = take(&top, plan.n_chunks * reals)
         run.packed = <real *>allocate(top * sizeof(real)) + packed
         run.plan = plan
         run.theta = run.packed + theta
         run.scratch = run.packed + scratch
-        run.sums = run.packed + partial
+        run.sums = run.packed + sums
         run.partial = <double *>run.sums
         run.kept = run.sums
-        run.span_start = 0
+        run.n_threads = self.n_threads
         run.costs = <double *>(run.packed + costs)
         return 0
 
@@ -187,7 +189,7 @@ cdef class Problem:
         with nogil:
             run.gradient = gradient
             run.output = output
-            missing = evaluate(run, self.n_threads, cost)
+            missing = evaluate(run, cost)
             if run.stopped:
                 missing = -1
         if owner:

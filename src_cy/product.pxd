@@ -8,7 +8,8 @@ columns in the SIMD lanes; the scalars of `P` are broadcast, so it may lie in me
                                                                       has it; if wide, as the others
     backward      dprev[i, s] =        sum_j W[j, i]     delta[j, s]  lanes: samples
     Delta         Delta[j, i] +=       sum_s delta[j, s] At[s, i]     lanes: features; for the first
-                                                                      layer At is X, where it lies
+                                                                      layer At is X, where it lies,
+                                                                      or a copy (span.pxd)
 
 Every element is a sum of panels of DEPTH products, each summed over k in order, one fused
 multiply-add at a time, whatever the block or the register width: that is why x86-64-v3 and v4 give
@@ -238,32 +239,33 @@ cdef inline void multiply_panel(
 
     All rows of P pass over a panel of Q that stays in the first-level cache. Where they are many
     the panel is copied first, unless its rows are adjacent already: to be aligned, and on 4 pages
-    of memory instead of up to 64. The first blocks then ask for the next panel, one column of
-    registers each.
+    of memory instead of up to 64. The first blocks then ask for the next panel, a piece each: a
+    column of registers, or n cache lines where the panel is adjacent. The others ask for the
+    caller's data, or else for the next block of an interleaved P.
     """
     cdef lanes_t copied[DEPTH * 4]
-    cdef Py_ssize_t r = 0, next_step = q_row * sizeof(real), next_column = LANES
-    cdef int R, next_columns = 0
+    cdef Py_ssize_t r = 0, piece_step = q_row * sizeof(real), piece = LANES
+    cdef int R, pieces = 0
     if rows >= PACK_ROWS:
-        next_columns = C
+        pieces = C
         if q_row != C * LANES:
             pack_panel(C, n, q, q_row, <real *>copied)
             q = <real *>copied
             q_row = C * LANES
         else:
-            next_columns = LANES * <int>sizeof(real) * C // CACHE_LINE
-            next_column = n * CACHE_LINE // sizeof(real)
-            next_step = CACHE_LINE
+            pieces = LANES * <int>sizeof(real) * C // CACHE_LINE
+            piece = n * CACHE_LINE // sizeof(real)
+            piece_step = CACHE_LINE
     while r < rows:
         if p.interleaved != NULL or not narrow(C):
             R = even_share(rows - r, BLOCK_ROWS)
         else:
             R = even_share(rows - r, 2 * BLOCK_ROWS)
         target.step = CACHE_LINE
-        if next_columns > 0:
-            next_columns -= 1
-            target.ahead = <const char *>(next_q + next_columns * next_column)
-            target.step = next_step
+        if pieces > 0:
+            pieces -= 1
+            target.ahead = <const char *>(next_q + pieces * piece)
+            target.step = piece_step
         elif ahead.next < ahead.end:
             target.ahead = ahead.next
             ahead.next += n * CACHE_LINE

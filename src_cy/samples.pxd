@@ -10,14 +10,11 @@ from lanes cimport (
     stream_end,
 )
 from plan cimport flag_t
-from polling cimport POLL_NANOSECONDS, now
+from polling cimport look, start_polling
 from tape cimport (
     Code, Column, Coming, Gate, Row, lay_rows, run_rows, run_threaded, whole_registers,
 )
 from fastbp._threads cimport parallel_for
-
-cdef extern from "Python.h":
-    int PyErr_CheckSignals()    # not cpython.exc's, see polling.pxd
 
 cdef enum:
     PARTS = 32                  # partial sums of a row
@@ -64,13 +61,8 @@ cdef struct SampleRun:
 
 
 cdef inline void poll_samples(void *context) noexcept nogil:
-    """As `poll` of polling.pxd."""
     cdef SampleRun *run = <SampleRun *>context
-    if now() >= run.next_poll and not run.stopped:
-        with gil:
-            if PyErr_CheckSignals() != 0:
-                run.stopped = True
-        run.next_poll = now() + POLL_NANOSECONDS
+    look(&run.next_poll, &run.stopped)
 
 
 cdef inline void fetch(const Column *column, Py_ssize_t start, Py_ssize_t count,
@@ -274,8 +266,7 @@ cdef inline Py_ssize_t run_samples(SampleRun *run, int n_threads) noexcept nogil
     cdef const Samples *samples = run.samples
     cdef const Code *code = &samples.code
     cdef Py_ssize_t i, j, step, missing, chunk = code.n_outputs * PARTS
-    run.stopped = False
-    run.next_poll = now() + POLL_NANOSECONDS
+    start_polling(&run.next_poll, &run.stopped)
     run_threaded(code.number_gates, run.numbers)
     for i in range(code.n_numbers):
         lanes_store(run.splats + i * LANES, lanes_splat(run.numbers[i]))

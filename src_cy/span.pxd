@@ -6,40 +6,40 @@ span. Then each thread takes a group of columns of one layer's Delta, sums it ov
 stays in the second-level cache, and puts it in the gradient. The order of the sums follows from the
 span alone.
 """
-from libc.string cimport memset
-
-from dense cimport Dense, regularize, widen
-from dots cimport row_sums
-from interleave cimport interleave_panels, interleaved_matrix, matrix_of
+from dense cimport Dense, accumulate_bias, regularize, samples_of, widen
+from interleave cimport Matrix, interleave_panels, interleaved_matrix, matrix_of
 from lanes cimport (
     LANES, STRIP, kernel_void, lanes_load, lanes_load_part, lanes_prefetch, lanes_store, real,
 )
 from layout cimport Strips, adjacent, by_strips, column, round_up
 from plan cimport Evaluation, Plan
-from polling cimport ahead_of, poll
+from polling cimport interruptible
 from product cimport Ahead, group_columns, multiply_add, nothing
 from transpose cimport turn
 
 
 cdef enum:
     ROWS_AHEAD = 4      # of the gradient, which comes from memory
+    LINE = 8            # doubles of a cache line
 
 
 cdef inline Strips kept_inputs(
     const Evaluation *run, const Dense *layer, Py_ssize_t sample,
 ) noexcept nogil:
     """at[sample, input], from this sample of the span on."""
-    cdef Strips at = by_strips(run.kept + layer.inputs_at, run.plan.span, layer.n_in)
+    cdef Strips at = by_strips(run.kept + layer.kept_inputs_at, run.plan.span, layer.n_in)
     at.data += sample * at.row
     return at
 
 
-cdef inline real *kept_bias(
-    const Evaluation *run, const Dense *layer, Py_ssize_t sample,
-) noexcept nogil:
-    """The sums of delta over the tile of the span that begins with this sample."""
-    cdef const Plan *plan = run.plan
-    return run.kept + plan.biases_at + sample // plan.tile * plan.n_units + layer.bias_at
+cdef inline real *kept_biases(const Evaluation *run, Py_ssize_t sample) noexcept nogil:
+    """Sums of delta, of all layers, over the tile of the span that begins with this sample."""
+    return run.kept + run.plan.kept_biases_at + sample // run.plan.tile * run.plan.n_units
+
+
+cdef inline bint is_last(const Evaluation *run) noexcept nogil:
+    """Whether the gradient is finished with this span."""
+    return run.span_start + run.plan.span >= run.plan.m
 
 
 cdef inline kernel_void copy_to_strips(
@@ -67,32 +67,28 @@ cdef inline void keep_data(
                    kept_inputs(run, plan.layers, start - run.span_start))
 
 
-cdef inline void keep_inputs(
-    const Evaluation *run, const Dense *layer, Strips a, Py_ssize_t start, Py_ssize_t columns,
+cdef inline void keep(
+    const Evaluation *run, real *scratch, const Dense *layer, Strips delta, Py_ssize_t start,
+    Py_ssize_t count, Py_ssize_t columns,
 ) noexcept nogil:
-    """a[input, sample] of a tile, turned."""
-    turn(layer.n_in, columns, a, kept_inputs(run, layer, start - run.span_start))
-
-
-cdef inline void keep_delta(
-    const Evaluation *run, const Dense *layer, Strips delta, Py_ssize_t start, Py_ssize_t count,
-) noexcept nogil:
-    """delta[unit, sample] of a tile, interleaved, and its sums for the biases."""
+    """What Delta of a layer is made of: delta interleaved, its sums, and the inputs, turned."""
+    cdef const Dense *under = layer - 1
     cdef Py_ssize_t first = start - run.span_start
-    cdef real *sums = kept_bias(run, layer, first)
-    memset(sums, 0, layer.n_out * sizeof(real))
-    row_sums(layer.n_out, count, delta, sums)
+    accumulate_bias(layer, delta, count, True, kept_biases(run, first))
     # In panels of DEPTH samples, of which all tiles but the last are multiples.
     interleave_panels(layer.n_out, count, matrix_of(delta),
-                      run.kept + layer.deltas_at + first * layer.n_out)
+                      run.kept + layer.kept_delta_at + first * layer.n_out)
+    if layer != run.plan.layers:    # X was kept on the way forward
+        turn(layer.n_in, columns, samples_of(under, scratch + under.a_at),
+             kept_inputs(run, layer, first))
 
 
 cdef inline void add_to_gradient(
     const Evaluation *run, const Dense *layer, Py_ssize_t start, Py_ssize_t stop, Strips Delta,
 ) noexcept nogil:
-    """Columns of Delta to the gradient, which is finished with the last span."""
+    """Columns of Delta to the gradient."""
     cdef const Plan *plan = run.plan
-    cdef bint fresh = run.span_start == 0, last = run.span_start + plan.span >= plan.m
+    cdef bint fresh = run.span_start == 0
     cdef Py_ssize_t n, i, j, at
     cdef double *D
     while start < stop:
@@ -101,10 +97,10 @@ cdef inline void add_to_gradient(
             at = layer.theta_at + j * (layer.n_in + 1) + 1 + start
             D = run.gradient + at
             if j + ROWS_AHEAD < layer.n_out:
-                for i in range(0, n, 8):
-                    lanes_prefetch(<const real *>(D + ROWS_AHEAD * (layer.n_in + 1) + i))
+                for i in range((n + LINE - 1) // LINE):
+                    lanes_prefetch(<const real *>(D + ROWS_AHEAD * (layer.n_in + 1) + i * LINE))
             widen(n, column(Delta, start) + j * Delta.row, fresh, D)
-            if last:
+            if is_last(run):
                 regularize(n, D, run.theta + at, plan.scale, plan.l2, D)
         start += n
 
@@ -121,48 +117,49 @@ cdef inline void add_biases(
             D[0] = 0
         s = 0
         while s < count:
-            D[0] += kept_bias(run, layer, s)[j]
+            D[0] += kept_biases(run, s)[layer.bias_at + j]
             s += plan.tile
-        if run.span_start + count == plan.m:
+        if is_last(run):
             D[0] *= plan.scale
         D += layer.n_in + 1
 
 
-cdef inline Py_ssize_t shares(const Dense *layer) noexcept nogil:
+cdef inline Py_ssize_t layer_shares(const Dense *layer) noexcept nogil:
     """Into how many groups the columns of Delta are cut."""
     cdef Py_ssize_t group = group_columns(layer.n_out)
     return (layer.n_in + group - 1) // group
 
 
 cdef inline Py_ssize_t span_shares(const Plan *plan) noexcept nogil:
-    """How many calls of `run_share` there are for a span, if there is one."""
+    """How many calls of `run_columns` there are for a span, if any."""
     cdef Py_ssize_t n = 0, l
-    if plan.span == 0:
+    if plan.span == 0 or plan.loss < 0:
         return 0
     for l in range(plan.n_layers):
-        n += shares(plan.layers + l)
+        n += layer_shares(plan.layers + l)
     return n
 
 
-cdef inline void run_share(void *context, int worker, Py_ssize_t share) noexcept nogil:
+cdef inline void run_columns(void *context, int worker, Py_ssize_t share) noexcept nogil:
     """A group of columns of one layer's Delta; with the first, the biases."""
     cdef const Evaluation *run = <const Evaluation *>context
     cdef const Plan *plan = run.plan
     cdef const Dense *layer = plan.layers
     cdef Py_ssize_t count = min(plan.span, plan.m - run.span_start), group, start, stop
     cdef Strips Delta
-    cdef Ahead ahead = ahead_of(context, worker, True)
-    while share >= shares(layer):
-        share -= shares(layer)
+    cdef Matrix delta
+    cdef Ahead ahead = interruptible(context, worker, True)
+    while share >= layer_shares(layer):
+        share -= layer_shares(layer)
         layer += 1
     group = group_columns(layer.n_out)
     start = share * group
     stop = min(start + group, round_up(layer.n_in))
-    Delta = by_strips(run.scratch + worker * plan.scratch, layer.n_out, layer.n_in)
+    Delta = by_strips(run.scratch + worker * plan.share, layer.n_out, layer.n_in)
     Delta.data -= start // STRIP * Delta.strip
-    multiply_add(layer.n_out, start, stop, count, nothing(),
-                 interleaved_matrix(run.kept + layer.deltas_at), kept_inputs(run, layer, 0), Delta,
-                 &ahead)
+    delta = interleaved_matrix(run.kept + layer.kept_delta_at)
+    multiply_add(layer.n_out, start, stop, count, nothing(), delta, kept_inputs(run, layer, 0),
+                 Delta, &ahead)
     if run.stopped:
         return
     add_to_gradient(run, layer, start, min(stop, layer.n_in), Delta)

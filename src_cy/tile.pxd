@@ -1,6 +1,7 @@
 """One tile of samples through the network and back, in the scratch of a thread.
 
-forward leaves z and a of every layer, loss the cost and delta(L), backward adds the tile to Delta.
+forward leaves z and a of every layer, loss the cost and delta(L), backward adds the tile to Delta,
+or keeps what Delta is made of (span.pxd).
 Samples too few to fill the lanes go another way, in which layers are sample-major (few.pxd).
 """
 from libc.stdint cimport int64_t
@@ -16,7 +17,7 @@ from lanes cimport LANES, real
 from layout cimport Strips, adjacent, by_rows, by_strips, round_up
 from plan cimport Evaluation, Plan
 from product cimport Ahead
-from span cimport keep_delta, keep_inputs
+from span cimport keep, keep_data
 from transpose cimport transpose, transpose_to_strips, turn
 
 
@@ -45,6 +46,8 @@ cdef inline void tile_forward(
     cdef const real *X = plan.X + start * plan.x_row
     cdef Strips inputs = by_strips(scratch + plan.xt_at, plan.layers.n_in, plan.samples), z
     cdef Py_ssize_t i
+    if plan.span > 0 and run.gradient != NULL:
+        keep_data(run, start, count)
     for i in range(plan.n_layers):
         layer = plan.layers + i
         z = samples_of(layer, scratch + layer.z_at)
@@ -147,11 +150,10 @@ cdef inline void accumulate_first(
 
 
 cdef inline void add_to_sums(
-    const Evaluation *run, real *scratch, const Dense *layer, Strips delta, Py_ssize_t start,
+    const Plan *plan, real *scratch, const Dense *layer, Strips delta, Py_ssize_t start,
     Py_ssize_t count, Py_ssize_t columns, real *sums, bint fresh, Ahead *ahead,
 ) noexcept nogil:
     """Delta of one layer."""
-    cdef const Plan *plan = run.plan
     cdef const Dense *under = layer - 1
     cdef Matrix P = delta_matrix(layer, delta, count, scratch + plan.mixed_at)
     cdef Strips at
@@ -162,17 +164,6 @@ cdef inline void add_to_sums(
         at = by_strips(scratch + plan.at_at, plan.samples, layer.n_in)
         turn(layer.n_in, columns, samples_of(under, scratch + under.a_at), at)
         accumulate(layer, P, count, 0, layer.delta_columns, at, fresh, sums, ahead)
-
-
-cdef inline void keep(
-    const Evaluation *run, real *scratch, const Dense *layer, Strips delta, Py_ssize_t start,
-    Py_ssize_t count, Py_ssize_t columns,
-) noexcept nogil:
-    """What Delta of one layer is made of later."""
-    cdef const Dense *under = layer - 1
-    keep_delta(run, layer, delta, start, count)
-    if layer != run.plan.layers:    # X was kept as it came from memory
-        keep_inputs(run, layer, samples_of(under, scratch + under.a_at), start, columns)
 
 
 cdef inline void tile_backward(
@@ -195,7 +186,7 @@ cdef inline void tile_backward(
         if plan.span > 0:
             keep(run, scratch, layer, delta, start, count, columns)
         else:
-            add_to_sums(run, scratch, layer, delta, start, count, columns, sums, fresh, ahead)
+            add_to_sums(plan, scratch, layer, delta, start, count, columns, sums, fresh, ahead)
         if i == 0:
             return
         under = layer - 1

@@ -13,8 +13,8 @@ import numpy as np
 import fastbp
 
 
-def objective(widths, m):
-    net = fastbp.mlp(*widths, l2=0.1)
+def objective(widths, m, dtype="float64"):
+    net = fastbp.mlp(*widths, l2=0.1, dtype=dtype)
     X, y = np.ones((m, widths[0])), np.ones((m, widths[-1]))
     return net.objective(X, y, n_threads=2), net.init(seed=0)
 
@@ -31,6 +31,10 @@ def main():
         except KeyboardInterrupt:
             interrupted += 1
     assert interrupted == 3
+
+    for dtype in ("float64", "float32"):
+        spans, theta = objective((300, 900, 5), 2100, dtype)
+        spans(theta)
 
     shared, start = objective((5, 6, 2), 3000)
     with ThreadPoolExecutor(4) as pool:
