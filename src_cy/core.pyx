@@ -46,9 +46,9 @@ from layout cimport (
 from losses cimport N_LOSSES, Loss, loss_table
 from plan cimport Evaluation, Plan, take
 from polling cimport POLL_NANOSECONDS, now
-from product cimport Ahead, group_columns, no_data
+from product cimport Ahead, no_data
 from samples cimport PARTS, SampleRun, Samples, Term, run_samples
-from span cimport span_shares
+from span cimport share_columns, span_shares
 from tape cimport (
     Code, Column, Element, Gate, Row, is_arithmetic, link, pair, run_threaded, threaded_t,
     whole_registers,

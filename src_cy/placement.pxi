@@ -5,7 +5,7 @@ cdef enum:
     TILE_BYTES = 262144         # what a tile's arrays may take of the second-level cache
     MIN_TILE = 32
     LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
-    SPAN_TILE_BYTES = 512       # of one unit's samples, in the tiles of a span: panels of DEPTH
+    SPAN_TILE = 64              # samples, in spans: a panel of DEPTH, and small, to share out evenly
     SPAN_BYTES = 33554432       # what a span may take, or as much as theta, if that is more
     MAX_SPAN = 2048             # samples whose Delta is summed in reals
     PACK_SAMPLES = 512          # from how many samples on interleaving W and W' pays
@@ -35,7 +35,7 @@ cdef void cut_samples(Plan *plan) noexcept:
         while samples > MIN_TILE and samples * reals * <Py_ssize_t>sizeof(real) > TILE_BYTES:
             samples //= 2
     elif plan.layers.n_out >= PACK_ROWS and plan.few == 0:
-        samples = SPAN_TILE_BYTES // sizeof(real)
+        samples = SPAN_TILE
         plan.span = choose_span(plan, samples)
     elif plan.m >= 4 * samples:
         # Weights and Delta pass once for each tile: larger ones, a multiple of 4 of them.
@@ -126,7 +126,7 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
                 layer.samples = by_strips(NULL, rows, samples)
         if plan.span > 0 and plan.loss >= 0:
             share_size = max(share_size, strips_size(layer.n_out, min(
-                layer.n_in, group_columns(layer.n_out))))
+                layer.n_in, share_columns(layer))))
         size = size_of(layer.samples, rows, samples)
         layer.z_at = layer.a_at = take(&top, size)
         if layer.keeps_z:

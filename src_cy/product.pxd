@@ -19,8 +19,8 @@ from libc.string cimport memset
 
 from interleave cimport BLOCK_ROWS, DEPTH, PACK_ROWS, Matrix, even_share, from_column
 from lanes cimport (
-    BLOCK_COLUMNS, LANES, STRIP, kernel_void, lanes_load, lanes_prefetch, lanes_prefetch_far,
-    lanes_splat, lanes_store, lanes_t, opaque_sum, real,
+    BLOCK_COLUMNS, LANES, STRIP, kernel_void, lanes_load, lanes_prefetch_far, lanes_splat,
+    lanes_store, lanes_t, opaque_sum, real,
 )
 from layout cimport Strips, by_rows, column
 
@@ -92,14 +92,15 @@ cdef inline void block(
 ) noexcept nogil:
     """out = addend + P[R, n] Q[n, C registers], the accumulators in registers.
 
-    The addend comes last: it has arrived by then, and no register waits for it.
+    The addend comes last: it arrives while the last products are summed, and no register waits for
+    it.
     """
     cdef lanes_t acc[12][4]
     cdef lanes_t row[4]
     cdef lanes_t w
     # An address of its own: the offsets of 12 rows would take more registers than there are.
     cdef const real *lower = opaque_sum(p, BLOCK_ROWS * p_row)
-    cdef const real *at = target.out
+    cdef const real *at
     cdef const char *ahead = target.ahead
     cdef Py_ssize_t step = target.step, addend_step
     cdef real *out
@@ -107,8 +108,6 @@ cdef inline void block(
     for r in range(R):
         for c in range(C):
             acc[r][c] = lanes_splat(0)
-            lanes_prefetch(at + c * LANES)
-        at = opaque_sum(at, target.out_row)
     while n > 0:                # down to 0: a register less than upwards
         n -= 1
         lanes_prefetch_far(ahead)

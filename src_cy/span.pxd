@@ -19,6 +19,7 @@ from transpose cimport turn
 
 
 cdef enum:
+    SHARE_COLUMNS = 64  # of Delta at most: small, to share out evenly, and whole strips
     ROWS_AHEAD = 4      # of the gradient, which comes from memory
     LINE = 8            # doubles of a cache line
 
@@ -124,10 +125,13 @@ cdef inline void add_biases(
         D += layer.n_in + 1
 
 
+cdef inline Py_ssize_t share_columns(const Dense *layer) noexcept nogil:
+    """How many columns of Delta are made at once: no more than one group of the product."""
+    return min(group_columns(layer.n_out), <Py_ssize_t>SHARE_COLUMNS)
+
+
 cdef inline Py_ssize_t layer_shares(const Dense *layer) noexcept nogil:
-    """Into how many groups the columns of Delta are cut."""
-    cdef Py_ssize_t group = group_columns(layer.n_out)
-    return (layer.n_in + group - 1) // group
+    return (layer.n_in + share_columns(layer) - 1) // share_columns(layer)
 
 
 cdef inline Py_ssize_t span_shares(const Plan *plan) noexcept nogil:
@@ -145,16 +149,15 @@ cdef inline void run_columns(void *context, int worker, Py_ssize_t share) noexce
     cdef const Evaluation *run = <const Evaluation *>context
     cdef const Plan *plan = run.plan
     cdef const Dense *layer = plan.layers
-    cdef Py_ssize_t count = min(plan.span, plan.m - run.span_start), group, start, stop
+    cdef Py_ssize_t count = min(plan.span, plan.m - run.span_start), start, stop
     cdef Strips Delta
     cdef Matrix delta
     cdef Ahead ahead = interruptible(context, worker, True)
     while share >= layer_shares(layer):
         share -= layer_shares(layer)
         layer += 1
-    group = group_columns(layer.n_out)
-    start = share * group
-    stop = min(start + group, round_up(layer.n_in))
+    start = share * share_columns(layer)
+    stop = min(start + share_columns(layer), round_up(layer.n_in))
     Delta = by_strips(run.scratch + worker * plan.share, layer.n_out, layer.n_in)
     Delta.data -= start // STRIP * Delta.strip
     delta = interleaved_matrix(run.kept + layer.kept_delta_at)
