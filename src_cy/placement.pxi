@@ -7,7 +7,7 @@ cdef enum:
     LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
     SPAN_TILE = 64              # samples, in spans: a panel of DEPTH; small, to share out evenly
     SPAN_BYTES = 33554432       # what a span may take, or as much as theta, if that is more
-    MAX_SPAN = 2048             # samples whose Delta is summed in reals
+    MAX_SPAN = 2048             # samples: more make nothing faster
     PACK_SAMPLES = 512          # from how many samples on interleaving W and W' pays
 
 

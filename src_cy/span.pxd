@@ -20,6 +20,7 @@ from transpose cimport turn
 
 cdef enum:
     SHARE_COLUMNS = 64  # of Delta at most: small, to share out evenly, and whole strips
+    SUMMED = 512        # samples in float32 before they are added to the gradient: whole panels
     ROWS_AHEAD = 4      # of the gradient, which comes from memory
     LINE = 8            # doubles of a cache line
 
@@ -36,11 +37,6 @@ cdef inline Strips kept_inputs(
 cdef inline real *kept_biases(const Evaluation *run, Py_ssize_t sample) noexcept nogil:
     """Sums of delta, of all layers, over the tile of the span that begins with this sample."""
     return run.kept + run.plan.kept_biases_at + sample // run.plan.tile * run.plan.n_units
-
-
-cdef inline bint is_last(const Evaluation *run) noexcept nogil:
-    """Whether the gradient is finished with this span."""
-    return run.span_start + run.plan.span >= run.plan.m
 
 
 cdef inline kernel_void copy_to_strips(
@@ -86,10 +82,10 @@ cdef inline void keep(
 
 cdef inline void add_to_gradient(
     const Evaluation *run, const Dense *layer, Py_ssize_t start, Py_ssize_t stop, Strips Delta,
+    bint fresh, bint last,
 ) noexcept nogil:
-    """Columns of Delta to the gradient."""
+    """Columns of Delta to the gradient, or the first of them into it; the last finish it."""
     cdef const Plan *plan = run.plan
-    cdef bint fresh = run.span_start == 0
     cdef Py_ssize_t n, i, j, at
     cdef double *D
     while start < stop:
@@ -101,7 +97,7 @@ cdef inline void add_to_gradient(
                 for i in range((n + LINE - 1) // LINE):
                     lanes_prefetch(<const real *>(D + ROWS_AHEAD * (layer.n_in + 1) + i * LINE))
             widen(n, column(Delta, start) + j * Delta.row, fresh, D)
-            if is_last(run):
+            if last:
                 regularize(n, D, run.theta + at, plan.scale, plan.l2, D)
         start += n
 
@@ -109,7 +105,7 @@ cdef inline void add_to_gradient(
 cdef inline void add_biases(
     const Evaluation *run, const Dense *layer, Py_ssize_t count,
 ) noexcept nogil:
-    """The same for the biases, tile by tile."""
+    """The same for the biases, tile by tile of a span."""
     cdef const Plan *plan = run.plan
     cdef double *D = run.gradient + layer.theta_at
     cdef Py_ssize_t s, j
@@ -120,7 +116,7 @@ cdef inline void add_biases(
         while s < count:
             D[0] += kept_biases(run, s)[layer.bias_at + j]
             s += plan.tile
-        if is_last(run):
+        if run.span_start + count == plan.m:
             D[0] *= plan.scale
         D += layer.n_in + 1
 
@@ -149,7 +145,7 @@ cdef inline void run_columns(void *context, int worker, Py_ssize_t share) noexce
     cdef const Evaluation *run = <const Evaluation *>context
     cdef const Plan *plan = run.plan
     cdef const Dense *layer = plan.layers
-    cdef Py_ssize_t count = min(plan.span, plan.m - run.span_start), start, stop
+    cdef Py_ssize_t count = min(plan.span, plan.m - run.span_start), start, stop, first, n, at
     cdef Strips Delta
     cdef Matrix delta
     cdef Ahead ahead = interruptible(context, worker, True)
@@ -160,11 +156,18 @@ cdef inline void run_columns(void *context, int worker, Py_ssize_t share) noexce
     stop = min(start + share_columns(layer), round_up(layer.n_in))
     Delta = by_strips(run.scratch + worker * plan.share, layer.n_out, layer.n_in)
     Delta.data -= start // STRIP * Delta.strip
-    delta = interleaved_matrix(run.kept + layer.kept_delta_at)
-    multiply_add(layer.n_out, start, stop, count, nothing(), delta, kept_inputs(run, layer, 0),
-                 Delta, &ahead)
-    if run.stopped:
-        return
-    add_to_gradient(run, layer, start, min(stop, layer.n_in), Delta)
+    first = 0
+    while first < count:
+        n = count - first
+        if sizeof(real) < sizeof(double):
+            n = min(n, <Py_ssize_t>SUMMED)
+        delta = interleaved_matrix(run.kept + layer.kept_delta_at + first * layer.n_out)
+        multiply_add(layer.n_out, start, stop, n, nothing(), delta,
+                     kept_inputs(run, layer, first), Delta, &ahead)
+        if run.stopped:
+            return
+        at = run.span_start + first
+        add_to_gradient(run, layer, start, min(stop, layer.n_in), Delta, at == 0, at + n == plan.m)
+        first += n
     if start == 0:
         add_biases(run, layer, count)

@@ -68,7 +68,7 @@ thread.join()
 def test_a_child_gets_the_scratch_that_a_thread_of_its_parent_was_using():
     run("""
 net = fastbp.mlp(1100, 1000)  # scratch of 45 MB, more than malloc keeps, and a gradient of 9 MB
-X = np.ones((512, 1100))
+X = np.ones((1900, 1100))
 objective, theta = net.objective(X, X[:, :1000].copy(), n_threads=1), net.init(seed=0)
 want = bits(objective, theta)
 running = True

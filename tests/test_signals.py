@@ -178,7 +178,7 @@ assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
 
 
 @pytest.mark.parametrize(("width", "m"), [(3500, 256), (6000, 1)], ids=str)
-def test_ctrl_c_stops_a_single_tile_in_its_middle(width, m):
+def test_ctrl_c_stops_long_products_in_their_middle(width, m):
     """The products of a very large network are given up, not only the samples after them."""
     run(f"width, m = {width}, {m}" + STOP_IN_A_TILE)
 

@@ -20,6 +20,7 @@ LARGE = [
     ((400, 10), 3001, {"output": "sigmoid", "loss": "cross_entropy"}),
     ((1, 33, 2), 70001, {"hidden": "gelu", "loss": "huber", "reduction": "sum"}),
     ((500, 300, 7), 1000, {"hidden": "relu", "l2": 0.1}),
+    ((500, 600, 7), 40, {"l2": 0.1}),  # one tile, and columns of the gradient for all threads
 ]
 
 
