@@ -40,16 +40,24 @@ def one_of(value: Any, known: Sequence[str], what: str, or_else: str = "") -> st
     raise ValueError(f"unknown {what} {value!r}{hint} Known: {', '.join(known)}")
 
 
+def is_instance(value: Any, module: str, name: str) -> bool:
+    """Whether `value` is of the class `name` of a module that need not have been imported.
+
+    No value of the class exists before the module defines it. Another thread may be importing the
+    module at this moment: it is then in `sys.modules`, and names are still missing from it.
+    """
+    kind = getattr(sys.modules.get(module), name, None)
+    return kind is not None and isinstance(value, kind)
+
+
 def is_circuit(value: Any) -> bool:
-    """Whether `value` is a Circuit; none exists before their module is imported, to its end."""
-    Circuit = getattr(sys.modules.get("fastbp.circuits.circuit"), "Circuit", None)
-    return Circuit is not None and isinstance(value, Circuit)
+    """Whether `value` is a Circuit."""
+    return is_instance(value, "fastbp.circuits.circuit", "Circuit")
 
 
 def is_expression(value: Any) -> bool:
-    """Whether `value` is an Expression; none exists before their module is imported."""
-    module = sys.modules.get("fastbp._recorder")
-    return module is not None and isinstance(value, module.Expression)
+    """Whether `value` is an Expression."""
+    return is_instance(value, "fastbp._recorder", "Expression")
 
 
 def count(value: Any, what: str, largest: int) -> int:
@@ -145,9 +153,11 @@ def numbers(value: Any, what: str, text_hint: str = "") -> "NDArray[Any]":
 
 def not_masked(value: Any, what: str) -> None:
     """Refuses a masked array that hides something."""
-    ma = sys.modules.get("numpy.ma")  # no masked array exists before its module is imported
-    if ma is not None and isinstance(value, ma.MaskedArray) and ma.is_masked(value):
-        place = np.argwhere(ma.getmaskarray(value))[0]
+    if not is_instance(value, "numpy.ma", "MaskedArray"):
+        return
+    mask = np.broadcast_to(value.mask, value.shape)
+    if mask.dtype == bool and mask.any():  # a mask of records is refused with their dtype
+        place = np.argwhere(mask)[0]
         raise ValueError(
             f"{what} is masked at {where(place)}; fastbp takes no missing values: "
             f"fill them ({what}.filled(value)) or leave those rows out"
