@@ -35,6 +35,8 @@ cdef int find_terms(Samples *samples) except -1:
                          or written_later[g.b])):
             samples.terms[j] = Term(g.a, g.b, True)
             written_later[g.out] = True
+            # The sum reads the operands: a factor that is an output and a product needs its row.
+            read_later[g.a] = read_later[g.b] = True
             continue
         k -= 1
         samples.sum_gates[k] = g[0]
