@@ -6,16 +6,15 @@ import numpy as np
 
 from fastbp import targets, threads, validate
 from fastbp._core import core
+from fastbp.bound import Bound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastbp.network import Network
 
-PICKLE_VERSION = 1
 
-
-class Objective:
+class Objective(Bound):
     """J(theta) and its gradient D for one network and one set of data; for any optimiser.
 
         J = 1/m sum_i loss(a_i, y_i) + l2/(2m) sum W^2,     D = dJ/dtheta
@@ -64,9 +63,11 @@ class Objective:
     """
 
     __slots__ = (
-        "_data", "_evaluate", "_explicit_threads", "_last", "_problem",
+        "_data", "_evaluate", "_explicit_threads", "_problem",
         "l2", "n_samples", "n_threads", "network", "sample_weight",
     )  # fmt: skip
+
+    _made_by = "net.objective(...)"
 
     network: "Network"
     n_samples: int
@@ -95,83 +96,25 @@ class Objective:
         set_once(self, "n_threads", threads.resolve(n_threads))
         self._explicit_threads = n_threads
         self._data = (X, matrix if labels is None else labels)
-        self._last: tuple[bytes, float, NDArray[np.float64]] | None = None
+        self._last = None
         self._problem = core(real.name).Problem(
             network.widths, *network._for_engine(), X, labels, matrix,
             self.sample_weight, self.l2, network.reduction == "mean", self.n_threads,
         )  # fmt: skip
-        self._evaluate = self._problem.evaluate
+        set_once(self, "_evaluate", self._problem.evaluate)  # no method of ours in between
 
-    def __call__(self, theta: Any) -> "tuple[float, NDArray[np.float64]]":
-        """The cost and a fresh gradient at `theta`.
+    def _vector(self, theta: Any) -> "NDArray[np.float64]":
+        return validate.theta(self.network, theta)
 
-        Parameters
-        ----------
-        theta : ndarray, shape (n_parameters,)
-            Contiguous float64 is read in place; anything else is converted.
+    def _cost(self, vector: "NDArray[np.float64]") -> float:
+        return self._problem.evaluate(vector, False)[0]
 
-        Returns
-        -------
-        J : float
-        D : ndarray of float64, shape (n_parameters,)
+    def _engines(self) -> tuple[Any]:
+        return (self._problem,)
 
-        Raises
-        ------
-        TypeError, ValueError
-            If theta has the wrong length or shape, or is not real.
-        """
-        try:
-            return self._evaluate(theta, True)
-        except (TypeError, ValueError) as error:
-            refusal = error
-        try:
-            vector = validate.theta(self.network, theta)
-            if vector is theta:  # nothing was wrong with it: a signal handler raised this
-                raise refusal
-        finally:
-            del refusal  # it holds this frame, which would hold it, and theta, until collected
-        return self._evaluate(vector, True)
-
-    def cost(self, theta: Any) -> float:
-        """The cost alone, without the work of a gradient; for methods that need none."""
-        return self._evaluate(validate.theta(self.network, theta), False)[0]
-
-    def fun(self, theta: Any) -> float:
-        """The cost at `theta`; `fun` and `jac` at the same theta share one evaluation."""
-        return self._at(theta)[1]
-
-    def jac(self, theta: Any) -> "NDArray[np.float64]":
-        """The gradient at `theta`, a fresh array; shares one evaluation with `fun`."""
-        return self._at(theta)[2].copy()
-
-    def _at(self, theta: Any) -> "tuple[bytes, float, NDArray[np.float64]]":
-        """The last evaluation if it was at `theta`, else a new one."""
-        key = validate.theta(self.network, theta).tobytes()
-        last = self._last
-        if last is None or last[0] != key:
-            # The bytes that are remembered are the ones evaluated, and the tuple is replaced as a
-            # whole, so another thread sees a theta and its own result, or the one before.
-            last = (key, *self._evaluate(np.frombuffer(key), True))
-            self._last = last
-        return last
-
-    @property
-    def n_evaluations(self) -> int:
-        """Number of evaluations since the objective was made."""
-        return self._problem.n_evaluations
-
-    @property
-    def seconds(self) -> float:
-        """Time spent in the evaluations, in seconds."""
-        return self._problem.seconds
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not name.startswith("_"):
-            raise AttributeError(
-                f"an Objective is bound to its data and settings: {name} cannot be set; "
-                "make another one with net.objective(...)"
-            )
-        object.__setattr__(self, name, value)
+    def _arguments(self) -> tuple[Any, ...]:
+        rest = (self.l2, self.sample_weight, self._explicit_threads)
+        return (self.network, *self._data, *rest)
 
     def __repr__(self) -> str:
         weighted = "" if self.sample_weight is None else ", weighted"
@@ -179,17 +122,3 @@ class Objective:
             f"<Objective: {self.network.name}, {self.n_samples} samples{weighted}, l2={self.l2:g}, "
             f"n_threads={self.n_threads}; {self.n_evaluations} evaluations in {self.seconds:.3g} s>"
         )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        rest = (self.l2, self.sample_weight, self._explicit_threads)
-        return _rebuild, (PICKLE_VERSION, self.network, *self._data, *rest)
-
-
-def _rebuild(version: int, *arguments: Any) -> Objective:
-    """The objective of a pickle; its counters start at 0, its threads are those of this process."""
-    if version != PICKLE_VERSION:
-        raise ValueError(
-            f"this Objective was pickled in format {version!r}; this fastbp reads format "
-            f"{PICKLE_VERSION}: read it with the fastbp that wrote it"
-        )
-    return Objective(*arguments)

@@ -204,7 +204,7 @@ cdef class Problem:
         count_up(&self.nanoseconds, now() - start)
         return 0
 
-    def evaluate(self, theta, bint gradient):
+    def evaluate(self, theta, bint gradient=True):
         """(J, D) at theta, a contiguous float64 vector; D is fresh, or None if not wanted."""
         cdef double cost = 0
         cdef cnp.npy_intp n = self.plan.n_parameters

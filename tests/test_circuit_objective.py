@@ -321,7 +321,7 @@ def test_errors_say_what_to_do(make, error, message):
 def test_the_error_of_a_signal_handler_comes_through(monkeypatch, error):
     objective = bound()
 
-    def interrupted(self, kind, p):
+    def interrupted(self, p):
         raise error("time is up")
 
     monkeypatch.setattr(type(objective), "_evaluate", interrupted)

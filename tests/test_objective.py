@@ -213,7 +213,7 @@ def test_a_theta_that_is_not_finite_or_overflows_gives_what_ieee_says(value, net
 def test_the_error_of_a_signal_handler_comes_through(monkeypatch, error):
     objective = bound()
 
-    def interrupted(theta, gradient):
+    def interrupted(theta):
         raise error("time is up")
 
     monkeypatch.setattr(objective, "_evaluate", interrupted)

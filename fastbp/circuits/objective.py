@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from fastbp import threads, validate
 from fastbp._core import core
 from fastbp._recorder import Expression
+from fastbp.bound import Bound
 from fastbp.circuits.arrays import ExpressionArray
 from fastbp.circuits.compiler import columns, in_place
 from fastbp.circuits.inputs import as_mapping, vector_name
@@ -15,11 +16,10 @@ from fastbp.circuits.inputs import as_mapping, vector_name
 if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
 
-PICKLE_VERSION = 1
 REDUCTIONS = ("mean", "sum")
 
 
-class CircuitObjective:
+class CircuitObjective(Bound):
     """F(p) and its gradient for one circuit f and one set of data; for any optimiser.
 
         F(p) = sum_i w_i f(p; data_i) / sum_i w_i,   w_i = 1 unless weights are given
@@ -63,9 +63,11 @@ class CircuitObjective:
     """
 
     __slots__ = (
-        "_columns", "_data", "_explicit_threads", "_fixed", "_last", "_problems", "_varying",
+        "_columns", "_data", "_explicit_threads", "_fixed", "_problems", "_varying",
         "circuit", "dtype", "n_samples", "n_threads", "reduction", "sample_weight",
     )  # fmt: skip
+
+    _made_by = "f.objective(...)"
 
     circuit: "Circuit"
     reduction: str
@@ -118,55 +120,12 @@ class CircuitObjective:
         self._varying = tuple(name for name in circuit.data if name in samples)
         self._fixed = fixed
         self._problems: dict[str, Any] = {}
-        self._last: tuple[bytes, float, NDArray[np.float64]] | None = None
-
-    def __call__(self, p: Any) -> tuple[float, NDArray[np.float64]]:
-        """The value and a fresh gradient at `p`.
-
-        Parameters
-        ----------
-        p : ndarray, shape (n_parameters,)
-            Contiguous float64 is read in place; anything else is converted. With one parameter it
-            may be a number.
-
-        Returns
-        -------
-        F : float
-        gradient : ndarray of float64, shape (n_parameters,)
-
-        Raises
-        ------
-        TypeError, ValueError
-            If p has the wrong length or shape, or is not real.
-        """
-        try:
-            return self._evaluate("value_and_gradient", p)
-        except TypeError as error:
-            refusal = error
-        try:
-            vector = self._vector(p)
-            if vector is p:  # nothing was wrong with it: a signal handler raised this
-                raise refusal
-        finally:
-            del refusal  # it holds this frame, which would hold it, and p, until collected
-        return self._evaluate("value_and_gradient", vector)
-
-    def cost(self, p: Any) -> float:
-        """The value alone, without the work of a gradient; for methods that need none."""
-        return self._evaluate("value", self._vector(p))[0]
-
-    def fun(self, p: Any) -> float:
-        """The value at `p`; `fun` and `jac` at the same p share one evaluation."""
-        return self._at(p)[1]
-
-    def jac(self, p: Any) -> NDArray[np.float64]:
-        """The gradient at `p`, a fresh array; shares one evaluation with `fun`."""
-        return self._at(p)[2].copy()
+        self._last = None
 
     def hessp(self, p: Any, v: Any) -> NDArray[np.float64]:
         """The Hessian at `p` times `v`, a fresh array."""
         both = np.concatenate([self._vector(p), self._vector(v, "v")])
-        return self._evaluate_all("hessp", both)
+        return self._run_all("hessp", both)
 
     def hessian(self, p: Any) -> NDArray[np.float64]:
         """The Hessian of F at `p`, a fresh array of shape (n_parameters, n_parameters).
@@ -178,10 +137,10 @@ class CircuitObjective:
                      method="trust-exact")
         """
         n = self.circuit.n_parameters
-        return self._evaluate_all("hessian", self._vector(p)).reshape(n, n)
+        return self._run_all("hessian", self._vector(p)).reshape(n, n)
 
-    def _vector(self, p: Any, name: str = "p") -> NDArray[np.float64]:
-        array = validate.numbers(p, name)
+    def _vector(self, theta: Any, name: str = "p") -> NDArray[np.float64]:
+        array = validate.numbers(theta, name)
         if array.ndim == 0 and self.circuit.n_parameters == 1:
             array = array.reshape(1)
         if array.shape != (self.circuit.n_parameters,):
@@ -191,9 +150,13 @@ class CircuitObjective:
             )
         return np.require(array, np.float64, ["C", "A"])
 
-    def _evaluate(
-        self, kind: str, vector: NDArray[np.float64]
-    ) -> tuple[float, NDArray[np.float64]]:
+    def _evaluate(self, vector: Any) -> tuple[float, NDArray[np.float64]]:
+        return self._run("value_and_gradient", vector)
+
+    def _cost(self, vector: NDArray[np.float64]) -> float:
+        return self._run("value", vector)[0]
+
+    def _run(self, kind: str, vector: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         problem = self._problems.get(kind)
         if problem is None:
             program = self.circuit.program(kind, self._varying)
@@ -204,41 +167,19 @@ class CircuitObjective:
             problem = self._problems.setdefault(kind, problem)
         return problem.evaluate(vector)  # type: ignore[no-any-return]
 
-    def _evaluate_all(self, kind: str, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _run_all(self, kind: str, vector: NDArray[np.float64]) -> NDArray[np.float64]:
         """All outputs of a kind as one vector: it has none if there are no parameters."""
         if self.circuit.n_parameters == 0:
             return np.empty(0)
-        first, rest = self._evaluate(kind, vector)
+        first, rest = self._run(kind, vector)
         return np.concatenate([[first], rest])
 
-    def _at(self, p: Any) -> tuple[bytes, float, NDArray[np.float64]]:
-        """The last evaluation if it was at `p`, else a new one."""
-        key = self._vector(p).tobytes()
-        last = self._last
-        if last is None or last[0] != key:
-            # The bytes that are remembered are the ones evaluated, and the tuple is replaced as a
-            # whole, so another thread sees a p and its own result, or the one before.
-            last = (key, *self._evaluate("value_and_gradient", np.frombuffer(key)))
-            self._last = last
-        return last
+    def _engines(self) -> list[Any]:
+        return [*self._problems.values()]
 
-    @property
-    def n_evaluations(self) -> int:
-        """Number of evaluations since the objective was made."""
-        return sum(problem.n_evaluations for problem in [*self._problems.values()])
-
-    @property
-    def seconds(self) -> float:
-        """Time spent in the evaluations, in seconds."""
-        return float(sum(problem.seconds for problem in [*self._problems.values()]))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not name.startswith("_"):
-            raise AttributeError(
-                f"an objective is bound to its data and settings: {name} cannot be set; "
-                "make another one with f.objective(...)"
-            )
-        object.__setattr__(self, name, value)
+    def _arguments(self) -> tuple[Any, ...]:
+        rest = (self.reduction, self.sample_weight, self._explicit_threads, self.dtype.name)
+        return (self.circuit, self._data, *rest)
 
     def __repr__(self) -> str:
         weighted = "" if self.sample_weight is None else ", weighted"
@@ -247,10 +188,6 @@ class CircuitObjective:
             f"{self.reduction}, n_threads={self.n_threads}; {self.n_evaluations} evaluations in "
             f"{self.seconds:.3g} s>"
         )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        rest = (self.reduction, self.sample_weight, self._explicit_threads, self.dtype.name)
-        return _rebuild, (PICKLE_VERSION, self.circuit, self._data, *rest)
 
 
 def _by_name(data: Any) -> dict[str, Any]:
@@ -277,13 +214,3 @@ def _by_name(data: Any) -> dict[str, Any]:
             raise ValueError(f"data has {name!r} twice; give it once, by name or by variable")
         named[name] = data[key]
     return named
-
-
-def _rebuild(version: int, *arguments: Any) -> CircuitObjective:
-    """The objective of a pickle; its counters start at 0, its threads are those of this process."""
-    if version != PICKLE_VERSION:
-        raise ValueError(
-            f"this objective was pickled in format {version!r}; this fastbp reads format "
-            f"{PICKLE_VERSION}: read it with the fastbp that wrote it"
-        )
-    return CircuitObjective(*arguments)
