@@ -1,11 +1,11 @@
 """The network: what its layers are, how well a theta does on data, and in which direction to go."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp import names, targets, threads, validate
+from fastbp import names, parameters, targets, threads, validate
 from fastbp._core import core
 from fastbp.initializers import random_theta
 from fastbp.layers import Block, Dense, blocks, chain, table
@@ -117,37 +117,39 @@ class Network:
         """
         return random_theta(self.layers, seed, scheme, epsilon)
 
-    def unpack(self, theta: Any) -> "list[NDArray[Any]]":
+    def unpack(self, theta: Any, order: "parameters.Order" = "C") -> "list[NDArray[Any]]":
         """The matrices Theta[0], Theta[1], ... of `theta`, as views of it.
 
         Writing to a matrix writes to theta; a read-only theta gives read-only matrices. A gradient
         is unpacked in the same way. `theta` may have any dtype of numbers, and any stride.
+
+        Parameters
+        ----------
+        theta : array_like, shape (n_parameters,)
+        order : {"C", "F"}
+            "C": theta holds the matrices row by row, as everywhere in this library. "F": column by
+            column, as MATLAB and Octave unroll them, [Theta1(:); Theta2(:)]. Such a vector has the
+            right length and the wrong meaning: convert it once, net.pack(net.unpack(v, order="F")).
 
         Raises
         ------
         TypeError, ValueError
             If theta is no vector of n_parameters numbers.
         """
-        vector = np.asarray(theta)
-        if vector.dtype.kind not in "biufcO":
-            raise TypeError(f"theta has dtype {vector.dtype}; expected numbers")
-        validate.theta_shape(self, vector)
-        matrices, start = [], 0
-        for layer in self.layers:
-            end = start + layer.n_parameters
-            matrices.append(vector[start:end].reshape(layer.shape))
-            start = end
-        return matrices
+        return parameters.unpack(self, theta, order)
 
-    def pack(self, Thetas: Sequence[Any]) -> "NDArray[np.float64]":
+    def pack(self, Thetas: Iterable[Any], order: "parameters.Order" = "C") -> "NDArray[np.float64]":
         """A fresh vector theta from the matrices Theta[0], Theta[1], ...: the inverse of unpack.
+
+        With order="F" it is the vector that MATLAB and Octave make of them, for use there; every
+        other function of this library takes order "C".
 
         Raises
         ------
         TypeError, ValueError
             If there is not one real matrix of shape (s_{l+1}, 1 + s_l) per layer.
         """
-        return np.concatenate(validate.matrices(self, Thetas), dtype=np.float64)
+        return parameters.pack(self, Thetas, order)
 
     def blocks(self) -> list[Block]:
         """The bias and the weights of each layer, with the indices of their entries in theta."""
@@ -169,7 +171,7 @@ class Network:
         TypeError, ValueError
             If theta or X does not fit the network.
         """
-        vector = validate.theta(self, theta)
+        vector = parameters.theta(self, theta)
         data = validate.data(X, self.widths[0], self.dtype)
         n_threads = threads.get_num_threads()
         engine = core(self.dtype.name)

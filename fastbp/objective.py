@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp import targets, threads, validate
+from fastbp import parameters, targets, threads, validate
 from fastbp._core import core
 from fastbp.bound import Bound
 
@@ -104,7 +104,7 @@ class Objective(Bound):
         set_once(self, "_evaluate", self._problem.evaluate)  # no method of ours in between
 
     def _vector(self, theta: Any) -> "NDArray[np.float64]":
-        return validate.theta(self.network, theta)
+        return parameters.theta(self.network, theta)
 
     def _cost(self, vector: "NDArray[np.float64]") -> float:
         return self._problem.evaluate(vector, False)[0]

@@ -15,8 +15,6 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastbp.network import Network
-
 MAX_WIDTH = 2**31 - 1
 MAX_BITS = 200  # of an int in a message
 BLOCK = 2**17  # numbers looked at between two chances for Ctrl-C; fits the L2 cache
@@ -25,19 +23,41 @@ BLOCK = 2**17  # numbers looked at between two chances for Ctrl-C; fits the L2 c
 # Names and numbers
 
 
-def one_of(value: Any, known: Sequence[str], what: str, or_else: str = "") -> str:
-    """`value` if it is one of the `known` names of a `what`; `or_else`: what no name may be."""
-    if not isinstance(value, str):
-        raise TypeError(
-            f"{what} must be a name, got {described(value)}; known: {', '.join(known)}{or_else}"
-        )
-    if value in known:
-        return value
-    from difflib import get_close_matches
+def one_of(
+    value: Any,
+    known: Sequence[str],
+    what: str,
+    or_else: str = "",
+    elsewhere: Mapping[str, str] | None = None,
+) -> str:
+    """`value` if it is one of the `known` names of a `what`.
 
-    close = get_close_matches(value.lower(), known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else "."
-    raise ValueError(f"unknown {what} {value!r}{hint} Known: {', '.join(known)}")
+    `or_else`: what no name may be; `elsewhere`: names of other libraries, as `folded` gives them,
+    with ours.
+    """
+    if isinstance(value, str) and value in known:
+        return value
+    name = value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
+    key, hint, listed = folded(name), "", f"{', '.join(known)}{or_else}"
+    ours = {folded(each): each for each in known}
+    if elsewhere and elsewhere.get(key) in known:
+        hint = f"; here it is called {elsewhere[key]!r}"
+    elif key in ours:
+        hint = f"; did you mean {ours[key]!r}?"
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be a name, got {described(value)}{hint}; known: {listed}")
+    if not hint:
+        from difflib import get_close_matches
+
+        close = get_close_matches(key, ours, n=1)
+        hint = f"; did you mean {ours[close[0]]!r}?" if close else ""
+    end = "" if hint.endswith("?") else "."
+    raise ValueError(f"unknown {what} {value!r}{hint}{end} Known: {listed}")
+
+
+def folded(name: str) -> str:
+    """A name in lower case, letters and digits alone: how names of libraries are compared."""
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 def is_instance(value: Any, module: str, name: str) -> bool:
@@ -357,53 +377,6 @@ def _refuse_width(array: "NDArray[Any]", n_in: int) -> NoReturn:
         f"X has shape {array.shape}, so {n} columns; the network has {n_in} inputs and expects "
         f"(m, {n_in}); {advice}"
     )
-
-
-def theta(network: "Network", value: Any) -> "NDArray[np.float64]":
-    """theta as the engine reads it: contiguous float64 of the network's length; any values."""
-    array = numbers(value, "theta")
-    theta_shape(network, array)
-    return np.require(array, np.float64, ["C", "A"])
-
-
-def theta_shape(network: "Network", array: "NDArray[Any]") -> None:
-    """Refuses an array that is no vector of the network's number of parameters."""
-    expected = network.n_parameters
-    if array.shape == (expected,):
-        return
-    if array.ndim != 1:
-        advice = "use theta.ravel()" if array.size == expected else "net.pack([...]) joins matrices"
-        raise ValueError(f"theta has shape {array.shape}; expected ({expected},); {advice}")
-    weights = sum(layer.n_in * layer.n_out for layer in network.layers)
-    advice = "net.init(seed=0) makes one that fits"
-    if array.shape[0] == weights:
-        advice = "so many are the weights alone: column 0 of each Theta is the bias"
-    raise ValueError(
-        f"theta has {array.shape[0]} numbers, but the network has {expected} parameters; "
-        f"{advice}\n{network.table()}"
-    )
-
-
-def matrices(network: "Network", Thetas: Any) -> "list[NDArray[Any]]":
-    """The matrices Theta[0], Theta[1], ..., checked against the layers, each flattened."""
-    if len(Thetas) != len(network.layers):
-        raise ValueError(
-            f"pack got {len(Thetas)} matrices, but the network has {len(network.layers)} layers; "
-            f"give one Theta per layer\n{network.table()}"
-        )
-    result = []
-    for number, (Theta, shape) in enumerate(zip(Thetas, network.shapes, strict=True)):
-        array = numbers(Theta, f"Theta[{number}]")
-        if array.shape != shape:
-            n_out, columns = shape
-            advice = f"{n_out} rows, the bias in column 0 and {columns - 1} weights"
-            if array.shape == (columns, n_out):
-                advice += f"; pass Theta[{number}].T"
-            elif array.shape == (n_out, columns - 1):
-                advice += "; the column of biases is missing"
-            raise ValueError(f"Theta[{number}] has shape {array.shape}; expected {shape}: {advice}")
-        result.append(array.ravel())
-    return result
 
 
 def sample_weight(value: Any, m: int, real: "np.dtype[Any]") -> "NDArray[Any] | None":

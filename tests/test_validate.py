@@ -295,14 +295,14 @@ def test_weights_of_any_kind(weights):
         (np.zeros(20), ValueError, "theta has 20 numbers, but the network has 21 parameters; "
          r"net.init\(seed=0\)(.|\n)*layer  Theta(.|\n)*4 x \(1 \+ 3\)(.|\n)*total +21"),
         (np.zeros(16), ValueError, "so many are the weights alone: column 0 of each"),
-        (np.zeros((21, 1)), ValueError, r"shape \(21, 1\); expected \(21,\); use theta.ravel\(\)"),
+        (np.zeros((21, 1)), ValueError, r"shape \(21, 1\); expected \(21,\); use np.ravel"),
         (np.zeros((4, 4)), ValueError, r"shape \(4, 4\); expected \(21,\); net.pack"),
         (3.0, ValueError, r"theta has shape \(\)"),
-        ([np.zeros((4, 4)), np.zeros((1, 5))], TypeError, "theta cannot be read as an array"),
+        ([np.zeros((4, 4)), np.zeros((1, 5))], TypeError, r"2 arrays.*pass net.pack\(theta\)"),
         (np.zeros(21, complex), TypeError, "theta has dtype complex128"),
         (np.zeros(21, object), TypeError, "theta has dtype object"),
         (["a"] * 21, TypeError, "theta has dtype <U1"),
-        (None, TypeError, "theta has dtype object"),
+        (None, TypeError, "theta is None; expected one vector of 21 numbers; net.init"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("call", ["__call__", "fun", "jac", "cost"])
@@ -310,7 +310,7 @@ def test_bad_theta_says_what_is_wrong(theta, error, message, call):
     objective = REGRESSION.objective(X, VALUES)
     with pytest.raises(error, match=message) as raised:
         getattr(objective, call)(theta)
-    assert raised.value.__context__ is None or "array of numbers" in str(raised.value)
+    assert raised.value.__context__ is None or raised.value.__suppress_context__
     with pytest.raises(error, match=message):
         REGRESSION.cost(theta, X, VALUES)
     with pytest.raises(error, match=message):
