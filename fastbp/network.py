@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp import names, parameters, targets, threads, validate
+from fastbp import names, parameters, predictions, threads, validate
 from fastbp._core import core
 from fastbp.initializers import random_theta
 from fastbp.layers import Block, Dense, blocks, chain, table
@@ -171,52 +171,50 @@ class Network:
         TypeError, ValueError
             If theta or X does not fit the network.
         """
-        vector = parameters.theta(self, theta)
+        return self._outputs(parameters.theta(self, theta), X)(False)
+
+    def _outputs(self, vector: "NDArray[np.float64]", X: Any) -> predictions.Outputs:
+        """The last layer on samples; X is checked here."""
         data = validate.data(X, self.widths[0], self.dtype)
+        activations = self._for_engine()[0]
         n_threads = threads.get_num_threads()
-        engine = core(self.dtype.name)
-        return engine.forward(self.widths, self._for_engine()[0], vector, data, n_threads)
+        forward = core(self.dtype.name).forward
+        return lambda z: forward(self.widths, activations, vector, data, n_threads, z)
 
     def predict(self, theta: Any, X: Any) -> "NDArray[Any]":
         """What the network says about each sample.
 
         For cross_entropy and the hinge losses the class, int64 (m,): with K > 1 outputs the one
-        with the largest activation; with one output 1 where a > 1/2 (sigmoid) or a > 0 (others),
-        else 0. Where a sample may have several classes compare `forward` with 1/2 yourself. For
-        all other losses the activation, (m,) if K = 1, else (m, K).
+        with the largest activation, which is decided by z where g is increasing, so that outputs
+        that saturate do not tie; with one output 1 where a > 1/2 (sigmoid: where z > 0) or a > 0
+        (others), else 0. Where a sample may have several classes compare `forward` with 1/2
+        yourself. For all other losses the activation, (m,) if K = 1, else (m, K).
 
         Raises
         ------
         TypeError, ValueError
-            If theta or X does not fit the network.
+            If theta or X does not fit the network, if theta is not finite, or if a class would
+            have to follow from nan, where sums overflow.
         """
-        output = self.forward(theta, X)
-        single = output.shape[1] == 1
-        if self.loss not in targets.CLASSIFIERS:
-            return output[:, 0] if single else output
-        if single:
-            threshold = 0.5 if self.activations[-1] == "sigmoid" else 0.0
-            return np.asarray(output[:, 0] > threshold, np.int64)
-        return np.asarray(output.argmax(axis=1), np.int64)
+        vector = parameters.theta(self, theta)
+        predictions.check_theta(vector)
+        return predictions.predicted(self, self._outputs(vector, X))
 
     def predict_proba(self, theta: Any, X: Any) -> "NDArray[Any]":
         """Probabilities of the classes; for sigmoid and softmax outputs.
 
         Softmax: (m, K), rows sum to 1. Sigmoid with K > 1: (m, K), one probability for each class
-        on its own. Sigmoid with one output: (m, 2), of class 0 and class 1.
+        on its own. Sigmoid with one output: (m, 2), of class 0 and class 1, each with all its
+        digits.
 
         Raises
         ------
         ValueError
-            If the output activation gives no probabilities; also as `forward`.
+            If the output activation gives no probabilities; also as `predict`.
         """
-        if self.activations[-1] not in ("sigmoid", "softmax"):
-            raise ValueError(
-                f"a network with output {self.activations[-1]!r} gives no probabilities; build it "
-                "with output='sigmoid' or 'softmax', or use net.forward for its activations"
-            )
-        output = self.forward(theta, X)
-        return np.concatenate([1 - output, output], axis=1) if output.shape[1] == 1 else output
+        vector = parameters.theta(self, theta)
+        predictions.check_theta(vector)
+        return predictions.probabilities(self, self._outputs(vector, X))
 
     # Cost and gradient
 

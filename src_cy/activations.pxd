@@ -16,6 +16,7 @@ cdef struct Activation:
     const char *name
     bint keeps_z
     bint output_only
+    bint increasing         # nowhere falls: the largest z has the largest a
 
 cdef enum:
     IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, ELU, SOFTPLUS, SILU, GELU, SIN, GAUSSIAN, SOFTMAX
@@ -178,26 +179,27 @@ cdef inline void softmax(
 
 
 cdef inline void activation_row(
-    Activation *table, int i, const char *name, bint keeps_z, bint output_only,
+    Activation *table, int i, const char *name, bint keeps_z, bint output_only, bint increasing,
 ) noexcept nogil:
     table[i].name = name
     table[i].keeps_z = keeps_z
     table[i].output_only = output_only
+    table[i].increasing = increasing
 
 
 cdef inline void activation_table(Activation *table) noexcept nogil:
-    activation_row(table, IDENTITY, "identity", False, False)
-    activation_row(table, SIGMOID, "sigmoid", False, False)
-    activation_row(table, TANH, "tanh", False, False)
-    activation_row(table, RELU, "relu", False, False)
-    activation_row(table, LEAKY_RELU, "leaky_relu", False, False)
-    activation_row(table, ELU, "elu", False, False)
-    activation_row(table, SOFTPLUS, "softplus", False, False)
-    activation_row(table, SILU, "silu", True, False)
-    activation_row(table, GELU, "gelu", True, False)
-    activation_row(table, SIN, "sin", True, False)
-    activation_row(table, GAUSSIAN, "gaussian", True, False)
-    activation_row(table, SOFTMAX, "softmax", False, True)
+    activation_row(table, IDENTITY, "identity", False, False, True)
+    activation_row(table, SIGMOID, "sigmoid", False, False, True)
+    activation_row(table, TANH, "tanh", False, False, True)
+    activation_row(table, RELU, "relu", False, False, True)
+    activation_row(table, LEAKY_RELU, "leaky_relu", False, False, True)
+    activation_row(table, ELU, "elu", False, False, True)
+    activation_row(table, SOFTPLUS, "softplus", False, False, True)
+    activation_row(table, SILU, "silu", True, False, False)
+    activation_row(table, GELU, "gelu", True, False, False)
+    activation_row(table, SIN, "sin", True, False, False)
+    activation_row(table, GAUSSIAN, "gaussian", True, False, False)
+    activation_row(table, SOFTMAX, "softmax", False, True, True)
 
 
 cdef inline kernel_void activate(

@@ -63,8 +63,8 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
         else:
             tile_forward(run, scratch, start, count, columns, &ahead)
         if run.output != NULL:
-            transpose(last.n_out, count, scratch + last.a_at, plan.stride,
-                      run.output + start * last.n_out, last.n_out, False)
+            transpose(last.n_out, count, scratch + (last.z_at if run.from_z else last.a_at),
+                      plan.stride, run.output + start * last.n_out, last.n_out, False)
         else:
             cost += tile_loss(plan, scratch, start, count, columns)
             if run.gradient != NULL and plan.few > 0:

@@ -70,6 +70,7 @@ cdef struct Evaluation:
     double *costs               # n_chunks
     double *gradient            # NULL: cost only
     real *output                # not NULL: forward only, a(L) as (m, K)
+    bint from_z                 # or z(L)
     int n_threads               # at most
     long long next_poll
     flag_t stopped

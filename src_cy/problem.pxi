@@ -174,7 +174,9 @@ cdef class Problem:
         run.costs = <double *>(run.packed + costs)
         return 0
 
-    cdef int _run(self, theta, double *gradient, real *output, double *cost) except -1:
+    cdef int _run(
+        self, theta, double *gradient, real *output, bint from_z, double *cost,
+    ) except -1:
         cdef Evaluation fresh
         cdef Evaluation *run = &self.own
         cdef Py_ssize_t missing
@@ -189,6 +191,7 @@ cdef class Problem:
         with nogil:
             run.gradient = gradient
             run.output = output
+            run.from_z = from_z
             missing = evaluate(run, cost)
             if run.stopped:
                 missing = -1
@@ -212,10 +215,10 @@ cdef class Problem:
         if self.plan.loss < 0:
             raise RuntimeError("this Problem was bound without a loss")
         if not gradient:
-            self._run(theta, NULL, NULL, &cost)
+            self._run(theta, NULL, NULL, False, &cost)
             return cost, None
         D = cnp.PyArray_SimpleNew(1, &n, cnp.NPY_FLOAT64)
-        self._run(theta, <double *>cnp.PyArray_DATA(<cnp.ndarray>D), NULL, &cost)
+        self._run(theta, <double *>cnp.PyArray_DATA(<cnp.ndarray>D), NULL, False, &cost)
         return cost, D
 
     cdef int _check(self, theta) except -1:
@@ -230,15 +233,15 @@ cdef class Problem:
                 return 0
         raise TypeError("theta is not a contiguous float64 vector of the network's length")
 
-    def forward(self, theta):
-        """a(L), (m, s_L)."""
+    def forward(self, theta, bint z=False):
+        """a(L), or z(L), (m, s_L)."""
         cdef double cost = 0
         cdef cnp.npy_intp shape[2]
         self._check(theta)
         shape[0] = self.plan.m
         shape[1] = self.plan.layers[self.plan.n_layers - 1].n_out
         out = cnp.PyArray_SimpleNew(2, shape, REAL_TYPE)
-        self._run(theta, NULL, <real *>cnp.PyArray_DATA(<cnp.ndarray>out), &cost)
+        self._run(theta, NULL, <real *>cnp.PyArray_DATA(<cnp.ndarray>out), z, &cost)
         return out
 
     @property
@@ -252,7 +255,7 @@ cdef class Problem:
         return self.n_threads
 
 
-def forward(tuple widths, tuple activations, theta, X, int n_threads):
-    """a(L), (m, s_L), of the samples X."""
+def forward(tuple widths, tuple activations, theta, X, int n_threads, bint z=False):
+    """a(L), or z(L), (m, s_L), of the samples X."""
     return Problem(widths, activations, None, X, None, None, None, 0.0, False,
-                   n_threads).forward(theta)
+                   n_threads).forward(theta, z)

@@ -21,6 +21,8 @@ def _losses():
 ACTIVATIONS = tuple([activations[i].name.decode() for i in range(<int>N_ACTIVATIONS)])
 OUTPUT_ONLY = tuple([activations[i].name.decode() for i in range(<int>N_ACTIVATIONS)
                      if activations[i].output_only])
+INCREASING = tuple([activations[i].name.decode() for i in range(<int>N_ACTIVATIONS)
+                    if activations[i].increasing])
 LOSSES = _losses()
 SIGNED_LOSSES = tuple([losses[i].name.decode() for i in range(<int>N_LOSSES)
                        if losses[i].signed_labels])

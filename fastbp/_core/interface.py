@@ -32,7 +32,7 @@ class Problem(Protocol):
     # The second part is a fresh float64 gradient, or None when none is wanted.
     def evaluate(self, theta: NDArray[np.float64], gradient: bool = True) -> tuple[float, Any]: ...
 
-    def forward(self, theta: NDArray[np.float64]) -> NDArray[Any]: ...
+    def forward(self, theta: NDArray[np.float64], z: bool = False) -> NDArray[Any]: ...
 
     @property
     def n_evaluations(self) -> int: ...
@@ -118,6 +118,7 @@ class Engine(Protocol):
 
     ACTIVATIONS: tuple[str, ...]
     OUTPUT_ONLY: tuple[str, ...]  # activations of the last layer only
+    INCREASING: tuple[str, ...]  # those that nowhere fall
     LOSSES: dict[str, tuple[str, ...] | None]  # name -> output activations; None: any
     SIGNED_LOSSES: tuple[str, ...]  # their targets are -1 and 1
     ELEMENTARY: tuple[str, ...]  # what apply_elementary knows
@@ -136,6 +137,7 @@ class Engine(Protocol):
         theta: NDArray[np.float64],
         X: NDArray[Any],
         n_threads: int,
+        z: bool = False,
     ) -> NDArray[Any]: ...
 
     # fastbp.kernels: the arrays are C-contiguous and of `real`, Delta and D of float64.

@@ -1,0 +1,80 @@
+"""What a network says about samples, from the values of its last layer: classes, probabilities.
+
+Shared by all that predict; they differ in where the values come from.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastbp import targets
+from fastbp._core import core
+from fastbp.validate import where
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastbp.network import Network
+
+# (m, K) in the network's dtype: z(L) of the samples if called with True, else a(L).
+Outputs = Callable[[bool], "NDArray[Any]"]
+
+
+def check_theta(vector: "NDArray[np.float64]") -> None:
+    """Refuses a theta that is not finite: nothing can be predicted with it."""
+    finite = np.isfinite(vector)
+    if finite.all():
+        return
+    place = int(finite.argmin())
+    raise ValueError(
+        f"theta is not finite in {np.count_nonzero(~finite)} of {vector.size} entries "
+        f"(the first is {vector[place]} at entry {place}): nothing can be predicted with it; take "
+        "a theta of finite cost"
+    )
+
+
+def predicted(network: "Network", outputs: Outputs) -> "NDArray[Any]":
+    """The class of each sample, int64 (m,), or of a regression a(L), (m,) if K = 1.
+
+    Classes follow from z where g is increasing: activations that saturate may be equal where their
+    z are not. With one output sigmoid(z) > 1/2 is z > 0.
+    """
+    single = network.widths[-1] == 1
+    output = network.activations[-1]
+    if network.loss not in targets.CLASSIFIERS:
+        values = outputs(False)
+        return values[:, 0] if single else values
+    if single:
+        values = outputs(output == "sigmoid")
+        _check_nan(values, network)
+        return np.asarray(values[:, 0] > 0, np.int64)
+    values = outputs(output in core(network.dtype.name).INCREASING)
+    _check_nan(values, network)
+    return np.asarray(values.argmax(axis=1), np.int64)
+
+
+def probabilities(network: "Network", outputs: Outputs) -> "NDArray[Any]":
+    """Of the classes: (m, K), and (m, 2) of a single sigmoid, each computed from z."""
+    output = network.activations[-1]
+    if output not in ("sigmoid", "softmax"):
+        raise ValueError(
+            f"a network with output {output!r} gives no probabilities; build it with "
+            "output='sigmoid' or 'softmax', or use net.forward for its activations"
+        )
+    if network.widths[-1] > 1:
+        return outputs(False)
+    z = outputs(True)
+    both = np.concatenate([-z, z], axis=1)  # 1 - sigmoid(z) would lose the digits of sigmoid(-z)
+    return core(network.dtype.name).apply_activation("sigmoid", both, 0)
+
+
+def _check_nan(values: "NDArray[Any]", network: "Network") -> None:
+    """Refuses samples that have no class: finite theta and X may overflow on the way."""
+    missing = np.isnan(values)
+    if missing.any():
+        row = int(missing.any(axis=1).argmax())
+        raise ValueError(
+            f"the last layer is nan at {where((row,))}: theta and X are so large that sums "
+            f"overflow in {network.dtype}, and no class follows; scale X, or take a smaller theta"
+        )
