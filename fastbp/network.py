@@ -234,7 +234,8 @@ class Network:
             Samples in rows: any real or integer dtype, any memory order, read-only, memory-mapped,
             a DataFrame. Read in place when of the network's dtype and adjacent within a row.
         y : array_like
-            K > 1: labels (m,), integers 0..K-1, or targets (m, K). K = 1: targets (m,) or (m, 1).
+            K > 1: labels (m,) or (m, 1), integers 0..K-1, or targets (m, K). K = 1: targets (m,) or
+            (m, 1). A DataFrame or Series too.
             Targets are 0..1 for cross_entropy (rows sum to 1 under softmax), >= 0 for poisson, -1
             and 1 or 0 and 1 for the hinge losses, one-hot for multiclass_hinge, else any numbers.
             To a loss that is a circuit labels become one-hot rows of 0 and 1.

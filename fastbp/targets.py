@@ -1,8 +1,8 @@
 """What y means: labels or targets, and which values a loss takes.
 
-A network with K > 1 outputs takes labels (m,), integers 0..K-1, or targets (m, K). One with a
-single output takes targets (m,) or (m, 1). Which values a loss takes stands here too; a loss that
-is not named takes any finite targets.
+A network with K > 1 outputs takes labels (m,) or (m, 1), integers 0..K-1, or targets (m, K). One
+with a single output takes targets (m,) or (m, 1). Which values a loss takes stands here too; a loss
+that is not named takes any finite targets.
 """
 
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,8 +16,8 @@ from fastbp.validate import (
     finite_reals,
     first_where,
     numbers,
-    where,
 )
+from fastbp.words import code, columns_of, listed, where
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,80 +43,90 @@ def read(y: Any, network: "Network", m: int) -> Read:
     the hinge losses -1 and 1.
     """
     K = network.widths[-1]
-    hint = "number the classes: classes, y = np.unique(y, return_inverse=True)"
-    array = numbers(y, "y", hint)
-    _check_shape(array, K, m)
-    if K > 1 and array.ndim == 1:
-        return _labels(array, K), None
+    array = numbers(y, "y", classes=K > 1 or network.loss in CLASSIFIERS)
+    _check_shape(array, K, m, y)
+    if K > 1 and array.shape in ((m,), (m, 1)):
+        return _labels(array.reshape(m), K, y), None
     if K == 1:
         array = array.reshape(m)
     in_place = array.dtype == network.dtype and array.flags.c_contiguous and array.flags.aligned
-    targets = finite_reals(array, network.dtype, "y", bool(in_place))
+    targets = finite_reals(array, network.dtype, "y", bool(in_place), y)
     if not isinstance(network.loss, str):
         return None, targets.reshape(m, K)  # a circuit says itself what it does with each number
     if network.loss in RANGES:
-        _check_range(targets, network)
+        _check_range(targets, network, y)
     if network.loss in core(network.dtype.name).SIGNED_LOSSES:
-        targets = _signed(targets, network.loss)
+        targets = _signed(targets, network.loss, y)
     elif network.loss == "multiclass_hinge":
-        return _one_hot_labels(targets), None
+        return _one_hot_labels(targets, y), None
     elif network.loss == "cross_entropy" and network.layers[-1].activation == "softmax":
         _check_row_sums(targets)
     return None, targets.reshape(m, K)
 
 
-def _check_shape(array: "NDArray[Any]", K: int, m: int) -> None:
+def _check_shape(array: "NDArray[Any]", K: int, m: int, y: Any) -> None:
     shape = array.shape
-    if shape == (m,) or shape == (m, K):
+    if shape in ((m,), (m, 1), (m, K)):
         return
     wanted = f"({m},) or ({m}, 1)" if K == 1 else f"labels ({m},) or targets ({m}, {K})"
     if array.ndim == 0:
         advice = "give one row per sample"
-    elif K > 1 and shape == (m, 1):
-        advice = "for labels use y.ravel()"
-    elif array.ndim <= 2 and shape in ((K, m), (1, m)):
-        advice = "samples are rows: pass y.T" if shape == (K, m) else "for labels use y.ravel()"
+    elif shape == (K, m):
+        advice = f"samples are rows: pass {code(y, 'y')}.T"
+    elif shape == (1, m):
+        advice = "for labels use np.ravel(y)"
     elif shape[0] != m:
         advice = f"X has {m} rows and y has {shape[0]}: they must be the same samples"
     else:
         advice = f"the last layer has {K} output{'s' * (K > 1)}"
         if array.ndim == 2:
-            advice += f" and y has {shape[1]} columns: give both the same number"
+            names = columns_of(y)
+            columns = "columns" if names is None else f"columns ({listed(names)})"
+            advice += f" and y has {shape[1]} {columns}: give both the same number"
     raise ValueError(f"y has shape {shape}; expected {wanted}; {advice}")
 
 
-def _labels(array: "NDArray[Any]", K: int) -> "NDArray[np.int64]":
+def _labels(array: "NDArray[Any]", K: int, y: Any) -> "NDArray[np.int64]":
     if array.dtype.kind == "f":
         finite_reals(array, array.dtype, "y", in_place=True)
         place = first_where(array, lambda part: np.floor(part) != part)
         if place is not None:
             raise ValueError(
-                f"y is {array[place]} at {where(place)}: no label; a y of shape {array.shape} "
+                f"y is {array[place]} at {where(place)}: no label; a y of shape {np.shape(y)} "
                 f"holds integers 0..{K - 1}, targets for {K} outputs have shape {(len(array), K)}"
             )
     low, high = extremes(array)
     if low < 0 or high >= K:
-        _refuse_labels(array, int(low), int(high), K)
+        _refuse_labels(array, int(low), int(high), K, y)
     return np.ascontiguousarray(array, np.int64)
 
 
-def _refuse_labels(array: "NDArray[Any]", low: int, high: int, K: int) -> NoReturn:
+def _refuse_labels(array: "NDArray[Any]", low: int, high: int, K: int, y: Any) -> NoReturn:
     held = f"y holds labels {low}..{high}"
     wanted = f"the network's {K} outputs are the classes 0..{K - 1}"
-    if low == 1 and high == K:
-        raise ValueError(f"{held}, but {wanted}: labels start at 1; subtract 1: y - 1")
+    values = _values(y)
+    if low >= 1 and high == K:
+        raise ValueError(f"{held}, but {wanted}: labels start at 1; subtract 1: {values} - 1")
     place = first_where(array, lambda part: (part < 0) | (part >= K))
     assert place is not None
-    if low >= 0:
-        advice = f"{high + 1} classes need a last layer of {high + 1} outputs"
-    elif low == -1 and high == 1 and K == 2:
-        advice = "for labels -1 and 1 pass (y + 1) // 2, or use a network with one output"
+    if low == -1 and high == 1 and K == 2:
+        advice = f"for labels -1 and 1 pass ({values} + 1) // 2, or use a network with one output"
+    elif low < 0 or len(np.unique(array)) <= K:
+        advice = (
+            "labels are integers >= 0; "
+            "classes, y = np.unique(y, return_inverse=True) numbers the classes"
+        )
     else:
-        advice = "labels are integers >= 0; np.unique(y, return_inverse=True) numbers the classes"
+        advice = f"{high + 1} classes need a last layer of {high + 1} outputs"
     raise ValueError(f"{held}, but {wanted} (first at {where(place)}); {advice}")
 
 
-def _check_range(targets: "NDArray[Any]", network: "Network") -> None:
+def _values(y: Any) -> str:
+    """How code names y where it computes with it."""
+    return "y" if hasattr(y, "dtype") or hasattr(y, "to_numpy") else "np.asarray(y)"
+
+
+def _check_range(targets: "NDArray[Any]", network: "Network", y: Any) -> None:
     assert isinstance(network.loss, str)
     least, greatest, words = RANGES[network.loss]
     low, high = extremes(targets)
@@ -126,24 +136,27 @@ def _check_range(targets: "NDArray[Any]", network: "Network") -> None:
     assert place is not None
     advice = "for targets of any value use loss='squared_error'"
     if network.loss == "cross_entropy" and (low, high) == (1, 2):
-        advice = "labels start at 1; subtract 1: y - 1"
+        advice = f"labels start at 1; subtract 1: {_values(y)} - 1"
     elif network.loss == "cross_entropy" and (low, high) == (-1, 1):
-        advice = "for labels -1 and 1 pass (y + 1) / 2, or use loss='hinge'"
+        advice = f"for labels -1 and 1 pass ({_values(y)} + 1) / 2, or use loss='hinge'"
     elif network.loss == "cross_entropy" and network.widths[-1] == 1:
         advice += f", for classes 0..K-1 a network of K outputs (y goes up to {high:g})"
     raise ValueError(
-        f"y is {targets[place]} at {where(place)}; loss {network.loss!r} takes {words}; {advice}"
+        f"y is {targets[place]} at {where(place, y)}; loss {network.loss!r} takes {words}; {advice}"
     )
 
 
-def _signed(targets: "NDArray[Any]", loss: str) -> "NDArray[Any]":
+def _signed(targets: "NDArray[Any]", loss: str, y: Any) -> "NDArray[Any]":
     """Targets 0 and 1, or -1 and 1, as -1 and 1."""
     low = -1 if extremes(targets)[0] < 0 else 0
     place = first_where(targets, lambda part: (part != low) & (part != 1))
     if place is not None:
+        advice = "for other targets use loss='squared_error'"
+        if extremes(targets) == (1, 2):
+            advice = f"labels start at 1; subtract 1: {_values(y)} - 1"
         raise ValueError(
-            f"y is {targets[place]} at {where(place)}; loss {loss!r} takes -1 and 1, or 0 and 1, "
-            "not a mixture; for other targets use loss='squared_error'"
+            f"y is {targets[place]} at {where(place, y)}; loss {loss!r} takes -1 and 1, or 0 and "
+            f"1, not a mixture; {advice}"
         )
     if low == -1:
         return targets
@@ -153,9 +166,9 @@ def _signed(targets: "NDArray[Any]", loss: str) -> "NDArray[Any]":
     return result
 
 
-def _one_hot_labels(targets: "NDArray[Any]") -> "NDArray[np.int64]":
+def _one_hot_labels(targets: "NDArray[Any]", y: Any) -> "NDArray[np.int64]":
     """The labels of one-hot rows, written with 0 and 1 or with -1 and 1."""
-    signs = _signed(targets, "multiclass_hinge")
+    signs = _signed(targets, "multiclass_hinge", y)
     labels = np.empty(len(signs), np.int64)
     for rows in blocks(signs):
         hot = signs[rows] == 1

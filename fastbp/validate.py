@@ -5,6 +5,7 @@ is passed on as it is; any other is converted once, block by block, so that no c
 needs a temporary of the data's size. TypeError is about kinds of things, ValueError about values.
 """
 
+import math
 import operator
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from fastbp.words import code, columns_of, folded, listed
+from fastbp.words import described as described
+from fastbp.words import where as where
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_WIDTH = 2**31 - 1
-MAX_BITS = 200  # of an int in a message
 BLOCK = 2**17  # numbers looked at between two chances for Ctrl-C; fits the L2 cache
 
 
@@ -38,26 +42,23 @@ def one_of(
     if isinstance(value, str) and value in known:
         return value
     name = value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
-    key, hint, listed = folded(name), "", f"{', '.join(known)}{or_else}"
+    key, hint, names = folded(name), "", ", ".join(known)
     ours = {folded(each): each for each in known}
     if elsewhere and elsewhere.get(key) in known:
         hint = f"; here it is called {elsewhere[key]!r}"
     elif key in ours:
         hint = f"; did you mean {ours[key]!r}?"
     if not isinstance(value, str):
-        raise TypeError(f"{what} must be a name, got {described(value)}{hint}; known: {listed}")
+        raise TypeError(
+            f"{what} must be a name, got {described(value)}{hint}; known: {names}{or_else}"
+        )
     if not hint:
         from difflib import get_close_matches
 
         close = get_close_matches(key, ours, n=1)
         hint = f"; did you mean {ours[close[0]]!r}?" if close else ""
     end = "" if hint.endswith("?") else "."
-    raise ValueError(f"unknown {what} {value!r}{hint}{end} Known: {listed}")
-
-
-def folded(name: str) -> str:
-    """A name in lower case, letters and digits alone: how names of libraries are compared."""
-    return "".join(filter(str.isalnum, name.lower()))
+    raise ValueError(f"unknown {what} {value!r}{hint}{end} Known: {names}")
 
 
 def is_instance(value: Any, module: str, name: str) -> bool:
@@ -112,17 +113,20 @@ def positive(value: Any, what: str) -> float:
 
 
 def _number(value: Any, what: str, range_: str) -> float:
-    array = None if isinstance(value, str | bytes) else np.asarray(value)
-    if array is None or array.ndim or array.dtype.kind not in "biuf":
+    try:
+        number = float(value) if np.asarray(value).dtype.kind in "biuf" else None
+    except (TypeError, ValueError, RuntimeError):  # more than one
+        number = None
+    if number is None or np.ndim(value) or is_instance(value, "numpy.ma", "MaskedArray"):
         raise TypeError(f"{what} must be one number {range_}, got {described(value)}")
-    return float(array)
+    return number
 
 
 def dtype(value: Any) -> "np.dtype[Any]":
     """The dtype a network computes in: float64 or float32, in the machine's byte order."""
     try:
         name = "" if value is None else np.dtype(value).name  # to NumPy None means float64
-    except TypeError:
+    except Exception:
         name = ""
     if name not in ("float64", "float32"):
         raise ValueError(
@@ -132,43 +136,46 @@ def dtype(value: Any) -> "np.dtype[Any]":
     return np.dtype(name)
 
 
-def described(value: Any) -> str:
-    """A value in an error message: short, with its type when that is not plain."""
-    if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape} and dtype {value.dtype}"
-    if hasattr(value, "to_numpy"):
-        return f"a {type(value).__name__} of shape {value.shape}, whose array is .to_numpy()"
-    if isinstance(value, int) and value.bit_length() > MAX_BITS:
-        return f"an int of {value.bit_length()} bits"
-    text = repr(value)
-    if len(text) > 60:
-        text = text[:57] + "..."
-    plain = isinstance(value, str | int | float | None)
-    return text if plain else f"{text} ({type(value).__name__})"
-
-
 # Arrays of numbers
 
 
-def numbers(value: Any, what: str, text_hint: str = "") -> "NDArray[Any]":
-    """`value` as an ndarray of a boolean, integer or real floating dtype; no copy of an ndarray."""
+def numbers(value: Any, what: str, classes: bool | None = None) -> "NDArray[Any]":
+    """`value` as an ndarray of a boolean, integer or real floating dtype; no copy of an ndarray.
+
+    classes : whether labels are wanted; None if what names classes has no place in it
+    """
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
-        raise TypeError(
-            f"{what} is a sparse matrix ({type(value).__name__}); fastbp reads dense data: "
-            f"pass {what}.toarray()"
-        )
+        _refuse_sparse(value, what)
     not_masked(value, what)
     try:
         array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(
-            f"{what} cannot be read as an array of numbers: {error}; got {described(value)}"
-        ) from error
-    if array.dtype.kind == "O" and array.ndim:
+    except MemoryError:
+        raise
+    except Exception as error:
+        from fastbp.refusals import refuse_unreadable
+
+        refuse_unreadable(value, what, error)
+    kind = array.dtype.kind
+    if kind in "biuf":
+        return array
+    if kind == "O" and array.ndim:
         array = _from_nullable(value, array, what)
+    elif kind == "V" and np.can_cast(array.dtype, np.float64):  # such as bfloat16
+        array = array.astype(np.float64)
     if array.dtype.kind not in "biuf":
-        _refuse_dtype(array, what, text_hint)
+        from fastbp.refusals import refuse
+
+        refuse(value, array, what, classes)
     return array
+
+
+def _refuse_sparse(value: Any, what: str) -> NoReturn:
+    size = 8 * math.prod(value.shape) / 1e6
+    raise TypeError(
+        f"{what} is a sparse matrix ({type(value).__name__}) of shape {value.shape}; fastbp reads "
+        f"dense data: pass {what}.toarray(), {size:.3g} MB in float64; where that is too large, "
+        f"bind some rows at a time, {what}.tocsr()[rows].toarray(), or reduce the columns first"
+    )
 
 
 def not_masked(value: Any, what: str) -> None:
@@ -177,9 +184,9 @@ def not_masked(value: Any, what: str) -> None:
         return
     mask = np.broadcast_to(value.mask, value.shape)
     if mask.dtype == bool and mask.any():  # a mask of records is refused with their dtype
-        place = np.argwhere(mask)[0]
+        place = where(np.argwhere(mask)[0]) if value.ndim else "its only place"
         raise ValueError(
-            f"{what} is masked at {where(place)}; fastbp takes no missing values: "
+            f"{what} is masked at {place}; fastbp takes no missing values: "
             f"fill them ({what}.filled(value)) or leave those rows out"
         )
 
@@ -193,46 +200,10 @@ def _from_nullable(value: Any, array: "NDArray[Any]", what: str) -> "NDArray[Any
     if missing.any():
         place = np.argwhere(missing)[0]
         raise ValueError(
-            f"{what} is missing at {where(place)} (counted from 0); expected finite numbers: "
-            "fill it in, or leave that row out"
+            f"{what} is missing at {where(place, value)} (counted from 0); expected finite "
+            "numbers: fill it in, or leave that row out"
         )
     return np.asarray(value.to_numpy(dtype=np.float64))
-
-
-def _refuse_dtype(array: "NDArray[Any]", what: str, text_hint: str) -> NoReturn:
-    kind, expected = array.dtype.kind, "expected real numbers"
-    if kind == "c":
-        advice = f"pass {what}.real if the imaginary part means nothing"
-    elif kind == "O":
-        found, item = _first_non_number(array)
-        expected = f"expected real numbers, not Python objects{found}"
-        advice = "fill in what is missing"
-        if item is not None or not found:
-            advice = f"convert it with np.array({what}, float)"
-    elif kind in "US":
-        expected = "expected real numbers, not text"
-        advice = text_hint or f"convert it with np.array({what}, float)"
-    elif kind in "mM":
-        advice = "turn dates into numbers of seconds or days first"
-    else:
-        advice = "numpy.lib.recfunctions.structured_to_unstructured makes one array of a record"
-    if array.ndim == 0 and kind in "OUS":
-        advice = "pass an array or a list of numbers"
-        if isinstance(array.item(), Mapping):
-            advice = f"pass one array, such as np.column_stack(list({what}.values()))"
-    if kind == "O" and is_expression(item):
-        expected = f"expected real numbers, not expressions{found}"
-        advice = "put expressions together before fastbp.circuit(...) compiles them"
-    raise TypeError(f"{what} has dtype {array.dtype}; {expected}; {advice}")
-
-
-def _first_non_number(array: "NDArray[Any]") -> tuple[str, Any]:
-    """The first that is no number, or an int too large for NumPy's: in words, and itself."""
-    for place, item in np.ndenumerate(array):
-        number = isinstance(item, int | float | np.number | np.bool_)
-        if not number or (isinstance(item, int) and item.bit_length() > 63):
-            return f" ({described(item)}{' at ' + where(place) if place else ''})", item
-    return "", None
 
 
 def blocks(array: "NDArray[Any]") -> Iterator[slice]:
@@ -277,13 +248,6 @@ def first_where(array: "NDArray[Any]", test: Any) -> tuple[int, ...] | None:
     return None
 
 
-def where(place: Any) -> str:
-    """An index in words; rows and columns count from 0, as in NumPy."""
-    if len(place) == 2:
-        return f"row {place[0]}, column {place[1]}"
-    return f"row {place[0]}" if len(place) == 1 else f"index {tuple(map(int, place))}"
-
-
 def readable(array: "NDArray[Any]", real: "np.dtype[Any]") -> bool:
     """Whether the engine can read a 1-d or 2-d array in place: rows of adjacent, aligned reals."""
     return bool(
@@ -301,9 +265,12 @@ def readable(array: "NDArray[Any]", real: "np.dtype[Any]") -> bool:
 
 
 def finite_reals(
-    array: "NDArray[Any]", real: "np.dtype[Any]", what: str, in_place: bool
+    array: "NDArray[Any]", real: "np.dtype[Any]", what: str, in_place: bool, value: Any = None
 ) -> "NDArray[Any]":
-    """`array` itself if `in_place`, else its C-ordered copy in dtype `real`; finite either way."""
+    """`array` itself if `in_place`, else its C-ordered copy in dtype `real`; finite either way.
+
+    value : what the array was made of; a message has the names of its columns
+    """
     if in_place:
         result, finite = array, all_finite(array)
     else:
@@ -313,11 +280,13 @@ def finite_reals(
                 result[rows] = array[rows]
                 finite = finite and all_finite(result[rows])
     if not finite:
-        _refuse_non_finite(array, result, what)
+        _refuse_non_finite(array, result, what, value)
     return result
 
 
-def _refuse_non_finite(array: "NDArray[Any]", result: "NDArray[Any]", what: str) -> NoReturn:
+def _refuse_non_finite(
+    array: "NDArray[Any]", result: "NDArray[Any]", what: str, source: Any
+) -> NoReturn:
     place = first_where(result, lambda part: ~np.isfinite(part))
     assert place is not None
     value = array[place]
@@ -327,11 +296,11 @@ def _refuse_non_finite(array: "NDArray[Any]", result: "NDArray[Any]", what: str)
             "or build the network with dtype='float64'" if result.dtype == np.float32 else "first"
         )
         raise ValueError(
-            f"{what} is {value!s} at {where(place)} (counted from 0): too large for "
+            f"{what} is {value!s} at {where(place, source)} (counted from 0): too large for "
             f"{result.dtype}, which ends at {limit:.2g}; scale the data {advice}"
         )
     raise ValueError(
-        f"{what} is {value} at {where(place)} (counted from 0); expected finite numbers: "
+        f"{what} is {value} at {where(place, source)} (counted from 0); expected finite numbers: "
         "correct the value, fill it in, or leave that row out"
     )
 
@@ -343,38 +312,42 @@ def data(X: Any, n_in: int, real: "np.dtype[Any]") -> "NDArray[Any]":
     """X as the engine reads it: real (m, n_in), finite, adjacent within a row; m >= 1."""
     array = numbers(X, "X")
     if array.ndim != 2:
-        _refuse_dimensions(array, n_in)
+        _refuse_dimensions(array, n_in, X)
     if array.shape[1] != n_in:
-        _refuse_width(array, n_in)
+        _refuse_width(array, n_in, X)
     if array.shape[0] == 0:
         raise ValueError(f"X has shape {array.shape}: no samples; expected at least one row")
-    return finite_reals(array, real, "X", readable(array, real))
+    return finite_reals(array, real, "X", readable(array, real), X)
 
 
-def _refuse_dimensions(array: "NDArray[Any]", n_in: int) -> NoReturn:
-    advice = "flatten each sample: X.reshape(len(X), -1)"
+def _refuse_dimensions(array: "NDArray[Any]", n_in: int, X: Any) -> NoReturn:
+    array_of = code(X, "X")
+    advice = f"flatten each sample: {array_of}.reshape(len(X), -1)"
     if array.ndim == 0:
         advice = "put each sample into a row"
     elif array.ndim == 1 and n_in == 1:
-        advice = "for samples of one number each use X.reshape(-1, 1)"
+        advice = f"for samples of one number each use {array_of}.reshape(-1, 1)"
     elif array.ndim == 1:
-        advice = "for a single sample use X.reshape(1, -1)"
+        advice = f"for a single sample use {array_of}.reshape(1, -1)"
     raise ValueError(
         f"X has shape {array.shape}; expected (m, {n_in}), one row per sample; {advice}"
     )
 
 
-def _refuse_width(array: "NDArray[Any]", n_in: int) -> NoReturn:
+def _refuse_width(array: "NDArray[Any]", n_in: int, X: Any) -> NoReturn:
     m, n = array.shape
-    advice = f"or build the network for {n} inputs"
+    names = columns_of(X)
+    columns = "columns" if names is None else f"columns ({listed(names)})"
+    advice = f"give it {n_in} columns, or build the network for {n} inputs"
     if n == 0:
         advice = "each sample has no numbers"
     elif m == n_in:
-        advice = "samples are rows: pass X.T"
+        advice = f"samples are rows: pass {code(X, 'X')}.T"
     elif n == n_in + 1 and m > 0 and bool(np.all(array[:, 0] == 1)):
-        advice = "fastbp adds the bias itself: leave out the column of ones, X[:, 1:]"
+        rest = f"{code(X, 'X')}[:, 1:]" if names is None else f"X[{names[1:]}]"
+        advice = f"fastbp adds the bias itself: leave out the column of ones, {rest}"
     raise ValueError(
-        f"X has shape {array.shape}, so {n} columns; the network has {n_in} inputs and expects "
+        f"X has shape {array.shape}, so {n} {columns}; the network has {n_in} inputs and expects "
         f"(m, {n_in}); {advice}"
     )
 
@@ -385,7 +358,7 @@ def sample_weight(value: Any, m: int, real: "np.dtype[Any]") -> "NDArray[Any] | 
         return None
     array = numbers(value, "sample_weight")
     if array.shape != (m,):
-        advice = "use sample_weight.ravel()" if array.size == m else "give one weight per sample"
+        advice = "use np.ravel(sample_weight)" if array.size == m else "give one weight per sample"
         raise ValueError(f"sample_weight has shape {array.shape}; expected ({m},); {advice}")
     in_place = readable(array, real) and array.flags.c_contiguous
     result = finite_reals(array, real, "sample_weight", bool(in_place))

@@ -160,29 +160,29 @@ BAD_X = {
     "one sample": (X[0], ValueError, r"shape \(3,\); expected \(m, 3\).*X.reshape\(1, -1\)"),
     "images": (np.ones((M, 8, 8)), ValueError, r"shape \(40, 8, 8\).*X.reshape\(len\(X\), -1\)"),
     "a number": (3.0, ValueError, r"X has shape \(\); expected \(m, 3\)"),
-    "complex": (X + 0j, TypeError, "X has dtype complex128; expected real numbers; pass X.real"),
+    "complex": (X + 0j, TypeError, r"complex128; expected real numbers, not complex.*np.real"),
     "objects": (X.astype(object), TypeError, r"X has dtype object.*np.array\(X, float\)"),
     "mixed frame": (
         pd.DataFrame({"a": [1.0] * M, "b": [2] * M, "c": ["x"] * M}),
-        TypeError, "not Python objects .'x' at row 0, column 2.",
+        TypeError, "not text .'x' at row 0, column 2 'c'.",
     ),
     "missing": (
         with_entry(X, (4, 1), None, object), TypeError, "dtype object.*None at row 4, column 1"
     ),
     "text": (X.astype(str), TypeError, "expected real numbers, not text"),
-    "dates": (X.astype("datetime64[s]"), TypeError, "turn dates into numbers"),
+    "dates": (X.astype("datetime64[s]"), TypeError, r"not dates.*X = \(X - X.min\(\)\) / np"),
     "records": (np.zeros(M, "f8,f8,f8"), TypeError, "structured_to_unstructured"),
     "ragged": ([[1, 2, 3], [1, 2]], TypeError, "X cannot be read as an array of numbers"),
     "nothing": (
         None, TypeError, r"X has dtype object; .* Python objects \(None\); pass an array or a list"
     ),
-    "one text": ("3", TypeError, "not text; pass an array or a list of numbers"),
+    "one text": ("3", TypeError, r"not text \(\'3\'\); pass an array or a list of numbers"),
     "a generator": (iter(X), TypeError, "iterator.*; pass an array or a list of numbers"),
     "a dict": (
         dict(enumerate(X.T)), TypeError, r"pass one array, such as np.column_stack\(list\(X.values"
     ),
     "sparse matrix": (scipy.sparse.csr_matrix(X), TypeError, r"X is a sparse.*X.toarray\(\)"),
-    "sparse array": (scipy.sparse.coo_array(X), TypeError, "sparse matrix .coo_array.; .*dense"),
+    "sparse array": (scipy.sparse.coo_array(X), TypeError, "sparse matrix .coo_array. .*dense"),
     "masked": (
         np.ma.MaskedArray(X, mask=np.arange(3 * M).reshape(M, 3) == 16),
         ValueError, r"X is masked at row 5, column 1; .*X.filled\(value\)",
@@ -225,7 +225,7 @@ def test_nullable_frames_and_series_are_read(first, second):
 def test_a_missing_value_in_a_nullable_frame_is_named(dtype):
     frame = pd.DataFrame({"a": [1.0] * M, "b": pd.array([1] * M, dtype), "c": [2] * M})
     frame.loc[7, "b"] = pd.NA
-    with pytest.raises(ValueError, match=r"X is (missing|nan) at row 7, column 1 \(counted"):
+    with pytest.raises(ValueError, match=r"X is (missing|nan) at row 7, column 1 'b' \(counted"):
         REGRESSION.objective(frame, VALUES)
     y = pd.Series(VALUES, dtype="Float64").where(np.arange(M) != 9)
     with pytest.raises(ValueError, match=r"y is (missing|nan) at row 9 \(counted"):
@@ -234,7 +234,7 @@ def test_a_missing_value_in_a_nullable_frame_is_named(dtype):
 
 def test_text_beside_a_nullable_column_stays_text():
     frame = pd.DataFrame({"a": pd.array([1.0, 2.0], "Float64"), "b": ["1", "2"]})
-    with pytest.raises(TypeError, match=r"not Python objects \('1' at row 0, column 1\);"):
+    with pytest.raises(TypeError, match=r"not text \('1' at row 0, column 1 'b'\);.*np.array"):
         fastbp.mlp(2, 1).objective(frame, [0.0, 1.0])
 
 
@@ -256,7 +256,7 @@ def test_text_beside_a_nullable_column_stays_text():
         (
             np.ones((M, 1)),
             ValueError,
-            r"shape \(40, 1\); expected \(40,\); use sample_weight.ravel",
+            r"shape \(40, 1\); expected \(40,\); use np.ravel",
         ),
         (1.0, ValueError, r"sample_weight has shape \(\)"),
         (np.full(M, 1e308), ValueError, "sums to more than float64 holds"),
