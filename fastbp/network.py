@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import names, parameters, predictions, threads, validate
-from fastbp._core import core
+from fastbp._core import PRECISIONS, core
 from fastbp.initializers import random_theta
 from fastbp.layers import Block, Dense, blocks, chain, table
 from fastbp.objective import Objective
@@ -321,7 +321,7 @@ class Network:
         Raises
         ------
         ValueError
-            If the version is unknown or an entry is missing.
+            If the version is unknown, or the description is not one that `to_dict` gives.
         """
         if not isinstance(description, dict):
             raise ValueError(f"not the description of a network: {validate.described(description)}")
@@ -338,10 +338,11 @@ class Network:
             ]
             settings = {key: description[key] for key in ("loss", "l2", "dtype", "reduction")}
             settings["loss"] = names.from_description(settings["loss"])
+            validate.one_of(settings["dtype"], tuple(PRECISIONS), "dtype")
             return cls(layers, **settings)
         except KeyError as error:
             raise ValueError(f"not the description of a network: {error} is missing") from error
-        except TypeError as error:
+        except (TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise ValueError(f"not the description of a network: {error}") from error
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -2,8 +2,9 @@
 
 import json
 import os
-import stat
+import threading
 import zipfile
+from functools import reduce
 
 import numpy as np
 import pytest
@@ -73,6 +74,12 @@ def test_the_file_is_a_plain_npz_without_objects(tmp_path):
         (np.where(np.arange(26) == 3, np.inf, THETA), None, ValueError, "theta[3] is inf"),
         (THETA, {"mean": float("nan")}, ValueError, "JSON"),
         (THETA, {"mean": np.zeros(2)}, TypeError, "JSON"),
+        (THETA, {"deep": reduce(lambda notes, _: [notes], range(5000), 0)}, ValueError, "nested"),
+        (THETA, "notes", TypeError, "extra is 'notes'; expected a dictionary, or None"),
+        (THETA, [("a", 1)], TypeError, "expected a dictionary, or None"),
+        (THETA + 0j, None, TypeError, "theta has dtype complex128; expected real numbers"),
+        (["a"] * 26, None, TypeError, "theta has dtype <U1; expected real numbers"),
+        ([10**400] * 26, None, TypeError, "theta has dtype object"),
     ],
 )
 def test_what_cannot_be_saved_leaves_the_old_file_as_it_was(tmp_path, theta, extra, error, words):
@@ -83,6 +90,54 @@ def test_what_cannot_be_saved_leaves_the_old_file_as_it_was(tmp_path, theta, ext
     assert words in str(caught.value)
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize("network", ["x", None, THETA, fastbp.Dense(1, 1), NET.to_dict()])
+def test_what_is_no_network_cannot_be_saved(tmp_path, network):
+    with pytest.raises(TypeError, match=r"network is .*; expected a fastbp.Network: files.save"):
+        files.save(tmp_path / "model", network, THETA)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_path_may_be_bytes(tmp_path):
+    files.save(os.fsencode(tmp_path / "model"), NET, THETA)
+    assert files.load(os.fsencode(tmp_path / "model")).network == NET
+    with pytest.raises(TypeError, match="path"):
+        files.save(NET, tmp_path / "model", THETA)
+
+
+# Devices and pipes
+
+
+@pytest.mark.parametrize("widths", [(1, 1), (3, 4, 2), (100, 100)])
+def test_a_model_can_be_thrown_away(widths):
+    net = fastbp.mlp(*widths)
+    files.save(os.devnull, net, net.init(seed=0))
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux only")
+@pytest.mark.parametrize("widths", [(1, 1), (3, 4, 2), (100, 100)])
+def test_a_full_device_is_named(widths):
+    net = fastbp.mlp(*widths)
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        files.save("/dev/full", net, net.init(seed=0))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX only")
+def test_what_is_saved_to_a_pipe_is_a_model(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    received = []
+    reader = threading.Thread(target=lambda: received.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    files.save(tmp_path / "pipe", NET, THETA, {"a": 1})
+    reader.join()
+    (tmp_path / "model").write_bytes(received[0])
+    loaded = files.load(tmp_path / "model")
+    assert (loaded.network, loaded.extra) == (NET, {"a": 1})
+    assert np.array_equal(loaded.theta, THETA)
+
+
+# What is no model
 
 
 def test_a_missing_file_is_an_os_error(tmp_path):
@@ -157,70 +212,3 @@ def test_theta_must_fit_the_network_of_the_file(tmp_path):
     rewrite(path, theta=THETA[:-2])
     with pytest.raises(ValueError, match="theta has shape"):
         files.load(path)
-
-
-# One step, whole or not at all
-
-
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
-@pytest.mark.parametrize("existed", [True, False])
-def test_an_interrupted_write_leaves_nothing_behind(tmp_path, error, existed):
-    path = tmp_path / "file"
-    if existed:
-        path.write_text("old")
-
-    def fail_half_way():
-        with files.replacing(path) as file:
-            file.write(b"half")
-            file.flush()
-            raise error
-
-    with pytest.raises(error):
-        fail_half_way()
-    assert os.listdir(tmp_path) == (["file"] if existed else [])
-    assert not existed or path.read_text() == "old"
-
-
-def test_until_the_end_a_reader_sees_the_old_file(tmp_path):
-    path = tmp_path / "file"
-    path.write_text("old")
-    with files.replacing(path) as file:
-        file.write(b"new")
-        file.flush()
-        assert path.read_text() == "old"
-    assert path.read_text() == "new"
-
-
-def test_the_rights_of_a_file_stay_and_new_ones_follow_the_umask(tmp_path):
-    old, new, usual = tmp_path / "old", tmp_path / "new", tmp_path / "usual"
-    old.write_text("")
-    old.chmod(0o640)
-    usual.write_text("")
-    for path in (old, new):
-        with files.replacing(path) as file:
-            file.write(b"x")
-    assert stat.S_IMODE(old.stat().st_mode) == 0o640
-    assert stat.S_IMODE(new.stat().st_mode) == stat.S_IMODE(usual.stat().st_mode)
-
-
-def test_a_link_stays_a_link_and_its_file_is_replaced(tmp_path):
-    (tmp_path / "real").write_text("old")
-    (tmp_path / "link").symlink_to("real")
-    with files.replacing(tmp_path / "link") as file:
-        file.write(b"new")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "real").read_text() == "new"
-
-
-def test_a_device_is_written_to_and_not_replaced():
-    with files.replacing(os.devnull) as file:
-        file.write(b"x")
-    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
-
-
-def test_a_folder_or_a_missing_folder_is_an_error_that_names_the_path(tmp_path):
-    with pytest.raises(IsADirectoryError), files.replacing(tmp_path):
-        pass
-    with pytest.raises(FileNotFoundError) as caught, files.replacing(tmp_path / "no" / "file"):
-        pass
-    assert caught.value.filename == str(tmp_path / "no" / "file")

@@ -12,6 +12,7 @@ from fastbp._core import core
 from fastbp._recorder import GATES, Graph, variable
 from fastbp.circuits.circuit import Circuit
 from fastbp.circuits.inputs import Inputs
+from fastbp.validate import count
 
 CONSTANT, INPUT = GATES.index("constant"), GATES.index("input")
 
@@ -82,7 +83,13 @@ def to_dict(value: Circuit) -> dict[str, Any]:
 
 
 def from_dict(description: dict[str, Any]) -> Circuit:
-    """The circuit that `to_dict` described."""
+    """The circuit that `to_dict` described.
+
+    Raises
+    ------
+    ValueError
+        If the description is not one that `to_dict` gives.
+    """
     try:
         nodes, output = description["circuit"], description["output"]
         names = [rest[0] for kind, *rest in nodes if kind == GATES[INPUT]]
@@ -93,10 +100,11 @@ def from_dict(description: dict[str, Any]) -> Circuit:
                 graph.put(kind, value=float(rest[0]))
             else:
                 graph.put(kind, rest)
-        inputs = Inputs([graph.expression(output)], variables[: description["n_parameters"]])
+        n = count(description["n_parameters"], "n_parameters", len(variables))
+        inputs = Inputs([graph.expression(output)], variables[:n])
         if len(inputs.variables) < len(variables):
             raise ValueError("it has inputs that are neither parameters nor used")
-    except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
+    except (TypeError, ValueError, KeyError, IndexError, OverflowError, RecursionError) as error:
         raise ValueError(f"not the description of a circuit: {error!r}") from error
     return Circuit(graph, [output], (), inputs)
 

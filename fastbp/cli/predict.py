@@ -8,12 +8,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from fastbp import files
 from fastbp.cli import options, scores
 from fastbp.cli.encoding import Classes
 from fastbp.cli.errors import CommandError
 from fastbp.cli.table import Data, count
 from fastbp.cli.trained import Trained, check_output
+from fastbp.replacing import replacing
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(text)
         sys.stdout.flush()
     else:
-        with files.replacing(arguments.output) as file:
+        with replacing(arguments.output) as file:
             file.write(text.encode())
     score = _score(trained, data, predicted)
     if score:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from fastbp import files
 from fastbp.cli.encoding import Classes, Inputs, Quantity, target_from_dict
-from fastbp.cli.errors import CommandError
+from fastbp.cli.errors import CommandError, one_line
 from fastbp.cli.table import Data, Table, listed, open_table
 from fastbp.network import Network
+from fastbp.replacing import check_writable
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,18 @@ class Trained:
 
 def check_output(path: str, *inputs: str) -> None:
     """Refuse before any work a file that could not be written after it."""
-    folder = os.path.dirname(os.path.abspath(path))
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
     if not os.path.isdir(folder):
         raise CommandError(f"--output {path}: there is no folder {folder}")
     if os.path.isdir(path):
         raise CommandError(f"--output {path} is a folder; name a file")
-    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+    try:
+        check_writable(path)
+    except OSError as error:
+        raise CommandError(f"--output {one_line(error)}") from None
+    replaced = os.path.isfile(target) or not os.path.exists(target)
+    if replaced and not os.access(folder, os.W_OK):
         raise CommandError(f"--output {path}: no permission to write there")
     for name in inputs:
         if os.path.exists(path) and os.path.exists(name) and os.path.samefile(path, name):
