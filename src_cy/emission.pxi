@@ -2,7 +2,7 @@
 # slots. First the gates that are uniform over samples, then those that vary.
 
 cdef enum:
-    LIVE = 1, VARYING = 2, USED = 4, USED_TWICE = 8, ABSORBED = 16, GIVEN = 32, IS_OUTPUT = 64
+    LIVE = 1, VARYING = 2, GIVEN = 4, IS_OUTPUT = 8
     FOREVER = 0x7fffffff
 
 cdef struct Emission:
@@ -13,6 +13,7 @@ cdef struct Emission:
     int32_t n_slots
     int32_t free_slot                   # a node that is dead and has left its slot, or -1
     int64_t n_gates
+    bint fuse
 
 
 @cython.final
@@ -70,10 +71,9 @@ cdef Program emitted(Graph g, list outputs, list uniform_inputs, list varying_in
         to.last = <int32_t *>malloc((n + 1) * sizeof(int32_t))
         if to.flags == NULL or to.slot == NULL or to.last == NULL:
             raise MemoryError(f"no memory for the program of {n} gates")
+        to.fuse = fuse
         mark_live(g, &to, n, outputs)
         mark_varying(g, &to, n, uniform_inputs, varying_inputs)
-        if fuse:
-            absorb(g, &to, n)
         mark_last(g, &to, n)
         return written_down(g, &to, n, outputs, uniform_inputs, varying_inputs)
     finally:
@@ -82,11 +82,37 @@ cdef Program emitted(Graph g, list outputs, list uniform_inputs, list varying_in
         free(to.last)
 
 
+cdef Node as_emitted(Graph g, Emission *to, int32_t i) noexcept:
+    """Node i as the program has it: a*b + c is one gate, which is rounded once.
+
+    Of a sum the operands alone decide, never what else is computed: whoever asks for a node, beside
+    whatever others, gets the same bits. What else reads the product computes it once more.
+    """
+    cdef Node node = g.items[i], product
+    if node.op != ADD or not to.fuse:
+        return node
+    product = g.items[node.a]
+    if product.op != MULTIPLY:
+        product = g.items[node.b]
+        if product.op != MULTIPLY:
+            return node
+        node.b = node.a
+    node.op, node.c, node.a, node.b = MULTIPLY_ADD, node.b, product.a, product.b
+    return node
+
+
+cdef inline int operands_of(const Node *node, int32_t *operands) noexcept:
+    """How many operands a node has; and which."""
+    operands[0], operands[1], operands[2] = node.a, node.b, node.c
+    return gate_arity(node.op)
+
+
 cdef int mark_live(Graph g, Emission *to, int32_t n, list outputs) except -1:
-    """LIVE what the outputs need; USED, USED_TWICE what so many operands are."""
+    """LIVE what the outputs need."""
     cdef int32_t i
-    cdef Node *node
-    cdef int arity
+    cdef int k
+    cdef int32_t operands[3]
+    cdef Node node
     for output in outputs:
         to.flags[<int32_t>output] |= LIVE | IS_OUTPUT
     for i in range(n - 1, -1, -1):
@@ -94,24 +120,19 @@ cdef int mark_live(Graph g, Emission *to, int32_t n, list outputs) except -1:
             PyErr_CheckSignals()
         if not to.flags[i] & LIVE:
             continue
-        node = &g.items[i]
-        arity = gate_arity(node.op)
-        if arity > 0: use(&to.flags[node.a])
-        if arity > 1: use(&to.flags[node.b])
-        if arity > 2: use(&to.flags[node.c])
+        node = as_emitted(g, to, i)
+        for k in range(operands_of(&node, operands)):
+            to.flags[operands[k]] |= LIVE
     return 0
-
-
-cdef inline void use(uint8_t *flags) noexcept:
-    flags[0] |= LIVE | (USED_TWICE if flags[0] & USED else USED)
 
 
 cdef int mark_varying(
     Graph g, Emission *to, int32_t n, list uniform_inputs, list varying_inputs
 ) except -1:
     cdef int32_t i
-    cdef Node *node
-    cdef int arity
+    cdef int k
+    cdef int32_t operands[3]
+    cdef Node node
     cdef uint8_t *flags = to.flags
     for inputs, kind in ((uniform_inputs, GIVEN), (varying_inputs, GIVEN | VARYING)):
         for given in inputs:
@@ -120,67 +141,31 @@ cdef int mark_varying(
                 raise ValueError(f"the input {name_of(g.variables[g.items[i].a])} is given twice")
             flags[i] |= <uint8_t>kind
     for i in range(n):
-        node = &g.items[i]
-        if not flags[i] & LIVE or node.op == CONSTANT:
+        if not flags[i] & LIVE or g.items[i].op == CONSTANT:
             continue
+        node = as_emitted(g, to, i)
         if node.op == INPUT:
             if not flags[i] & GIVEN:
                 raise ValueError(
                     f"the outputs need the input {name_of(g.variables[node.a])}, which is neither "
                     "among the uniform nor among the varying inputs")
             continue
-        arity = gate_arity(node.op)
-        flags[i] |= flags[node.a] & VARYING
-        if arity > 1: flags[i] |= flags[node.b] & VARYING
-        if arity > 2: flags[i] |= flags[node.c] & VARYING
+        for k in range(operands_of(&node, operands)):
+            flags[i] |= flags[operands[k]] & VARYING
     return 0
-
-
-cdef void absorb(Graph g, Emission *to, int32_t n) noexcept:
-    """a*b + c as one gate, where nothing else reads the product.
-
-    Also where the product is the same for all samples and the sum is not: whether data is given as
-    one number or as samples changes no bit.
-    """
-    cdef int32_t i, x
-    cdef Node *node
-    for i in range(n):
-        node = &g.items[i]
-        if not to.flags[i] & LIVE or node.op != ADD:
-            continue
-        for x in (node.a, node.b):
-            if g.items[x].op == MULTIPLY and not to.flags[x] & (USED_TWICE | IS_OUTPUT):
-                to.flags[x] |= ABSORBED
-                break
-
-
-cdef Node as_emitted(Graph g, Emission *to, int32_t i) noexcept:
-    """Node i as the program has it: with the product that it has absorbed."""
-    cdef Node node = g.items[i], product
-    if node.op == ADD and to.flags[node.a] & ABSORBED:
-        product = g.items[node.a]
-    elif node.op == ADD and to.flags[node.b] & ABSORBED:
-        product = g.items[node.b]
-        node.b = node.a
-    else:
-        return node
-    node.op, node.c, node.a, node.b = MULTIPLY_ADD, node.b, product.a, product.b
-    return node
 
 
 cdef void mark_last(Graph g, Emission *to, int32_t n) noexcept:
     cdef int32_t i
-    cdef int k, arity
+    cdef int k
     cdef Node node
     cdef int32_t operands[3]
     for i in range(n):
         to.last[i] = FOREVER if to.flags[i] & IS_OUTPUT else -1
-        if not to.flags[i] & LIVE or to.flags[i] & ABSORBED:
+        if not to.flags[i] & LIVE:
             continue
         node = as_emitted(g, to, i)
-        arity = gate_arity(node.op)
-        operands[0], operands[1], operands[2] = node.a, node.b, node.c
-        for k in range(arity):
+        for k in range(operands_of(&node, operands)):
             if to.last[operands[k]] == FOREVER:
                 continue
             # what is uniform and read by a varying gate is read for every tile of samples
@@ -235,12 +220,11 @@ cdef int write_rows(Graph g, Emission *to, int32_t n, int varying) except -1:
     for i in range(n):
         if i % SIGNALS_AFTER == 0:
             PyErr_CheckSignals()
-        if (not to.flags[i] & LIVE or to.flags[i] & ABSORBED or to.flags[i] & VARYING != varying
+        if (not to.flags[i] & LIVE or to.flags[i] & VARYING != varying
                 or g.items[i].op <= INPUT):
             continue
         node = as_emitted(g, to, i)
-        arity = gate_arity(node.op)
-        operands[0], operands[1], operands[2] = node.a, node.b, node.c
+        arity = operands_of(&node, operands)
         to.rows[0] = node.op
         for k in range(arity):
             x = operands[k]

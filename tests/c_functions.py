@@ -9,6 +9,7 @@ import subprocess
 import numpy as np
 
 from fastbp._core import core
+from fastbp.circuits.compiler import nodes
 
 COMPILER = shlex.split(os.environ.get("CC", "")) or ["cc"]
 MISSING = None if shutil.which(COMPILER[0]) else f"no C compiler: {COMPILER[0]} is not in PATH"
@@ -61,8 +62,8 @@ class Function:
 
 def by_engine(f, p, *data):
     """Values and slopes by the engine, with the gates of the exported function: none is fused."""
-    outputs = [*f._outputs, *f._nodes("jacobian")]
-    program = f._graph.emit(outputs, list(range(len(f._inputs.variables))), [], False)
+    graph, outputs, _ = nodes(f, "value_and_gradient")
+    program = graph.emit(outputs, list(range(len(f._inputs.variables))), [], False)
     n = len(program.outputs)
     tape = core("float64").Tape(program, "values", (n,), 0, {}, None)
     vector = np.concatenate([np.ravel(x) for x in (p, *data)]).astype(np.float64)

@@ -255,6 +255,25 @@ def test_a_function_into_buffers():
     pair.callable_into(np.array([2.0, 3]), both, slopes)()
     assert both.tolist() == [6, 5]
     assert slopes.tolist() == [[3, 2], [1, 1]]
+    run = FED.callable_into(p, value, gradient=gradient, x=x, y=y)
+    gradient[:] = 0
+    run()
+    assert gradient.tolist() == FED.gradient(p, x=0.5, y=3).tolist()
+
+
+def test_data_may_have_the_name_of_any_argument_of_a_function_into_buffers():
+    names = ("self", "p", "value", "gradient", "data", "circuit")
+    data = variables(" ".join(names))
+    f = circuit(A * sum(k * x for k, x in enumerate(data, 1)), wrt=[A])
+    buffers = {name: np.array([k + 0.5]) for k, name in enumerate(names)}
+    numbers = {name: buffer[0] for name, buffer in buffers.items()}
+    p, value, gradient = np.array([2.0]), np.zeros(1), np.zeros(1)
+    f.callable_into(p, value, gradient, **buffers)()
+    assert value[0] == f(2.0, **numbers) == 2 * gradient[0]
+    value[0] = 0
+    f.callable_into(p, value, **buffers)()
+    assert value[0] == f(2.0, **numbers) == f.objective(numbers)(p)[0]
+    assert f.hessp(p, p, **numbers) == 0
 
 
 def test_what_ieee_says():

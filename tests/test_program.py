@@ -149,8 +149,9 @@ def test_multiply_add():
     assert gates(a * b + c, fuse=True) == ["multiply_add"]
     assert gates(c + a * b, fuse=True) == ["multiply_add"]
     assert gates(a * b + b * c, fuse=True) == ["multiply", "multiply_add"]
-    assert gates(a * a + c, a * a, fuse=True) == ["multiply", "add"]  # the product is wanted too
-    assert gates((a * b + c) * (a * b), fuse=True) == ["multiply", "add", "multiply"]
+    # the product is wanted too: the sum keeps its bits
+    assert gates(a * a + c, a * a, fuse=True) == ["multiply", "multiply_add"]
+    assert gates((a * b + c) * (a * b), fuse=True) == ["multiply", "multiply_add", "multiply"]
     assert gates(a * b + c) == ["multiply", "add"]
     graph, nodes = graph_of(a * b + c)
     uniform_product = graph.emit(nodes, [0, 1], [2])

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp._core import core
+from fastbp.circuits.compiler import fresh_program
 from fastbp.circuits.inputs import as_keywords
 
 if TYPE_CHECKING:
@@ -31,11 +32,9 @@ def callable_into(
         _buffer(data[each.name], each.size, each.name, False, point) for each in inputs.data
     ]
     targets = [_buffer(value, n, "value", True)]
-    outputs = circuit._outputs
     if gradient is not None:
         targets.append(_buffer(gradient, n * inputs.n_parameters, "gradient", True))
-        outputs = outputs + circuit._nodes("jacobian")
-    program = circuit._graph.emit(outputs, list(range(len(inputs.variables))), [])
+    program = fresh_program(circuit, "value" if gradient is None else "value_and_gradient", ())
     return core("float64").BufferTape(program, sources, targets).run
 
 

@@ -9,6 +9,7 @@ used again. A table, since calls written out would be inlined into one function 
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastbp._recorder import GATES
+from fastbp.circuits import compiler
 from fastbp.circuits.c_names import argument_names, function_name, in_comment
 
 if TYPE_CHECKING:
@@ -118,9 +119,9 @@ class _Code:
     """A program, what its function is to give (values, then slopes), and the names in it."""
 
     def __init__(self, circuit: "Circuit", name: str) -> None:
-        outputs = [*circuit._outputs, *circuit._nodes("jacobian")]
+        graph, outputs, _ = compiler.nodes(circuit, "value_and_gradient")
         inputs = list(range(len(circuit._inputs.variables)))
-        program = circuit._graph.emit(outputs, inputs, [], False)
+        program = graph.emit(outputs, inputs, [], False)
         self.name, self.single = name, not circuit.shape
         self.slopes = "gradient" if self.single else "jacobian"
         self.n_inputs, self.n_parameters = program.n_inputs, circuit.n_parameters

@@ -206,7 +206,7 @@ class Circuit:
         return CircuitObjective(self, data, reduction, sample_weight, n_threads, dtype)
 
     def callable_into(
-        self, p: Any, value: Any, /, gradient: Any = None, **data: Any
+        self, p: Any, value: Any, gradient: Any = None, /, **data: Any
     ) -> Callable[[], None]:
         """A function without arguments that reads and writes your buffers, and allocates nothing.
 
@@ -220,7 +220,8 @@ class Circuit:
         p : buffer of n_parameters numbers
         value : writeable buffer, one number for each output
         gradient : writeable buffer, optional
-            Of n_parameters numbers for each output; for several outputs the Jacobian.
+            Of n_parameters numbers for each output; for several outputs the Jacobian. By position,
+            or by name unless the circuit has data of this name.
         **data : buffers, one for each data variable
 
         All buffers are C-contiguous float64 arrays. One such function is for one thread at a time.
@@ -230,6 +231,8 @@ class Circuit:
         TypeError, ValueError
             If a buffer is missing, or of the wrong type or length.
         """
+        if gradient is None and "gradient" not in self.data:
+            gradient = data.pop("gradient", None)
         return callable_into(self, p, value, gradient, data)
 
     def to_c(self, name: str) -> str:
@@ -294,10 +297,6 @@ class Circuit:
         the circuit; its varying ones those of `columns`.
         """
         return compiler.program(self, kind, varying)
-
-    def _nodes(self, kind: str) -> list[int]:
-        """The nodes of what a kind of evaluation gives, appended to the graph."""
-        return compiler.nodes(self, kind)
 
     def _put(self, kind: str) -> Callable[..., Any]:
         """The compiled function of a kind, from now on in place of the method of that name."""

@@ -1,13 +1,13 @@
 """From the graph of a circuit to tapes: which nodes a kind of evaluation needs, and its results."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import threads
 from fastbp._core import core
-from fastbp._recorder import Program
+from fastbp._recorder import Graph, Program
 from fastbp.circuits.inputs import Values
 
 if TYPE_CHECKING:
@@ -28,36 +28,46 @@ def program(circuit: "Circuit", kind: str, varying: tuple[str, ...]) -> Program:
 def fresh_program(circuit: "Circuit", kind: str, varying: tuple[str, ...]) -> Program:
     """As program, but kept by nobody: once a tape has copied it, its memory is free."""
     inputs = circuit._inputs
-    outputs = nodes(circuit, kind)
-    uniform = list(range(inputs.n_parameters))
+    graph, outputs, directions = nodes(circuit, kind)
+    uniform = list(range(inputs.n_parameters)) + directions
     varied: list[int] = []
-    if kind == "hessp":
-        uniform += circuit._compiled["v"]
     for each in inputs.data:
         if each.name in varying:
             varied += [each.start + i for i in each.used]
         else:
             uniform += range(each.start, each.start + each.size)
-    return circuit._graph.emit(outputs, uniform, varied)
+    return graph.emit(outputs, uniform, varied)
 
 
-def nodes(circuit: "Circuit", kind: str) -> list[int]:
-    """The nodes of what a kind of evaluation gives, appended to the graph."""
-    graph, outputs = circuit._graph, circuit._outputs
-    p = list(range(circuit.n_parameters))
+class Nodes(NamedTuple):
+    """What a kind of evaluation gives: a graph, nodes of it, and those of v in a product with v."""
+
+    graph: Graph
+    outputs: list[int]
+    directions: list[int]
+
+
+def nodes(circuit: "Circuit", kind: str) -> Nodes:
+    """The nodes of what a kind of evaluation gives.
+
+    Derivatives are appended to a graph of their own, the gradient first: the numbers of nodes, on
+    which the order of sums depends, are the same whatever else was compiled before.
+    """
+    outputs = circuit._outputs
     if kind == "value":
-        return outputs
-    if kind == "jacobian":
-        return [node for output in outputs for node in graph.gradient(output, p)]
-    gradient = graph.gradient(outputs[0], p)
+        return Nodes(circuit._graph, outputs, [])
+    graph, directions = circuit._graph_of_value(), []
+    p = list(range(circuit.n_parameters))
+    slopes = [graph.gradient(output, p) for output in outputs]
+    wanted = [node for gradient in slopes for node in gradient]
     if kind == "value_and_gradient":
-        return [*outputs, *gradient]
-    if kind == "gradient":
-        return gradient
-    if kind == "hessian":
-        return [node for slope in gradient for node in graph.gradient(slope, p)]
-    v = circuit._compiled.setdefault("v", [graph.new_input(f"v[{i}]") for i in p])
-    return graph.jacobian_product(gradient, v, p)
+        wanted = [*outputs, *wanted]
+    elif kind == "hessian":
+        wanted = [node for slope in wanted for node in graph.gradient(slope, p)]
+    elif kind == "hessp":
+        directions = [graph.new_input(f"v[{i}]") for i in p]
+        wanted = graph.jacobian_product(wanted, directions, p)
+    return Nodes(graph, wanted, directions)
 
 
 def shape_of(circuit: "Circuit", kind: str) -> tuple[int, ...]:

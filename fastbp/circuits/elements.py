@@ -52,7 +52,7 @@ def compiled(value: Circuit, kind: str, dtype: str) -> Any:
     key = (kind, dtype)
     made = value._compiled.get(key)
     if made is None:
-        graph, output = value._graph, value._outputs[0]
+        graph, output = value._graph_of_value(), value._outputs[0]
         [slope] = graph.gradient(output, [0])
         [curvature] = graph.gradient(slope, [0])
         if kind == "loss":

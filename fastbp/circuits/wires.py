@@ -166,7 +166,7 @@ def _sheet(circuit: "Circuit", output: int | None) -> Sheet:
 
 
 def _compiled(circuit: "Circuit", output: int | None) -> Sheet:
-    graph, outputs, inputs = circuit._graph, circuit._outputs, circuit._inputs
+    graph, outputs, inputs = circuit._graph_of_value(), circuit._outputs, circuit._inputs
     n_inputs = len(inputs.variables)
     gates, constants = _gates_below(circuit)
     nodes = [*range(n_inputs), *gates]
