@@ -15,13 +15,14 @@ random. With s_in and s_out the widths on both sides of a layer:
 He relu and its relatives. The normal schemes are not truncated.
 """
 
+import operator
 from collections.abc import Callable
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp.validate import one_of, positive
+from fastbp.validate import described, one_of, positive
 
 # Annotations are text here: naming numpy.random would import it.
 if TYPE_CHECKING:
@@ -76,11 +77,31 @@ def _random_layer(
 
 
 def generator(seed: Any) -> "np.random.Generator":
-    """The random generator of a seed: None, an int >= 0, a sequence of them, or a Generator."""
+    """The random generator of a seed: None, an int >= 0, a flat sequence of them, or a Generator.
+
+    Also a BitGenerator, a SeedSequence or a RandomState, as numpy.random.default_rng takes them.
+    """
     try:
+        if isinstance(seed, list | tuple | range | np.ndarray):
+            seed = _flat(seed)
         return np.random.default_rng(seed)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"seed={seed!r} cannot start a random generator; expected None, an integer >= 0 "
-            "or a numpy.random.Generator"
+    except (TypeError, ValueError, OverflowError) as error:
+        advice = "; the spread of the weights is epsilon=" if isinstance(seed, float) else ""
+        kind = ValueError if isinstance(error, OverflowError) else type(error)
+        raise kind(
+            f"seed={described(seed)} cannot start a random generator; expected None, an integer "
+            f">= 0, a flat sequence of them, or a numpy.random.Generator{advice}"
         ) from error
+
+
+def _flat(seed: Any) -> int | list[int]:
+    """The integers of a seed.
+
+    NumPy looks for them in sequences of sequences, at any depth: a numpy.matrix, whose rows are
+    matrices again, and a list that holds itself end the process there.
+    """
+    if isinstance(seed, np.ndarray):
+        seed = np.asarray(seed)
+        if seed.ndim == 0:
+            return operator.index(seed)
+    return [operator.index(each) for each in seed]

@@ -101,7 +101,7 @@ class Network:
         Parameters
         ----------
         seed : None, int, sequence of int or numpy.random.Generator
-            What numpy.random.default_rng takes; None draws a new one from the system.
+            As numpy.random.default_rng takes them; None draws a new one from the system.
         scheme : str
             "uniform": every entry, biases included, in [-epsilon, epsilon]. "glorot_uniform",
             "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal": weights

@@ -3,7 +3,7 @@
 The first of these that is given decides:
 
 1. the explicit argument `n_threads=` of an objective;
-2. `num_threads(n)` around the call, in the same Python thread;
+2. `num_threads(n)` around the call, in the same Python thread or asynchronous task;
 3. `set_num_threads(n)`, for the whole process;
 4. the environment variable FASTBP_NUM_THREADS;
 5. the environment variable OMP_NUM_THREADS;
@@ -11,22 +11,36 @@ The first of these that is given decides:
 
 The environment and the CPUs are looked up once, when a number is first needed. A value of
 FASTBP_NUM_THREADS that is no positive integer is an error; one of OMP_NUM_THREADS, which belongs to
-OpenMP, is ignored with a warning. An objective takes its number when it is bound to its data.
-Cost and gradient have the same bits for every number of threads.
+OpenMP, is ignored with a warning. What cannot be read in /proc or /sys is no limit. An objective
+takes its number when it is bound to its data. Cost and gradient have the same bits for every number
+of threads.
 """
 
 import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 
-from fastbp.validate import count
+from fastbp.validate import count, described
 
 MAX_THREADS = 256  # what the pool can hold
+MAX_DIGITS = 18  # of a number in the environment, /proc or /sys; int() refuses thousands of them
+
+
+class _Block:
+    """A `num_threads` block: its number, None once it has ended."""
+
+    __slots__ = ("n",)
+
+    def __init__(self, n: int) -> None:
+        self.n: int | None = n
+
 
 _process: int | None = None
 _default: tuple[int, str] | None = None
-_here = threading.local()
+# The blocks entered here, outermost first. Blocks of coroutines may end in any order, even in
+# another context than they began in: a block that has ended therefore says so itself.
+_blocks: ContextVar[tuple[_Block, ...]] = ContextVar("fastbp_num_threads", default=())
 
 
 def set_num_threads(n: int) -> None:
@@ -58,8 +72,9 @@ def get_num_threads() -> int:
 def num_threads(n: int) -> Iterator[int]:
     """Use up to `n` threads inside a `with` block, and what was used before after it.
 
-    The setting belongs to the Python thread that enters the block: other threads do not see it, so
-    blocks in several threads never undo one another. Blocks may be nested.
+    The setting belongs to the Python thread, or the asynchronous task, that enters the block:
+    others do not see it, except tasks that are started inside the block, until it ends. Blocks may
+    be nested, and those of coroutines may overlap and end in any order.
 
         with fastbp.num_threads(1):
             J, D = net.cost_and_gradient(theta, X, y)
@@ -69,12 +84,17 @@ def num_threads(n: int) -> Iterator[int]:
     TypeError, ValueError
         If `n` is no integer from 1 to 256.
     """
-    before = getattr(_here, "n", None)
-    _here.n = checked(n)
+    block = _Block(number := checked(n))
+    _blocks.set((*_open_blocks(), block))
     try:
-        yield _here.n
+        yield number
     finally:
-        _here.n = before
+        block.n = None
+        _blocks.set(_open_blocks())
+
+
+def _open_blocks() -> tuple[_Block, ...]:
+    return tuple(block for block in _blocks.get() if block.n is not None)
 
 
 def resolve(n: int | None) -> int:
@@ -89,9 +109,10 @@ def checked(n: int, what: str = "the number of threads") -> int:
 def explain() -> tuple[int, str]:
     """The number of threads a call made here would use, and where that number comes from."""
     global _default
-    here: int | None = getattr(_here, "n", None)
-    if here is not None:
-        return here, "num_threads() block"
+    for block in reversed(_blocks.get()):
+        here = block.n
+        if here is not None:
+            return here, "num_threads() block"
     if _process is not None:
         return _process, "set_num_threads()"
     if _default is None:
@@ -103,21 +124,22 @@ def default_num_threads() -> tuple[int, str]:
     """The number of threads and its source when the program sets none."""
     ours = os.environ.get("FASTBP_NUM_THREADS", "").strip()
     if ours:
-        if not _is_count(ours):
+        number = _count(ours)
+        if number is None:
             raise ValueError(
-                f"the environment variable FASTBP_NUM_THREADS is {ours!r}; "
+                f"the environment variable FASTBP_NUM_THREADS is {described(ours)}; "
                 f"expected an integer from 1 to {MAX_THREADS}; correct it or unset it"
             )
-        return int(ours), "FASTBP_NUM_THREADS"
+        return number, "FASTBP_NUM_THREADS"
     openmp = os.environ.get("OMP_NUM_THREADS", "").strip()
     if openmp:
-        outermost = openmp.split(",")[0].strip()  # a list is OpenMP's form for nested regions
-        if _is_count(outermost):
-            return int(outermost), "OMP_NUM_THREADS"
+        number = _count(openmp.split(",")[0].strip())  # a list is OpenMP's form for nested regions
+        if number is not None:
+            return number, "OMP_NUM_THREADS"
         import warnings
 
         warnings.warn(
-            f"OMP_NUM_THREADS={openmp!r} is not a positive integer: fastbp ignores it",
+            f"OMP_NUM_THREADS={described(openmp)} is not a positive integer: fastbp ignores it",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -129,14 +151,23 @@ def default_num_threads() -> tuple[int, str]:
     return min(cpus, MAX_THREADS), "CPUs this process may use"
 
 
-def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_THREADS
+def _count(text: str) -> int | None:
+    number = _whole(text)
+    return number if number is not None and 1 <= number <= MAX_THREADS else None
+
+
+def _whole(text: str) -> int | None:
+    """A whole number written in digits, None for any other text."""
+    digits = text.lstrip("0") or text[-1:]
+    plain = text.isascii() and text.isdigit() and len(digits) <= MAX_DIGITS
+    return int(digits) if plain else None
 
 
 def affinity() -> int:
     """The number of CPUs this process may run on."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
+        with suppress(OSError):  # a sandbox may refuse the question
+            return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
@@ -148,7 +179,10 @@ def cgroup_quota(root: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -
     """
     limits = []
     for line in _read(own).splitlines():
-        _, controllers, path = line.split(":", 2)
+        _, *rest = line.split(":", 2)
+        if len(rest) < 2:
+            continue
+        controllers, path = rest
         if controllers and "cpu" not in controllers.split(","):
             continue
         mounts = [controllers, "cpu"] if controllers else ["", "unified"]
@@ -163,9 +197,10 @@ def cgroup_quota(root: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -
                     ]
                 else:
                     words = _read(os.path.join(folder, "cpu.max")).split()
-                # No limit is "max" in v2 and -1 in v1; neither is all digits.
-                if len(words) == 2 and all(map(str.isdigit, words)) and int(words[1]) > 0:
-                    limits.append(int(words[0]) / int(words[1]))
+                # No limit is "max" in v2 and -1 in v1; neither is a whole number in digits.
+                quota, period = map(_whole, words) if len(words) == 2 else (None, None)
+                if quota is not None and period:
+                    limits.append(quota / period)
     return min(limits, default=None)
 
 
@@ -173,5 +208,5 @@ def _read(path: str) -> str:
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             return file.read()
-    except OSError:
+    except (OSError, ValueError):  # a path with a null byte is a ValueError
         return ""

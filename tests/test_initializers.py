@@ -1,5 +1,7 @@
 """Random first thetas: spread, zero biases, reproducible, and what a bad request gets."""
 
+from functools import reduce
+
 import numpy as np
 import pytest
 
@@ -95,8 +97,75 @@ def test_without_a_seed_two_draws_differ():
         ({"epsilon": [0.1, 0.2]}, TypeError, r"epsilon must be one number > 0, got \[0.1, 0.2\]"),
         ({"seed": -1}, ValueError, "seed=-1 cannot start a random generator"),
         ({"seed": "abc"}, TypeError, "seed='abc' cannot start a random generator; expected None"),
+        ({"seed": 0.12}, TypeError, "seed=0.12 cannot .* the spread of the weights is epsilon="),
     ],
 )
 def test_bad_requests_say_what_is_wrong(arguments, error, message):
     with pytest.raises(error, match=message):
         WIDE.init(**arguments)
+
+
+def holding_itself():
+    result = [1]
+    result.append(result)
+    return result
+
+
+GOOD_SEEDS = {
+    "an int": 5,
+    "a long int": 2**300,
+    "a NumPy int": np.int8(5),
+    "an array of one": np.array(5),
+    "a list": [3, 0, 2**100],
+    "a tuple": (1, np.uint8(2)),
+    "a range": range(4),
+    "nothing": [],
+    "int64": np.arange(4),
+    "uint32": np.arange(4, dtype=np.uint32),
+    "uint64": np.array([2**63, 1], np.uint64),
+}
+BAD_SEEDS = {
+    "a matrix": np.ones((1, 3), int).view(np.matrix),  # NumPy's default_rng overflows its stack
+    "a list that holds itself": holding_itself(),
+    "a deep list": reduce(lambda deeper, _: [deeper], range(100000), 1),
+    "lists in a list": [[1, 2], [3]],
+    "an array of rows": np.ones((2, 2), int),
+    "an array of objects": np.array([holding_itself(), 1], object),
+    "floats": [1.5],
+    "an array of floats": np.ones(3),
+    "a float of an array": np.array(5.0),
+    "texts": ["1"],
+    "bytes": b"x",
+    "a set": {1},
+    "a dictionary": {1: 2},
+    "an iterator": iter([1]),
+    "an object": object(),
+    "a complex number": 1 + 2j,
+    "nan": float("nan"),
+    "negative in a list": [3, -1],
+    "negative in an array": np.array([-1]),
+    "negative and long": -(10**5000),
+    "a type": int,
+}
+
+
+@pytest.mark.parametrize("name", GOOD_SEEDS)
+def test_the_numbers_of_a_seed_are_those_of_numpy(name):
+    seed, net = GOOD_SEEDS[name], fastbp.mlp(3, 1)
+    expected = np.random.default_rng(seed).uniform(-1, 1, (1, 4)).ravel()
+    assert np.array_equal(net.init(seed, epsilon=1), expected)
+
+
+@pytest.mark.parametrize(
+    "kind", [np.random.PCG64, np.random.SeedSequence, np.random.RandomState, np.random.Philox]
+)
+def test_what_numpy_makes_of_seeds_is_taken(kind):
+    net = fastbp.mlp(3, 1)
+    assert np.array_equal(net.init(kind(3)), net.init(kind(3)))
+
+
+@pytest.mark.parametrize("name", BAD_SEEDS)
+def test_no_seed_ends_the_process(name):
+    with pytest.raises((TypeError, ValueError), match=r"^seed=.* cannot start a random") as caught:
+        WIDE.init(BAD_SEEDS[name])
+    assert len(str(caught.value)) < 300

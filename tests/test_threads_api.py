@@ -1,8 +1,11 @@
 """The number of threads: who decides it, and what a bad one gets."""
 
+import asyncio
+import contextvars
 import os
 import threading
 import warnings
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -91,6 +94,88 @@ def test_a_block_belongs_to_its_thread_and_a_set_number_to_all():
     assert fastbp.get_num_threads() == 2
 
 
+# Coroutines: blocks that overlap
+
+
+def test_blocks_that_overlap_in_one_thread_end_in_any_order():
+    def block(n):
+        with fastbp.num_threads(n):
+            yield
+
+    fastbp.set_num_threads(2)
+    for order in permutations(range(3)):
+        blocks = [block(n) for n in (3, 5, 7)]
+        for each in blocks:
+            next(each)
+        left = [3, 5, 7]
+        for i in order:
+            assert fastbp.get_num_threads() == left[-1]
+            blocks[i].close()
+            left.remove((3, 5, 7)[i])
+        assert fastbp.get_num_threads() == 2
+
+
+def test_blocks_of_tasks_do_not_see_one_another():
+    seen = []
+
+    async def task(n, first, second):
+        await asyncio.sleep(first)
+        with fastbp.num_threads(n):
+            seen.append(fastbp.get_num_threads() == n)
+            await asyncio.sleep(second)
+            seen.append(fastbp.get_num_threads() == n)
+        seen.append(fastbp.get_num_threads() == 2)
+
+    async def main():
+        await asyncio.gather(task(3, 0, 0.03), task(5, 0.01, 0), task(7, 0.01, 0.04))
+        return fastbp.get_num_threads()
+
+    fastbp.set_num_threads(2)
+    assert asyncio.run(main()) == fastbp.get_num_threads() == 2
+    assert seen == [True] * 9
+
+
+def test_tasks_started_in_a_block_have_it_until_it_ends():
+    async def child(ended):
+        inside = fastbp.get_num_threads(), await asyncio.to_thread(fastbp.get_num_threads)
+        await ended.wait()
+        return *inside, fastbp.get_num_threads()
+
+    async def main():
+        ended = asyncio.Event()
+        with fastbp.num_threads(3):
+            task = asyncio.create_task(child(ended))
+            await asyncio.sleep(0.01)
+        ended.set()
+        return await task
+
+    fastbp.set_num_threads(2)
+    assert asyncio.run(main()) == (3, 3, 2)
+
+
+def test_a_block_that_ends_in_another_context_is_undone_where_it_began():
+    def block():
+        with fastbp.num_threads(3):
+            yield
+
+    fastbp.set_num_threads(2)
+    inner, thread = block(), block()
+    next(inner), next(thread)
+    contextvars.Context().run(inner.close)
+    other = threading.Thread(target=thread.close)
+    other.start()
+    other.join()
+    assert fastbp.get_num_threads() == 2
+    with fastbp.num_threads(5):
+        assert len(threads._blocks.get()) == 1  # nothing piles up
+
+
+def test_a_block_is_a_decorator_too():
+    fastbp.set_num_threads(2)
+    assert fastbp.num_threads(3)(fastbp.get_num_threads)() == 3
+    assert fastbp.get_num_threads() == 2
+
+
 def test_the_default_is_what_this_process_may_use():
     assert 1 <= fastbp.get_num_threads() <= (os.cpu_count() or 1)
 
@@ -144,7 +229,7 @@ def test_numpy_integers_are_integers():
 # The environment
 
 
-@pytest.mark.parametrize("text", ["two", "0", "-1", "2.5", "1,2", "1e3", "257", "\u0663"])
+@pytest.mark.parametrize("text", ["two", "0", "-1", "2.5", "1,2", "1e3", "257", "\u0663", "²"])
 def test_a_malformed_fastbp_variable_is_an_error(monkeypatch, text):
     monkeypatch.setenv("FASTBP_NUM_THREADS", text)
     with pytest.raises(
@@ -154,6 +239,29 @@ def test_a_malformed_fastbp_variable_is_an_error(monkeypatch, text):
     with pytest.raises(ValueError, match="correct it or unset it"):
         n_threads_of()
     assert n_threads_of(2) == 2
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "x" * 10**5, "0" * 5000, "\udcff" * 5000])
+def test_an_absurd_variable_is_an_error_in_a_line_or_ignored(monkeypatch, text):
+    monkeypatch.setattr(threads, "affinity", lambda: 1)
+    monkeypatch.setenv("OMP_NUM_THREADS", text)
+    with pytest.warns(
+        RuntimeWarning, match=r"OMP_NUM_THREADS='.*\.\.\. is not a positive"
+    ) as caught:
+        assert n_threads_of() == 1
+    assert len(str(caught[0].message)) < 200
+    monkeypatch.setattr(threads, "_default", None)
+    monkeypatch.setenv("FASTBP_NUM_THREADS", text)
+    with pytest.raises(
+        ValueError, match=r"FASTBP_NUM_THREADS is '.*\.\.\.; expected an"
+    ) as refused:
+        n_threads_of()
+    assert len(str(refused.value)) < 250
+
+
+def test_leading_zeros_do_not_count(monkeypatch):
+    monkeypatch.setenv("FASTBP_NUM_THREADS", "0" * 5000 + "3")
+    assert fastbp.get_num_threads() == 3
 
 
 @pytest.mark.parametrize("text", ["", "  "])
@@ -218,12 +326,27 @@ V1 = "5:memory:/a/b\n3:cpu,cpuacct:/a/b\n0::/\n"
         ("0::/\n", {".": "100000 0"}, None),
         ("0::/\n", {}, None),
         ("", {}, None),
+        ("nonsense\n\n:\n1:cpu\n0::/a\n", {"a": "300000 100000"}, 3.0),
+        ("0::/a\x00b\n0::/a\n", {"a": "300000 100000"}, 3.0),
+        ("0::/a\n", {"a": "²00000 100000"}, None),
+        ("0::/a\n", {"a": "9" * 5000 + " 100000"}, None),
+        ("0::/a\n", {"a": "100000 " + "9" * 5000}, None),
+        ("0::/a\n", {"a": "-5 100000"}, None),
+        ("0::/../..\n", {".": "300000 100000"}, 3.0),
     ],
 )
 def test_the_smallest_quota_of_all_groups_counts(tmp_path, own, limits, expected):
     (tmp_path / "own").write_text(own)
     write(tmp_path / "root", **limits)
     assert threads.cgroup_quota(str(tmp_path / "root"), str(tmp_path / "own")) == expected
+
+
+def test_an_affinity_that_may_not_be_asked_for_is_every_cpu(monkeypatch):
+    def refuse(_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_getaffinity", refuse, raising=False)
+    assert threads.affinity() == os.cpu_count()
 
 
 def test_no_control_groups_means_no_quota(tmp_path):
