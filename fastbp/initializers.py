@@ -94,14 +94,11 @@ def generator(seed: Any) -> "np.random.Generator":
         ) from error
 
 
-def _flat(seed: Any) -> int | list[int]:
+def _flat(seed: Any) -> list[int]:
     """The integers of a seed.
 
     NumPy looks for them in sequences of sequences, at any depth: a numpy.matrix, whose rows are
     matrices again, and a list that holds itself end the process there.
     """
-    if isinstance(seed, np.ndarray):
-        seed = np.asarray(seed)
-        if seed.ndim == 0:
-            return operator.index(seed)
-    return [operator.index(each) for each in seed]
+    entries = np.asarray(seed) if isinstance(seed, np.ndarray) else seed
+    return [operator.index(each) for each in entries]
