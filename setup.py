@@ -87,9 +87,10 @@ def extension(name, source, flags=(), macros=()):
 
 
 def extensions():
-    threads, recorder, core = cythonize(
+    threads, memory, recorder, core = cythonize(
         [
             extension("fastbp._threads", SOURCE / "threads.pyx"),
+            extension("fastbp._memory", SOURCE / "memory.pyx"),
             extension("fastbp._recorder", SOURCE / "recorder.pyx"),
             extension("fastbp._core.engine", SOURCE / "core.pyx"),
         ],
@@ -98,6 +99,7 @@ def extensions():
         compiler_directives=DIRECTIVES,
     )
     yield threads
+    yield memory
     yield recorder
     for level, level_flags in levels.items():
         for precision, macros in PRECISIONS.items():

@@ -5,10 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastbp._memory import fingerprint
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PICKLE_VERSION = 1
+# What `fun` remembers serves `jac` only while the data is what it was, and to know it the data is
+# read once more for each of the two: it is worth a cost evaluated twice if the data is small, or
+# if so many products are computed for each of its bytes. Measured in benchmarks/sharing.py.
+SMALL_DATA = 65536
+PRODUCTS_PER_BYTE = 3
+
+Last = tuple[bytes, int, float, "NDArray[np.float64]"]
 
 
 class Bound:
@@ -19,6 +28,7 @@ class Bound:
         _vector(theta)       theta as the engine reads it, or an error that says what is wrong
         _evaluate(vector)    J and a fresh D; TypeError or ValueError if it cannot read the vector
         _cost(vector)        J alone
+        _products()          about how many products a cost takes
         _engines()           what it evaluates with, for the counters
         _arguments()         the arguments that make it anew, for pickles
         _made_by             the call that makes it, for messages
@@ -26,11 +36,21 @@ class Bound:
     Its attributes are set once, with `object.__setattr__`; those that begin with "_" may change.
     """
 
-    __slots__ = ("_last",)
+    __slots__ = ("_is_shared", "_last", "_referred", "n_threads")
 
     _made_by = ""
-    # The bytes of a theta, and what was evaluated there; replaced as a whole.
-    _last: "tuple[bytes, float, NDArray[np.float64]] | None"
+    _referred: "tuple[NDArray[Any], ...]"  # data that lies in the caller's memory
+    _is_shared: bool | None  # whether fun and jac share evaluations; None: not known yet
+    # The bytes of theta and the fingerprint of the data, and what was evaluated there; replaced as
+    # a whole.
+    _last: Last | None
+    n_threads: int
+
+    def _begin(self, referred: "tuple[NDArray[Any], ...]") -> None:
+        """Nothing is evaluated yet."""
+        self._referred = referred
+        self._is_shared = None
+        self._last = None
 
     def _vector(self, theta: Any) -> "NDArray[np.float64]":
         raise NotImplementedError
@@ -39,6 +59,9 @@ class Bound:
         raise NotImplementedError
 
     def _cost(self, vector: "NDArray[np.float64]") -> float:
+        raise NotImplementedError
+
+    def _products(self) -> int:
         raise NotImplementedError
 
     def _engines(self) -> Iterable[Any]:
@@ -83,23 +106,36 @@ class Bound:
         return self._cost(self._vector(theta))
 
     def fun(self, theta: Any) -> float:
-        """The cost at `theta`; `fun` and `jac` at the same theta share one evaluation."""
-        return self._at(theta)[1]
+        """The cost at `theta`.
+
+        `fun` and `jac` at the same theta share one evaluation, unless the data has changed since,
+        or is so large beside the work that to look for a change takes longer than the cost.
+        """
+        vector = self._vector(theta)
+        return self._at(vector)[2] if self._shares() else self._cost(vector)
 
     def jac(self, theta: Any) -> "NDArray[np.float64]":
-        """The gradient at `theta`, a fresh array; shares one evaluation with `fun`."""
-        return self._at(theta)[2].copy()
+        """The gradient at `theta`, a fresh array; shares evaluations with `fun`."""
+        vector = self._vector(theta)
+        return self._at(vector)[3].copy() if self._shares() else self._evaluate(vector)[1]
 
-    def _at(self, theta: Any) -> "tuple[bytes, float, NDArray[np.float64]]":
-        """The last evaluation if it was at `theta`, else a new one."""
-        key = self._vector(theta).tobytes()
+    def _at(self, vector: "NDArray[np.float64]") -> Last:
+        """The last evaluation if theta and the data are what they were, else a new one."""
+        key, data = vector.tobytes(), fingerprint(self._referred, self.n_threads)
         last = self._last
-        if last is None or last[0] != key:
+        if last is None or last[0] != key or last[1] != data:
             # The bytes that are remembered are the ones evaluated, and the tuple is replaced as a
-            # whole, so another thread sees a theta and its own result, or the one before.
-            last = (key, *self._evaluate(np.frombuffer(key)))
+            # whole, so another thread sees a theta and its own result, or the one before. The
+            # fingerprint is older than the evaluation: data that changed meanwhile has another.
+            last = (key, data, *self._evaluate(np.frombuffer(key)))
             self._last = last
         return last
+
+    def _shares(self) -> bool:
+        if self._is_shared is None:
+            size = sum(array.nbytes for array in self._referred)
+            self._is_shared = size <= SMALL_DATA or PRODUCTS_PER_BYTE * size <= self._products()
+        return self._is_shared
 
     @property
     def n_evaluations(self) -> int:
@@ -131,3 +167,16 @@ def rebuild(version: int, kind: type[Bound], *arguments: Any) -> Bound:
             f"{PICKLE_VERSION}: read it with the fastbp that wrote it"
         )
     return kind(*arguments)
+
+
+def referred(pairs: "Iterable[tuple[NDArray[Any] | None, Any]]") -> "tuple[NDArray[Any], ...]":
+    """Of (array, what was given for it) the arrays that may lie in the caller's memory."""
+    return tuple(
+        array for array, given in pairs if array is not None and _is_referred(array, given)
+    )
+
+
+def _is_referred(array: "NDArray[Any]", given: Any) -> bool:
+    if isinstance(given, np.ndarray):
+        return array is given or np.may_share_memory(array, given)
+    return not isinstance(given, list | tuple)  # a frame, a tensor: who knows

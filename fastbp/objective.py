@@ -6,7 +6,7 @@ import numpy as np
 
 from fastbp import parameters, targets, threads, validate
 from fastbp._core import core
-from fastbp.bound import Bound
+from fastbp.bound import Bound, referred
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,7 @@ class Objective(Bound):
 
     __slots__ = (
         "_data", "_evaluate", "_explicit_threads", "_problem",
-        "l2", "n_samples", "n_threads", "network", "sample_weight",
+        "l2", "n_samples", "network", "sample_weight",
     )  # fmt: skip
 
     _made_by = "net.objective(...)"
@@ -73,7 +73,6 @@ class Objective(Bound):
     n_samples: int
     l2: float
     sample_weight: "NDArray[Any] | None"
-    n_threads: int
 
     def __init__(
         self,
@@ -85,6 +84,7 @@ class Objective(Bound):
         n_threads: int | None = None,
     ) -> None:
         real = network.dtype
+        given = (X, y, sample_weight)
         X = validate.data(X, network.widths[0], real)
         m = X.shape[0]
         labels, matrix = targets.read(y, network, m)
@@ -96,7 +96,7 @@ class Objective(Bound):
         set_once(self, "n_threads", threads.resolve(n_threads))
         self._explicit_threads = n_threads
         self._data = (X, matrix if labels is None else labels)
-        self._last = None
+        self._begin(referred(zip((*self._data, self.sample_weight), given, strict=True)))
         self._problem = core(real.name).Problem(
             network.widths, *network._for_engine(), X, labels, matrix,
             self.sample_weight, self.l2, network.reduction == "mean", self.n_threads,
@@ -108,6 +108,9 @@ class Objective(Bound):
 
     def _cost(self, vector: "NDArray[np.float64]") -> float:
         return self._problem.evaluate(vector, False)[0]
+
+    def _products(self) -> int:
+        return self.n_samples * self.network.n_parameters
 
     def _engines(self) -> tuple[Any]:
         return (self._problem,)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from fastbp.validate import described, numbers, one_of
+from fastbp.validate import described, is_vector, numbers, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +22,8 @@ Order = Literal["C", "F"]
 
 def theta(network: "Network", value: Any) -> "NDArray[np.float64]":
     """theta as the engine reads it: contiguous float64 of the network's length; any values."""
+    if is_vector(value, network.n_parameters):
+        return value  # type: ignore[no-any-return]
     try:
         array = numbers(value, "theta")
     except (TypeError, ValueError) as error:

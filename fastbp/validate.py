@@ -20,6 +20,7 @@ from fastbp.words import where as where
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+FLOAT64 = np.dtype(np.float64)
 MAX_WIDTH = 2**31 - 1
 BLOCK = 2**17  # numbers looked at between two chances for Ctrl-C; fits the L2 cache
 
@@ -246,6 +247,17 @@ def first_where(array: "NDArray[Any]", test: Any) -> tuple[int, ...] | None:
             place = np.unravel_index(int(found.argmax()), found.shape)
             return (rows.start + int(place[0]), *map(int, place[1:]))
     return None
+
+
+def is_vector(value: Any, n: int) -> bool:
+    """Whether the engine can read `value` where it lies as a vector of n float64."""
+    return (
+        type(value) is np.ndarray
+        and value.dtype == FLOAT64
+        and value.shape == (n,)
+        and value.flags.c_contiguous
+        and value.flags.aligned
+    )
 
 
 def readable(array: "NDArray[Any]", real: "np.dtype[Any]") -> bool:

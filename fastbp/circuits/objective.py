@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fastbp import threads, validate
 from fastbp._core import core
 from fastbp._recorder import Expression
-from fastbp.bound import Bound
+from fastbp.bound import Bound, referred
 from fastbp.circuits.arrays import ExpressionArray
 from fastbp.circuits.compiler import columns, in_place
 from fastbp.circuits.inputs import as_mapping, vector_name
@@ -64,7 +64,7 @@ class CircuitObjective(Bound):
 
     __slots__ = (
         "_columns", "_data", "_explicit_threads", "_fixed", "_problems", "_varying",
-        "circuit", "dtype", "n_samples", "n_threads", "reduction", "sample_weight",
+        "circuit", "dtype", "n_samples", "reduction", "sample_weight",
     )  # fmt: skip
 
     _made_by = "f.objective(...)"
@@ -73,7 +73,6 @@ class CircuitObjective(Bound):
     reduction: str
     n_samples: int
     sample_weight: NDArray[Any] | None
-    n_threads: int
     dtype: "np.dtype[Any]"
 
     def __init__(
@@ -120,7 +119,8 @@ class CircuitObjective(Bound):
         self._varying = tuple(name for name in circuit.data if name in samples)
         self._fixed = fixed
         self._problems: dict[str, Any] = {}
-        self._last = None
+        pairs = [(array, named[name]) for name, array in samples.items()]
+        self._begin(referred([*pairs, (self.sample_weight, sample_weight)]))
 
     def hessp(self, p: Any, v: Any) -> NDArray[np.float64]:
         """The Hessian at `p` times `v`, a fresh array."""
@@ -140,6 +140,8 @@ class CircuitObjective(Bound):
         return self._run_all("hessian", self._vector(p)).reshape(n, n)
 
     def _vector(self, theta: Any, name: str = "p") -> NDArray[np.float64]:
+        if validate.is_vector(theta, self.circuit.n_parameters):
+            return theta  # type: ignore[no-any-return]
         array = validate.numbers(theta, name)
         if array.ndim == 0 and self.circuit.n_parameters == 1:
             array = array.reshape(1)
@@ -173,6 +175,9 @@ class CircuitObjective(Bound):
             return np.empty(0)
         first, rest = self._run(kind, vector)
         return np.concatenate([[first], rest])
+
+    def _products(self) -> int:
+        return self.n_samples * len(self.circuit.program("value_and_gradient", self._varying).gates)
 
     def _engines(self) -> list[Any]:
         return [*self._problems.values()]

@@ -1,0 +1,9 @@
+# Memory that belongs to the caller, src_cy/memory.pyx.
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+def fingerprint(arrays: tuple[NDArray[Any] | None, ...], n_threads: int) -> int: ...
+def same_place(a: NDArray[Any], b: NDArray[Any]) -> bool: ...
+def borrowed(array: NDArray[Any]) -> NDArray[Any]: ...
