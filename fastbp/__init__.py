@@ -1,13 +1,15 @@
 """Exact cost and gradient of feed-forward networks in one compiled call, for any optimiser."""
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fastbp.config import show_config
 from fastbp.layers import Dense
 from fastbp.names import activations, losses
-from fastbp.network import Network, mlp
+from fastbp.network import Network
 from fastbp.objective import Objective
+from fastbp.perceptron import mlp
 from fastbp.threads import get_num_threads, num_threads, set_num_threads
 
 if TYPE_CHECKING:
@@ -63,7 +65,9 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(_LATER[name]), name)
         globals()[name] = value
         return value
-    raise AttributeError(f"module 'fastbp' has no attribute {name!r}")
+    from fastbp.elsewhere import missing
+
+    raise missing(sys.modules[__name__], name)
 
 
 def __dir__() -> list[str]:

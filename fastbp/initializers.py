@@ -18,7 +18,7 @@ He relu and its relatives. The normal schemes are not truncated.
 import operator
 from collections.abc import Callable
 from math import sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -41,13 +41,17 @@ VARIANCES: dict[str, tuple[str, Callable[[int, int], float]]] = {
 }
 SHORT_NAMES = {"glorot": "glorot_uniform", "he": "he_normal", "lecun": "lecun_normal"}
 SCHEMES = ("uniform", *SHORT_NAMES, *VARIANCES)
+Scheme = Literal[
+    "uniform", "glorot", "he", "lecun", "glorot_uniform", "glorot_normal", "he_uniform",
+    "he_normal", "lecun_uniform", "lecun_normal",
+]  # fmt: skip
 
 
 def random_theta(
     layers: "tuple[Dense, ...]", seed: Any, scheme: str, epsilon: float | None
 ) -> "NDArray[np.float64]":
     """A fresh theta for `layers`, the layers drawn in order from one generator."""
-    scheme = one_of(scheme, SCHEMES, "scheme")
+    scheme = one_of(scheme, SCHEMES, "scheme", kind="scheme")
     scheme = SHORT_NAMES.get(scheme, scheme)
     if epsilon is not None:
         if scheme != "uniform":
@@ -86,7 +90,8 @@ def generator(seed: Any) -> "np.random.Generator":
             seed = _flat(seed)
         return np.random.default_rng(seed)
     except (TypeError, ValueError, OverflowError) as error:
-        advice = "; the spread of the weights is epsilon=" if isinstance(seed, float) else ""
+        spread = isinstance(seed, float | np.floating)  # net.init(0.12)
+        advice = f"; for weights in [-{seed:g}, {seed:g}] epsilon={seed:g}" if spread else ""
         kind = ValueError if isinstance(error, OverflowError) else type(error)
         raise kind(
             f"seed={described(seed)} cannot start a random generator; expected None, an integer "

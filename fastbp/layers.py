@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastbp.names import activations, checked
+from fastbp.names import Activation, activations, advised, checked
 from fastbp.validate import MAX_WIDTH, count, described
 
 if TYPE_CHECKING:
@@ -55,9 +55,12 @@ class Dense:
 
     n_in: int
     n_out: int
-    activation: "str | Circuit"
+    activation: "Activation | Circuit"
 
-    def __init__(self, n_in: int, n_out: int, activation: "str | Circuit" = "identity") -> None:
+    @advised
+    def __init__(
+        self, n_in: int, n_out: int, activation: "Activation | Circuit" = "identity"
+    ) -> None:
         set_once = object.__setattr__
         set_once(self, "n_in", count(n_in, "n_in", MAX_WIDTH))
         set_once(self, "n_out", count(n_out, "n_out", MAX_WIDTH))
@@ -92,7 +95,7 @@ class Dense:
     def __reduce__(self) -> tuple[Any, ...]:
         return Dense, self._fields()
 
-    def _fields(self) -> "tuple[int, int, str | Circuit]":
+    def _fields(self) -> "tuple[int, int, Activation | Circuit]":
         return self.n_in, self.n_out, self.activation
 
 
@@ -100,13 +103,23 @@ def chain(layers: Iterable[Dense]) -> tuple[Dense, ...]:
     """The layers as a tuple, after checking that each fits the one before."""
     if isinstance(layers, Dense):
         raise TypeError(f"layers must be a list of layers: Network([{layers!r}], ...)")
+    if not isinstance(layers, Iterable) or isinstance(layers, str):
+        raise TypeError(
+            f"layers must be a list of layers, got {described(layers)}; fastbp.mlp(400, 25, 10) "
+            "makes a network from widths"
+        )
     linked = tuple(layers)
     if not linked:
         raise ValueError("a network needs at least one layer, got none")
     last_only = [name for name in activations() if name not in activations(hidden=True)]
     for number, layer in enumerate(linked, 1):
         if not isinstance(layer, Dense):
-            raise TypeError(f"layer {number} is {described(layer)}; expected a Dense layer")
+            widths = isinstance(layer, int)
+            advice = f"; from widths: fastbp.mlp{linked}" if widths and len(linked) > 1 else ""
+            raise TypeError(
+                f"layer {number} is {described(layer)}; expected a Dense layer, "
+                f"Dense(n_in, n_out, activation){advice}"
+            )
         before = linked[number - 2].n_out
         if number > 1 and layer.n_in != before:
             raise ValueError(

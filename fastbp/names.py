@@ -1,16 +1,32 @@
 """Activations and losses: which there are and which go together, by name or as circuits.
 
-The engine's tables know the names. Circuits are imported only where there is one.
+The engine's tables know the names; the types below repeat them for type checkers, and a test
+compares both. Circuits are imported only where there is one.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from fastbp._core import core
 from fastbp.validate import is_circuit, one_of
 
 if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+HiddenActivation = Literal[
+    "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "silu", "gelu", "sin",
+    "gaussian",
+]  # fmt: skip
+Activation = Literal[HiddenActivation, "softmax"]
+Loss = Literal[
+    "cross_entropy", "squared_error", "absolute_error", "huber", "log_cosh", "poisson", "hinge",
+    "squared_hinge", "multiclass_hinge",
+]  # fmt: skip
+Reduction = Literal["mean", "sum"]
 
 
 def activations(hidden: bool = False) -> tuple[str, ...]:
@@ -34,7 +50,7 @@ def losses() -> dict[str, tuple[str, ...]]:
     return {name: activations() if outputs is None else outputs for name, outputs in table.items()}
 
 
-def checked(value: Any, kind: str, known: Sequence[str], what: str) -> "str | Circuit":
+def checked(value: Any, kind: str, known: Sequence[str], what: str) -> Any:
     """`value` if it is one of the `known` names of a `what`, or a circuit that can be a `kind`.
 
     Parameters
@@ -42,7 +58,7 @@ def checked(value: Any, kind: str, known: Sequence[str], what: str) -> "str | Ci
     kind : {"activation", "loss"}
     """
     if not is_circuit(value):
-        return one_of(value, known, what, ", or a circuit: fastbp.circuit(...)")
+        return one_of(value, known, what, ", or a circuit: fastbp.circuit(...)", kind)
     from fastbp.circuits import elements
 
     return elements.checked_loss(value) if kind == "loss" else elements.checked_activation(value)
@@ -95,3 +111,25 @@ def check_pairing(loss: "str | Circuit", output: "str | Circuit", n_outputs: int
         raise ValueError(
             f"{what} over a single output is constant; use {advice}, or one output per class"
         )
+
+
+def advised(function: Callable[P, R]) -> Callable[P, R]:
+    """`function`, saying what is meant by a keyword that it does not have."""
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except TypeError:
+            unknown = next((name for name in kwargs if name not in names), None)
+            if unknown is None:
+                raise
+        from fastbp.elsewhere import keyword_hint
+
+        hint = keyword_hint(unknown, [name for name in names if name != "self"])
+        called = function.__qualname__.removesuffix(".__init__")
+        raise TypeError(f"{called} has no keyword {unknown!r}{hint}")
+
+    return call

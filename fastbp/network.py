@@ -1,13 +1,13 @@
 """The network: what its layers are, how well a theta does on data, and in which direction to go."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from fastbp import names, parameters, predictions, threads, validate
 from fastbp._core import PRECISIONS, core
-from fastbp.initializers import random_theta
+from fastbp.initializers import Scheme, random_theta
 from fastbp.layers import Block, Dense, blocks, chain, table
 from fastbp.objective import Objective
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
 
 FORMAT_VERSION = 1
-REDUCTIONS = ("mean", "sum")
 
 
 class Network:
@@ -60,22 +59,23 @@ class Network:
                  "shapes", "widths")  # fmt: skip
 
     layers: tuple[Dense, ...]
-    loss: "str | Circuit"
+    loss: "names.Loss | Circuit"
     l2: float
     dtype: "np.dtype[Any]"
-    reduction: str
+    reduction: names.Reduction
     widths: tuple[int, ...]
-    activations: "tuple[str | Circuit, ...]"
+    activations: "tuple[names.Activation | Circuit, ...]"
     shapes: tuple[tuple[int, int], ...]
     n_parameters: int
 
+    @names.advised
     def __init__(
         self,
         layers: Iterable[Dense],
-        loss: "str | Circuit" = "squared_error",
+        loss: "names.Loss | Circuit" = "squared_error",
         l2: float = 0.0,
         dtype: "DTypeLike" = "float64",
-        reduction: str = "mean",
+        reduction: names.Reduction = "mean",
     ) -> None:
         real = validate.dtype(dtype)
         linked = chain(layers)
@@ -84,7 +84,9 @@ class Network:
         set_once(self, "loss", names.checked(loss, "loss", tuple(names.losses()), "loss"))
         set_once(self, "l2", validate.non_negative(l2, "l2"))
         set_once(self, "dtype", real)
-        set_once(self, "reduction", validate.one_of(reduction, REDUCTIONS, "reduction"))
+        set_once(
+            self, "reduction", validate.one_of(reduction, get_args(names.Reduction), "reduction")
+        )
         set_once(self, "widths", (linked[0].n_in, *(layer.n_out for layer in linked)))
         set_once(self, "activations", tuple(layer.activation for layer in linked))
         set_once(self, "shapes", tuple(layer.shape for layer in linked))
@@ -93,8 +95,9 @@ class Network:
 
     # Parameters
 
+    @names.advised
     def init(
-        self, seed: Any = None, scheme: str = "uniform", epsilon: float | None = None
+        self, seed: Any = None, scheme: Scheme = "uniform", epsilon: float | None = None
     ) -> "NDArray[np.float64]":
         """A random first theta, float64, the same for the same seed.
 
@@ -218,6 +221,7 @@ class Network:
 
     # Cost and gradient
 
+    @names.advised
     def objective(
         self,
         X: Any,
@@ -363,50 +367,18 @@ class Network:
             f"{self.reduction}\n{self.table()}"
         )
 
+    if not TYPE_CHECKING:  # a type checker knows all attributes there are
+
+        def __getattr__(self, name: str) -> Any:
+            from fastbp.elsewhere import missing
+
+            raise missing(self, name)
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Network is immutable ({name} cannot be set); make another one")
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"a Network is immutable ({name} cannot be deleted)")
-
-
-def mlp(
-    *widths: int,
-    hidden: "str | Circuit" = "tanh",
-    output: "str | Circuit" = "identity",
-    loss: "str | Circuit" = "squared_error",
-    l2: float = 0.0,
-    dtype: "DTypeLike" = "float64",
-    reduction: str = "mean",
-) -> Network:
-    """A network of dense layers from its widths, inputs first: a multilayer perceptron.
-
-        net = mlp(400, 25, 10, hidden="sigmoid", output="sigmoid", loss="cross_entropy", l2=1.0)
-
-    Parameters
-    ----------
-    *widths : int
-        s_0, s_1, ..., s_L, at least two. Two make a linear or logistic regression.
-    hidden, output : str or Circuit
-        Activation of all hidden layers, and of the last one; see `Dense`.
-    loss, l2, dtype, reduction
-        As for `Network`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For fewer than two widths, and as `Dense` and `Network`.
-    """
-    if len(widths) == 1 and isinstance(widths[0], list | tuple | np.ndarray):
-        raise TypeError(f"widths are separate arguments: mlp(*widths) for widths = {widths[0]}")
-    if len(widths) < 2:
-        raise ValueError(
-            f"mlp takes at least two widths, inputs and outputs: mlp(400, 25, 10); got {widths}"
-        )
-    names.checked(hidden, "activation", names.activations(hidden=True), "hidden activation")
-    activations = [hidden] * (len(widths) - 2) + [output]
-    layers = [Dense(*layer) for layer in zip(widths, widths[1:], activations, strict=False)]
-    return Network(layers, loss, l2, dtype, reduction)
 
 
 def _rebuild(description: dict[str, Any]) -> Network:

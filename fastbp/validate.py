@@ -8,12 +8,12 @@ needs a temporary of the data's size. TypeError is about kinds of things, ValueE
 import math
 import operator
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from fastbp.words import code, columns_of, folded, listed
+from fastbp.words import code, columns_of, listed
 from fastbp.words import described as described
 from fastbp.words import where as where
 
@@ -28,38 +28,23 @@ BLOCK = 2**17  # numbers looked at between two chances for Ctrl-C; fits the L2 c
 # Names and numbers
 
 
-def one_of(
-    value: Any,
-    known: Sequence[str],
-    what: str,
-    or_else: str = "",
-    elsewhere: Mapping[str, str] | None = None,
-) -> str:
+def one_of(value: Any, known: Sequence[str], what: str, or_else: str = "", kind: str = "") -> str:
     """`value` if it is one of the `known` names of a `what`.
 
-    `or_else`: what no name may be; `elsewhere`: names of other libraries, as `folded` gives them,
-    with ours.
+    or_else : what no name may be
+    kind : "activation", "loss" or "scheme", for which other libraries have other names
     """
     if isinstance(value, str) and value in known:
         return value
-    name = value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
-    key, hint, names = folded(name), "", ", ".join(known)
-    ours = {folded(each): each for each in known}
-    if elsewhere and elsewhere.get(key) in known:
-        hint = f"; here it is called {elsewhere[key]!r}"
-    elif key in ours:
-        hint = f"; did you mean {ours[key]!r}?"
+    from fastbp.elsewhere import name_hint
+
+    hint, names = name_hint(kind, value, known), ", ".join(known)
     if not isinstance(value, str):
         raise TypeError(
-            f"{what} must be a name, got {described(value)}{hint}; known: {names}{or_else}"
+            f"{what} must be a name, got {described(value)}{hint.rstrip('.')}; known: "
+            f"{names}{or_else}"
         )
-    if not hint:
-        from difflib import get_close_matches
-
-        close = get_close_matches(key, ours, n=1)
-        hint = f"; did you mean {ours[close[0]]!r}?" if close else ""
-    end = "" if hint.endswith("?") else "."
-    raise ValueError(f"unknown {what} {value!r}{hint}{end} Known: {names}")
+    raise ValueError(f"unknown {what} {value!r}{hint or '.'} Known: {names}")
 
 
 def is_instance(value: Any, module: str, name: str) -> bool:

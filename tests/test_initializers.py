@@ -97,7 +97,7 @@ def test_without_a_seed_two_draws_differ():
         ({"epsilon": [0.1, 0.2]}, TypeError, r"epsilon must be one number > 0, got \[0.1, 0.2\]"),
         ({"seed": -1}, ValueError, "seed=-1 cannot start a random generator"),
         ({"seed": "abc"}, TypeError, "seed='abc' cannot start a random generator; expected None"),
-        ({"seed": 0.12}, TypeError, "seed=0.12 cannot .* the spread of the weights is epsilon="),
+        ({"seed": 0.12}, TypeError, r"seed=0.12 cannot .* \[-0.12, 0.12\] epsilon=0.12"),
     ],
 )
 def test_bad_requests_say_what_is_wrong(arguments, error, message):

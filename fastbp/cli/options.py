@@ -3,9 +3,10 @@
 import argparse
 import math
 from collections.abc import Callable
+from typing import cast
 
 from fastbp._core import PRECISIONS
-from fastbp.names import activations, losses
+from fastbp.names import Activation, activations, losses
 from fastbp.targets import CLASSIFIERS
 
 DTYPES = tuple(PRECISIONS)
@@ -16,10 +17,10 @@ def is_classifier(loss: object) -> bool:
     return loss in CLASSIFIERS
 
 
-def default_output(loss: str) -> str:
+def default_output(loss: str) -> Activation:
     """The usual output activation of a loss."""
     allowed = losses()[loss]
-    return "identity" if "identity" in allowed else allowed[0]
+    return "identity" if "identity" in allowed else cast(Activation, allowed[0])
 
 
 def integer(least: int) -> Callable[[str], int]:

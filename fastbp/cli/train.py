@@ -13,6 +13,7 @@ from fastbp.cli.encoding import FEW, Classes, Inputs, Quantity, enough, infer_ta
 from fastbp.cli.errors import CommandError
 from fastbp.cli.table import Data, Table, count, listed, open_table
 from fastbp.cli.trained import Trained, check_output
+from fastbp.names import Loss
 from fastbp.network import Network
 
 
@@ -118,7 +119,7 @@ def _columns(table: Table, target: str, ignore: list[str]) -> tuple[str, list[st
     return name, names
 
 
-def _loss(task: str, loss: str | None, *, inferred: bool) -> str:
+def _loss(task: str, loss: Loss | None, *, inferred: bool) -> Loss:
     """The loss asked for, which settles a task that was only inferred, or that of the task."""
     if loss is None:
         return "cross_entropy" if task == "classification" else "squared_error"
@@ -152,7 +153,7 @@ def _target(
 
 
 def _network(
-    n_inputs: int, target: Classes | Quantity, loss: str, arguments: argparse.Namespace
+    n_inputs: int, target: Classes | Quantity, loss: Loss, arguments: argparse.Namespace
 ) -> Network:
     """One output for a quantity or for two classes, otherwise one for each class."""
     n_outputs, output = 1, options.default_output(loss)
