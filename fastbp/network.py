@@ -246,7 +246,8 @@ class Network:
         l2 : float, optional
             Instead of the network's own.
         sample_weight : array_like, shape (m,), optional
-            Weights >= 0. In J and its gradient m becomes their sum.
+            Weights >= 0, float64. In J and its gradient m becomes their sum. A weight of 0 leaves
+            its sample out.
         n_threads : int, optional
             Upper limit of the threads of one call; see `fastbp.threads` for the rule without it.
 

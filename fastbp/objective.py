@@ -26,9 +26,9 @@ class Objective(Bound):
         minimize(objective.fun, theta, jac=objective.jac, method="TNC")
 
     The data is checked and converted once, here. Data that needs no conversion is referred to, not
-    copied: changing X or y afterwards changes the objective. Any number of threads may call one
-    objective. A theta with nan or inf in it, or one so large that the sums overflow, gives what
-    IEEE arithmetic says: J = inf or nan, never an exception.
+    copied: changing X, y or the weights afterwards changes the objective. Any number of threads may
+    call one objective. A theta with nan or inf in it, or one so large that the sums overflow, gives
+    what IEEE arithmetic says: J = inf or nan, never an exception.
 
     Parameters
     ----------
@@ -40,7 +40,8 @@ class Objective(Bound):
     l2 : float, optional
         The factor of the regularisation; the network's own unless given.
     sample_weight : array_like, shape (m,), optional
-        Weights >= 0.
+        Weights >= 0, float64 whatever the network's dtype. A mean does not depend on their scale,
+        and a sample of weight 0 leaves nothing, also where it overflows.
     n_threads : int, optional
         Upper limit of the threads of one call; see `fastbp.threads`.
 
@@ -92,7 +93,7 @@ class Objective(Bound):
         set_once(self, "network", network)
         set_once(self, "n_samples", m)
         set_once(self, "l2", network.l2 if l2 is None else validate.non_negative(l2, "l2"))
-        set_once(self, "sample_weight", validate.sample_weight(sample_weight, m, real))
+        set_once(self, "sample_weight", validate.sample_weight(sample_weight, m))
         set_once(self, "n_threads", threads.resolve(n_threads))
         self._explicit_threads = n_threads
         self._data = (X, matrix if labels is None else labels)

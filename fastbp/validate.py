@@ -18,7 +18,7 @@ from fastbp.words import described as described
 from fastbp.words import where as where
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
 FLOAT64 = np.dtype(np.float64)
 MAX_WIDTH = 2**31 - 1
@@ -349,8 +349,9 @@ def _refuse_width(array: "NDArray[Any]", n_in: int, X: Any) -> NoReturn:
     )
 
 
-def sample_weight(value: Any, m: int, real: "np.dtype[Any]") -> "NDArray[Any] | None":
+def sample_weight(value: Any, m: int, real: "DTypeLike" = np.float64) -> "NDArray[Any] | None":
     """Weights as the engine reads them: contiguous real (m,), finite, >= 0, not all zero."""
+    real = np.dtype(real)
     if value is None:
         return None
     array = numbers(value, "sample_weight")
@@ -371,10 +372,16 @@ def sample_weight(value: Any, m: int, real: "np.dtype[Any]") -> "NDArray[Any] | 
         raise ValueError(
             f"sample_weight is 0 for every sample in {real}; expected at least one weight > 0"
         )
+    return result
+
+
+def finite_sum(weights: "NDArray[Any] | None") -> None:
+    """Refuses weights whose sum overflows."""
+    if weights is None:
+        return
     with np.errstate(over="ignore"):
-        total = float(np.add.reduce(result, dtype=np.float64))
+        total = float(np.add.reduce(weights, dtype=np.float64))
     if total == np.inf:
         raise ValueError(
             "sample_weight sums to more than float64 holds; divide the weights by their largest"
         )
-    return result

@@ -14,6 +14,7 @@ from product cimport Ahead
 from span cimport run_columns, span_shares
 from tile cimport few_tile_backward, few_tile_forward, tile_backward, tile_forward, tile_loss
 from transpose cimport transpose
+from weights cimport weigh
 from fastbp._threads cimport parallel_for
 
 cdef enum:
@@ -47,6 +48,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
         plan.tile * plan.n_parameters * (SLOW_FEW if plan.few > 0 else 1) > LONG_TILE)
     cdef Ahead ahead = interruptible(context, worker, is_long)
     cdef double cost = 0
+    cdef bint some_left_out = False
     if plan.widens:
         sums = scratch + plan.sums_at
     if plan.span > 0:       # chunks of one tile: a thread's next is about so far on
@@ -66,12 +68,13 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
             transpose(last.n_out, count, scratch + (last.z_at if run.from_z else last.a_at),
                       plan.stride, run.output + start * last.n_out, last.n_out, False)
         else:
-            cost += tile_loss(plan, scratch, start, count, columns)
+            cost += tile_loss(run, scratch, start, count, columns, &some_left_out)
             if run.gradient != NULL and plan.few > 0:
-                few_tile_backward(run, scratch, &ahead)
+                few_tile_backward(run, scratch, some_left_out, &ahead)
             elif run.gradient != NULL:
                 place = (tile - first) % plan.group
-                tile_backward(run, scratch, start, count, columns, sums, place == 0, &ahead)
+                tile_backward(run, scratch, start, count, columns, some_left_out, sums, place == 0,
+                              &ahead)
                 if plan.widens and (place + 1 == plan.group or tile + 1 == stop):
                     widen(plan.n_delta, sums, tile - place == first,
                           run.partial + chunk * plan.n_delta)
@@ -123,7 +126,7 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
         poll(context)
     for j in range(first, stop):
         D = run.gradient + layer.theta_at + j * row
-        D[0] = plan.scale * sum_chunks(run, layer.bias_at + j, 1, D)[0]
+        D[0] = run.scale * sum_chunks(run, layer.bias_at + j, 1, D)[0]
     c = layer.shift
     while c < layer.shift + layer.n_in:
         n = adjacent(Delta, c, layer.shift + layer.n_in)
@@ -131,7 +134,7 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
             at = layer.theta_at + j * row + 1 + c - layer.shift
             D = run.gradient + at
             sums = sum_chunks(run, column(Delta, c) + j * Delta.row - run.sums, n, D)
-            regularize(n, sums, run.theta + at, plan.scale, plan.l2, D)
+            regularize(n, sums, run.theta + at, run.scale, run.l2, D)
         c += n
 
 
@@ -181,6 +184,17 @@ cdef inline double sum_squares(const Plan *plan, const real *theta) noexcept nog
     return total
 
 
+cdef inline void weigh_samples(Evaluation *run) noexcept nogil:
+    """What the sums are multiplied by, from the weights as they are now."""
+    cdef const Plan *plan = run.plan
+    cdef double total = plan.m
+    run.weight_factor = 1
+    if plan.weights != NULL and run.output == NULL:
+        total = weigh(plan.weights, plan.m, &run.weight_factor)
+    run.l2 = run.weight_factor * plan.l2
+    run.scale = 1 / (total if plan.mean else run.weight_factor)
+
+
 cdef inline Py_ssize_t evaluate_spans(Evaluation *run) noexcept nogil:
     """Span by span the tiles, each a chunk, then the gradient."""
     cdef const Plan *plan = run.plan
@@ -201,6 +215,7 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, double *cost) noexcept nogil:
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t missing, c, step
     start_polling(&run.next_poll, &run.stopped)
+    weigh_samples(run)
     missing = 0
     if sizeof(real) < sizeof(double):
         missing += parallel_for(run_narrow, poll, run,
@@ -228,8 +243,8 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, double *cost) noexcept nogil:
         step *= 2
     cost[0] = run.costs[0]
     if plan.l2 != 0:
-        cost[0] += 0.5 * plan.l2 * sum_squares(plan, run.theta)
-    cost[0] *= plan.scale
+        cost[0] += 0.5 * run.l2 * sum_squares(plan, run.theta)
+    cost[0] *= run.scale
     if run.gradient != NULL and plan.few == 0 and plan.span == 0:
         c = finish_shares(plan)
         missing += parallel_for(

@@ -149,6 +149,7 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
     plan.edges_at = take(&top, edges_size)
     plan.y_at = take(&top, last.n_out * plan.stride)
     plan.cost_at = take(&top, samples)
+    plan.weights_at = take(&top, samples if plan.weights != NULL else 0)
     plan.sums_at = take(&top, plan.n_delta if plan.widens else 0)
     plan.few_at = take(&top, plan.few * plan.few_row * (2 * plan.n_layers + 3))
     if sizeof(real) < sizeof(double):       # a in float64

@@ -26,13 +26,13 @@ cdef struct Plan:
     Py_ssize_t whole_to         # what lies around it: from whole_from on, before whole_to
     const int64_t *labels
     const real *targets
-    const real *weights
+    const double *weights
     # cost
     int loss                    # row of the table; N_LOSSES: loss_circuit; -1: forward only
     bint loss_from_z
     const Element *loss_circuit
     real other_label            # what a one-hot target has at the other labels: 0, or -1
-    double scale                # 1/m, 1/(sum of weights), or 1 for reduction "sum"
+    bint mean
     double l2
     # how the samples are shared out
     Py_ssize_t tile             # samples in a tile
@@ -50,7 +50,7 @@ cdef struct Plan:
     Py_ssize_t kept_biases_at   # where in them the sums for the biases are
     # where things are in the scratch of a thread
     Py_ssize_t delta_at, below_at, zt_at, xt_at, at_at, edges_at, y_at, cost_at, sums_at, mixed_at
-    Py_ssize_t few_at, wide_at, circuit_at
+    Py_ssize_t few_at, wide_at, circuit_at, weights_at
     Py_ssize_t scratch          # reals a thread needs for tiles
     Py_ssize_t share            # or, when these are done, for columns of Delta
     Py_ssize_t few              # the m samples are too few to fill the lanes (see few.pxd); or 0
@@ -59,6 +59,9 @@ cdef struct Plan:
 
 cdef struct Evaluation:
     const Plan *plan
+    double weight_factor        # of all weights while they are used (see weights.pxd)
+    double scale                # of the sums: 1/m, 1/(sum of weights), or 1; with that factor
+    double l2                   # the same beside the sums: times the factor
     const double *source        # theta as the caller has it
     const real *theta
     real *packed

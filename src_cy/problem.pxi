@@ -16,7 +16,7 @@ cdef class Problem:
     X : ndarray of real, (m, s_0), unit stride along a row
     labels : ndarray of int64, (m,), or None
     targets : ndarray of real, (m, s_L), C order, or None
-    sample_weight : ndarray of real, (m,), or None
+    sample_weight : ndarray of float64, (m,), contiguous, or None
     l2 : float
     mean : bool
     n_threads : int
@@ -41,10 +41,7 @@ cdef class Problem:
         self._bind(X, labels, targets, sample_weight, widths[0], widths[len(widths) - 1])
         self._choose_loss(loss, activations[len(activations) - 1])
         self.plan.l2 = l2
-        self.plan.scale = 1
-        if mean:
-            self.plan.scale = 1.0 / (
-                self.plan.m if sample_weight is None else float(np.sum(sample_weight, dtype=float)))
+        self.plan.mean = mean
         self.functions = (*activations, loss)
         self._lay_out(widths)
         self.n_threads = <int>max(1, min(
@@ -58,7 +55,7 @@ cdef class Problem:
         cdef const int64_t[::1] label_view
         cdef const real[:, :] x_view = X
         cdef const real[:, ::1] target_view
-        cdef const real[::1] weight_view
+        cdef const double[::1] weight_view
         cdef Py_ssize_t m = x_view.shape[0], i
         self.arrays = (X, labels, targets, sample_weight)
         if m == 0 or x_view.shape[1] != n_in:

@@ -85,7 +85,6 @@ cdef inline void add_to_gradient(
     bint fresh, bint last,
 ) noexcept nogil:
     """Columns of Delta to the gradient, or the first of them into it; the last finish it."""
-    cdef const Plan *plan = run.plan
     cdef Py_ssize_t n, i, j, at
     cdef double *D
     while start < stop:
@@ -98,7 +97,7 @@ cdef inline void add_to_gradient(
                     lanes_prefetch(<const real *>(D + ROWS_AHEAD * (layer.n_in + 1) + i * LINE))
             widen(n, column(Delta, start) + j * Delta.row, fresh, D)
             if last:
-                regularize(n, D, run.theta + at, plan.scale, plan.l2, D)
+                regularize(n, D, run.theta + at, run.scale, run.l2, D)
         start += n
 
 
@@ -117,7 +116,7 @@ cdef inline void add_biases(
             D[0] += kept_biases(run, s)[layer.bias_at + j]
             s += plan.tile
         if run.span_start + count == plan.m:
-            D[0] *= plan.scale
+            D[0] *= run.scale
         D += layer.n_in + 1
 
 

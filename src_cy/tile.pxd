@@ -5,7 +5,7 @@ or keeps what Delta is made of (span.pxd).
 Samples too few to fill the lanes go another way, in which layers are sample-major (few.pxd).
 """
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from dense cimport (
     Dense, accumulate, accumulate_bias, backward, delta_matrix, forward, forward_units, samples_of,
@@ -19,6 +19,7 @@ from plan cimport Evaluation, Plan
 from product cimport Ahead
 from span cimport keep, keep_data
 from transpose cimport transpose, transpose_to_strips, turn
+from weights cimport leave_out, multiply_weights, tile_weights
 
 
 cdef inline void activate_samples(
@@ -34,6 +35,19 @@ cdef inline void activate_samples(
         z += lay.strip
         a += lay.strip
         out += lay.strip
+        c += width
+
+
+cdef inline void leave_samples_out(
+    const Dense *layer, Py_ssize_t columns, const real *w, real *values,
+) noexcept nogil:
+    """As `leave_out`, of an array of the layer."""
+    cdef Strips lay = layer.samples
+    cdef Py_ssize_t c = 0, width
+    while c < columns:
+        width = adjacent(lay, c, columns)
+        leave_out(layer.n_out, width, lay.row, w + c, values)
+        values += lay.strip
         c += width
 
 
@@ -101,24 +115,24 @@ cdef inline double sum_cost(const real *cost, Py_ssize_t count) noexcept nogil:
 
 
 cdef inline double tile_loss(
-    const Plan *plan, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
+    const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
+    bint *some_left_out,
 ) noexcept nogil:
-    """The tile's cost; leaves delta(L)."""
+    """The tile's cost; leaves delta(L), and says whether samples have no weight."""
+    cdef const Plan *plan = run.plan
     cdef const Dense *last = plan.layers + plan.n_layers - 1
     cdef real *delta = scratch + plan.delta_at
     cdef real *cost = scratch + plan.cost_at
-    cdef Py_ssize_t s, k
-    cdef real w
+    cdef real *w = scratch + plan.weights_at
     tile_targets(plan, start, count, scratch + plan.y_at)
     output_loss(last, plan.loss, plan.loss_from_z, plan.loss_circuit, columns, plan.stride,
                 scratch + last.z_at, scratch + last.a_at, scratch + plan.y_at, delta, cost,
                 scratch + plan.circuit_at)
     if plan.weights != NULL:
-        for s in range(count):
-            w = plan.weights[start + s]
-            cost[s] *= w
-            for k in range(last.n_out):
-                delta[k * plan.stride + s] *= w
+        some_left_out[0] = tile_weights(
+            plan.weights + start, run.weight_factor, count, columns, w)
+        multiply_weights(1, columns, plan.stride, w, cost)
+        multiply_weights(last.n_out, columns, plan.stride, w, delta)
     return sum_cost(cost, count)
 
 
@@ -168,9 +182,12 @@ cdef inline void add_to_sums(
 
 cdef inline void tile_backward(
     const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
-    real *sums, bint fresh, Ahead *ahead,
+    bint some_left_out, real *sums, bint fresh, Ahead *ahead,
 ) noexcept nogil:
-    """Adds to the Delta of all layers in `sums`, or sets it; or keeps what it is made of."""
+    """Adds to the Delta of all layers in `sums`, or sets it; or keeps what it is made of.
+
+    Where a sample is left out its delta is 0, and must not meet an infinite a or slope.
+    """
     cdef const Plan *plan = run.plan
     cdef const Dense *layer
     cdef const Dense *under
@@ -183,6 +200,9 @@ cdef inline void tile_backward(
             return
         layer = plan.layers + i
         delta = samples_of(layer, delta_of)
+        if some_left_out and i > 0:
+            leave_samples_out(layer - 1, columns, scratch + plan.weights_at,
+                              scratch + (layer - 1).a_at)
         if plan.span > 0:
             keep(run, scratch, layer, delta, start, count, columns)
         else:
@@ -193,6 +213,8 @@ cdef inline void tile_backward(
         backward(layer, run.theta, run.packed, delta, columns, samples_of(under, below), ahead)
         activate_samples(under, 1, columns, scratch + under.z_at, scratch + under.a_at, below,
                          scratch + plan.circuit_at)
+        if some_left_out:
+            leave_samples_out(under, columns, scratch + plan.weights_at, below)
         delta_of, below = below, delta_of
 
 
@@ -229,7 +251,7 @@ cdef inline void few_tile_forward(
 
 
 cdef inline void few_tile_backward(
-    const Evaluation *run, real *scratch, Ahead *ahead,
+    const Evaluation *run, real *scratch, bint some_left_out, Ahead *ahead,
 ) noexcept nogil:
     """As tile_backward, and the gradient itself."""
     cdef const Plan *plan = run.plan
@@ -254,11 +276,16 @@ cdef inline void few_tile_backward(
             activate_layer(under, 1, m, round_up(under.n_out), row,
                            a + (plan.n_layers + 2) * m * row if under.keeps_z else a, a, below,
                            scratch + plan.circuit_at)
+            if some_left_out:
+                for s in range(m):
+                    if scratch[plan.weights_at + s] == 0:
+                        memset(a + s * row, 0, row * sizeof(real))
+                        memset(below + s * row, 0, row * sizeof(real))
         if sizeof(real) == sizeof(double):
             wide = <double *>a
         else:
             for s in range(m * row):
                 wide[s] = a[s]
-        few_gradient(layer, run.theta, m, delta, row, wide, row, plan.scale, plan.l2, run.gradient,
+        few_gradient(layer, run.theta, m, delta, row, wide, row, run.scale, run.l2, run.gradient,
                      ahead)
         delta, below = below, delta

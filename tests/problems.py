@@ -124,7 +124,7 @@ class Case:
             o.X if X is None else X,
             self.labels,
             self.targets,
-            self.weight,
+            None if self.weight is None else self.weight.astype(float),
             o.l2,
             o.mean,
             n_threads,

@@ -131,8 +131,6 @@ def test_values_too_large_for_float32_are_named_not_turned_into_inf(value):
         ValueError, match=r"y is .* at row 9.*too large for float32.*dtype='float64'"
     ):
         net.objective(X, with_entry(VALUES, 9, value))
-    with pytest.raises(ValueError, match=r"sample_weight is .* at row 3 .*too large for float32"):
-        net.objective(X, VALUES, sample_weight=with_entry(np.ones(M), 3, abs(value)))
     assert np.isfinite(REGRESSION.objective(with_entry(X, (5, 2), value), VALUES).n_samples)
 
 
@@ -259,7 +257,6 @@ def test_text_beside_a_nullable_column_stays_text():
             r"shape \(40, 1\); expected \(40,\); use np.ravel",
         ),
         (1.0, ValueError, r"sample_weight has shape \(\)"),
-        (np.full(M, 1e308), ValueError, "sums to more than float64 holds"),
         (np.ones(M) + 0j, TypeError, "sample_weight has dtype complex128"),
         (["a"] * M, TypeError, "sample_weight has dtype <U1"),
     ],
@@ -267,11 +264,6 @@ def test_text_beside_a_nullable_column_stays_text():
 def test_bad_sample_weights_say_what_is_wrong(weights, error, message):
     with pytest.raises(error, match=message):
         REGRESSION.objective(X, VALUES, sample_weight=weights)
-
-
-def test_weights_that_vanish_in_float32_are_refused():
-    with pytest.raises(ValueError, match="sample_weight is 0 for every sample in float32"):
-        fastbp.mlp(3, 4, 1, dtype="float32").objective(X, VALUES, sample_weight=[1e-60] * M)
 
 
 @pytest.mark.parametrize(

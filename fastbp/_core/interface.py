@@ -23,7 +23,7 @@ class Problem(Protocol):
         X: NDArray[Any],
         labels: NDArray[np.int64] | None,
         targets: NDArray[Any] | None,
-        sample_weight: NDArray[Any] | None,
+        sample_weight: NDArray[np.float64] | None,
         l2: float,
         mean: bool,
         n_threads: int,

@@ -110,7 +110,9 @@ class CircuitObjective(Bound):
         set_once(self, "circuit", circuit)
         set_once(self, "reduction", validate.one_of(reduction, REDUCTIONS, "reduction"))
         set_once(self, "n_samples", values.m)
-        set_once(self, "sample_weight", validate.sample_weight(sample_weight, values.m, real))
+        weights = validate.sample_weight(sample_weight, values.m, real)
+        validate.finite_sum(weights)
+        set_once(self, "sample_weight", weights)
         set_once(self, "n_threads", threads.resolve(n_threads))
         set_once(self, "dtype", real)
         self._explicit_threads = n_threads
