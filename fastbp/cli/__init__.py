@@ -5,17 +5,24 @@ Exit codes: 0 done; 1 a gradient failed its check; 2 an error, told in one line 
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from fastbp.cli.errors import CommandError, one_line
+from fastbp.cli import streams
+from fastbp.cli.errors import CommandError, one_line, unexpected
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise CommandError(f"{message} (see {self.prog} --help)")
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        # argparse says nothing of a stream that is full
+        (file or sys.stdout).write(message)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,22 +33,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv
         The words after ``fastbp``; those of the process by default.
     """
+    with streams.opened():
+        code, text = _outcome(argv)
+        streams.settle()
+        if text:
+            streams.tell(f"fastbp: {text}")
+        return code
+
+
+def _outcome(argv: Sequence[str] | None) -> tuple[int, str]:
+    """The exit code, and what to say on standard error."""
     try:
         code = _run(argv)
         sys.stdout.flush()
-        return code
+        return code, ""
     except KeyboardInterrupt:
-        print("fastbp: interrupted", file=sys.stderr)
-        return 130
+        return 130, "interrupted"
     except BrokenPipeError:
-        _drop_stdout()
-        return 141
+        return 141, ""
     except MemoryError as error:
-        text = f"out of memory: {one_line(error)}"
+        return 2, f"error: out of memory: {one_line(error)}"
     except (CommandError, ImportError, OSError, ValueError) as error:
-        text = one_line(error)
-    print(f"fastbp: error: {text}", file=sys.stderr)
-    return 2
+        return 2, f"error: {one_line(error)}"
+    except Exception as error:
+        return 2, f"error: {unexpected(error)}"
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -69,13 +84,3 @@ def _parser() -> _Parser:
     for command in (demo, train, predict, check, info):
         command.add_parser(commands)
     return parser
-
-
-def _drop_stdout() -> None:
-    """Keep the interpreter from flushing into the broken pipe once more as it exits."""
-    try:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
-    except (OSError, ValueError):  # standard output is not a file of the system
-        pass

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 
 from fastbp.cli.errors import CommandError
 from fastbp.cli.table import MISSING, Data, number
+from fastbp.validate import described
 
 FEW = 20  # whole numbers with more distinct values than this are quantities, not classes
 SAMPLES_PER_CLASS = 5
+EXACT = 2.0**53  # from here on different whole numbers are the same float
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,12 @@ class Inputs:
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "Inputs":
-        return cls(tuple(saved["names"]), np.array(saved["mean"]), np.array(saved["scale"]))
+        """What `to_dict` gave; KeyError or ValueError for anything else."""
+        names = _distinct(saved["names"], (str,), "names")
+        mean, scale = (_numbers(saved[key], len(names), key) for key in ("mean", "scale"))
+        if scale.min(initial=0) < 0:
+            raise ValueError(f"scale is {scale.min()}; expected numbers of at least 0")
+        return cls(names, mean, scale)
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,14 @@ class Classes:
 
     def to_dict(self) -> dict[str, Any]:
         return {"name": self.name, "classes": list(self.labels)}
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "Classes":
+        """What `to_dict` gave; KeyError or ValueError for anything else."""
+        labels = _distinct(saved["classes"], (int, str), "classes")
+        if len(labels) < 2:
+            raise ValueError("there are fewer than two classes")
+        return cls(_text(saved["name"]), labels)
 
 
 @dataclass(frozen=True)
@@ -136,16 +152,46 @@ class Quantity:
             "log_rate": self.log_rate,
         }
 
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "Quantity":
+        """What `to_dict` gave; KeyError or ValueError for anything else."""
+        mean, scale = _numbers([saved["mean"], saved["scale"]], 2, "mean and scale").tolist()
+        if scale <= 0:
+            raise ValueError(f"the scale of the target is {scale}; expected a number > 0")
+        return cls(_text(saved["name"]), mean, scale, saved["log_rate"] is True)
+
 
 def target_from_dict(saved: dict[str, Any]) -> Classes | Quantity:
     """The target a model was trained on."""
-    if "classes" in saved:
-        return Classes(saved["name"], tuple(saved["classes"]))
-    return Quantity(**saved)
+    return (Classes if "classes" in saved else Quantity).from_dict(saved)
 
 
-def infer_task(name: str, data: Data) -> str:
-    """Texts are classes; so are a few distinct whole numbers; other numbers are quantities."""
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"the name of the target is {described(value)}; expected a text")
+    return value
+
+
+def _distinct(values: object, kinds: tuple[type, ...], what: str) -> tuple[Any, ...]:
+    """A list whose entries are different and all of one of the kinds."""
+    entries = values if isinstance(values, list) else []
+    found = {type(value) for value in entries}
+    if len(found) == 1 and found <= set(kinds) and len(set(entries)) == len(entries):
+        return tuple(entries)
+    raise ValueError(f"{what} is no list of different names")
+
+
+def _numbers(values: object, n: int, what: str) -> NDArray[np.float64]:
+    """A list of so many finite numbers."""
+    plain = isinstance(values, list) and all(type(value) in (int, float) for value in values)
+    array = np.array(values, np.float64) if plain else np.empty(0)
+    if not plain or array.shape != (n,) or not np.isfinite(array).all():
+        raise ValueError(f"{what} is no list of {n} finite numbers")
+    return array
+
+
+def check_target(name: str, data: Data) -> None:
+    """Refuses a target with cells that are empty, or numbers that are not finite."""
     texts = data.texts or []
     numeric = [number(text) is not None for text in texts]
     some_numeric = any(numeric)
@@ -157,7 +203,11 @@ def infer_task(name: str, data: Data) -> str:
             )
         if is_number and not math.isfinite(float(text)):
             raise CommandError(f"{place}: {text} is not a finite number; correct it")
-    if not all(numeric):
+
+
+def infer_task(texts: Sequence[str]) -> str:
+    """Texts are classes; so are a few distinct whole numbers; other numbers are quantities."""
+    if any(number(text) is None for text in texts):
         return "classification"
     whole = _whole_numbers(texts)
     if whole is None:
@@ -191,8 +241,14 @@ def quantities(name: str, data: Data, *, counts: bool = False) -> NDArray[np.flo
 
 
 def _whole(text: str) -> int | None:
+    """The whole number a text stands for, such as 7, 7.0 or 7e3; exact, whatever its size."""
     value = number(text)
-    return int(value) if value is not None and value.is_integer() else None
+    if value is None or not value.is_integer():
+        return None
+    if abs(value) < EXACT:
+        return int(value)
+    exact = Decimal(text)
+    return int(exact) if exact == exact.to_integral_value() else None
 
 
 def _whole_numbers(texts: Sequence[str]) -> list[int] | None:

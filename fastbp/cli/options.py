@@ -8,6 +8,7 @@ from typing import cast
 from fastbp._core import PRECISIONS
 from fastbp.names import Activation, activations, losses
 from fastbp.targets import CLASSIFIERS
+from fastbp.validate import described
 
 DTYPES = tuple(PRECISIONS)
 
@@ -23,8 +24,8 @@ def default_output(loss: str) -> Activation:
     return "identity" if "identity" in allowed else cast(Activation, allowed[0])
 
 
-def integer(least: int) -> Callable[[str], int]:
-    """An argparse type: a whole number of at least `least`."""
+def integer(least: int, most: int = 2**31 - 1) -> Callable[[str], int]:
+    """An argparse type: a whole number of at least `least`, and no more than a C int holds."""
 
     def convert(text: str) -> int:
         try:
@@ -32,7 +33,11 @@ def integer(least: int) -> Callable[[str], int]:
         except ValueError:
             value = least - 1
         if value < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+            raise argparse.ArgumentTypeError(
+                f"{described(text)} is not a whole number of at least {least}"
+            )
+        if value > most:
+            raise argparse.ArgumentTypeError(f"{described(text)} is more than {most}")
         return value
 
     return convert
@@ -45,7 +50,7 @@ def penalty(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
+        raise argparse.ArgumentTypeError(f"{described(text)} is not a number of at least 0")
     return value
 
 
@@ -56,7 +61,7 @@ def fraction(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a fraction (0 <= fraction < 1)")
+        raise argparse.ArgumentTypeError(f"{described(text)} is not a fraction (0 <= fraction < 1)")
     return value
 
 
@@ -70,7 +75,7 @@ def widths(text: str) -> tuple[int, ...]:
         values = (0,)
     if min(values) < 1:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a list of widths such as 25,10 (each at least 1)"
+            f"{described(text)} is not a list of widths such as 25,10 (each at least 1)"
         )
     return values
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from fastbp.cli import options, scores
+from fastbp.cli import options, scores, streams
 from fastbp.cli.encoding import Classes
 from fastbp.cli.errors import CommandError
 from fastbp.cli.table import Data, count
@@ -39,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Predict, write, and score what can be scored."""
     if arguments.output is not None:
         check_output(arguments.output, arguments.data, arguments.model)
+    elif streams.is_closed(sys.stdout):
+        raise CommandError("standard output is closed; name a file with --output")
     trained = Trained.load(arguments.model)
     target = trained.target
     if arguments.proba and not (
@@ -71,11 +73,19 @@ def _csv(trained: Trained, data: Data, predicted: NDArray[Any], proba: bool) -> 
     if proba and isinstance(target, Classes):
         columns += trained.probabilities(data.numbers).T.tolist()
         header += [f"p({label})" for label in target.labels]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    text = _Lines()
+    # csv.writer quotes the characters of its own end of line, and readers end lines at both.
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)
     writer.writerows(zip(*columns, strict=True))
     return text.getvalue()
+
+
+class _Lines(io.StringIO):
+    """Rows that end in a line feed alone; csv.writer writes a row at a time."""
+
+    def write(self, row: str) -> int:
+        return super().write(row.removesuffix("\r\n") + "\n")
 
 
 def _score(trained: Trained, data: Data, predicted: NDArray[Any]) -> str | None:

@@ -5,6 +5,7 @@ import time
 from typing import TextIO
 
 REDRAW = 0.05  # seconds between two live redraws
+WIDEST = 300  # columns; the environment may say there are any number
 
 
 class Progress:
@@ -70,7 +71,7 @@ class Progress:
 
     def _draw(self, line: str) -> None:
         self.drawn = time.perf_counter()
-        columns = shutil.get_terminal_size().columns - 1
+        columns = min(shutil.get_terminal_size().columns, WIDEST) - 1
         if len(line) > columns:
             line = line.removeprefix("iteration ")
         self._write("\r" + line[:columns].ljust(columns))

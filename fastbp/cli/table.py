@@ -4,15 +4,19 @@ import csv
 import itertools
 import os
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastbp.cli.errors import CommandError
+from fastbp.validate import described
 
-DELIMITERS = ("\t", ";", ",")
+DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars", " ": "white space"}
+WHITE_SPACE = " "  # any amount of it, of blanks and tabs
+UNNAMED = "column {} (no name)"  # what a column without a name is called
 LOOK = 20  # rows looked at to tell the layout
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?", "-"))
 
@@ -39,23 +43,44 @@ class Table:
     has_header: bool
     delimiter: str
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The place of each name, the first if there are several."""
+        places: dict[str, int] = {}
+        for place, name in enumerate(self.names):
+            places.setdefault(name, place)
+        return places
+
     def column(self, text: str, option: str) -> str:
         """The name of the column meant by a name or a 0-based index."""
-        if text in self.names:
+        if text in self.places:
             return text
-        if text.isdecimal() and int(text) < len(self.names):
+        if text.isdecimal() and len(text) < 10 and int(text) < len(self.names):
             return self.names[int(text)]
+        hint = ""
+        if len(self.names) == 1:
+            hint = f"; the values of a row are looked for between {_delimiters()}"
         raise CommandError(
-            f"{option} {text!r} is not a column of {self.path}, "
-            f"which has {len(self.names)}: {listed(self.names)} (or an index from 0)"
+            f"{option} {described(text)} is not a column of {self.path}, "
+            f"which has {len(self.names)}: {listed(self.names)} (or an index from 0){hint}"
         )
+
+    def check_named(self, names: Sequence[str]) -> None:
+        """Refuse to learn from a column without a name: mostly the number of the row."""
+        for name in names:
+            place = self.places[name]
+            if name == UNNAMED.format(place):
+                raise CommandError(
+                    f"{self.path}, row 1: column {place} (from 0) has no name; give it one, or "
+                    f"leave it out: --ignore {place}"
+                )
 
     def read(self, numeric: Sequence[str], text: str | None = None) -> Data:
         """Read the named columns; every value must be there and every number finite."""
         if not numeric:
             raise CommandError(f"{self.path} has no column left to use as an input")
-        chosen = [self.names.index(name) for name in numeric]
-        text_column = None if text is None else self.names.index(text)
+        chosen = [self.places[name] for name in numeric]
+        text_column = None if text is None else self.places[text]
         values, texts, numbers_of_rows = array("d"), list[str](), array("q")
         for row, cells in itertools.islice(
             _rows(self.path, self.delimiter), int(self.has_header), None
@@ -81,14 +106,23 @@ class Table:
     def _not_a_number(self, row: int, cells: list[str], chosen: list[int]) -> CommandError:
         column = next(column for column in chosen if number(cells[column]) is None)
         name, cell = self.names[column], cells[column].strip()
-        where = f"{self.path}, row {row}, column {name!r}"
+        where, shown = f"{self.path}, row {row}, column {name!r}", described(cell)
         if cell.lower() in MISSING:
             what = "empty" if cell == "" else f"{cell!r}"
             return CommandError(f"{where}: the value is missing ({what}); fill it in or drop it")
+        others = {key: what for key, what in DELIMITERS.items() if key != self.delimiter}
+        for delimiter, what in others.items():
+            parts = cell.split(None if delimiter == WHITE_SPACE else delimiter)
+            several = len(parts) > 2 or (len(parts) == 2 and delimiter not in (",", WHITE_SPACE))
+            if several and all(number(part) is not None for part in parts):
+                return CommandError(
+                    f"{where}: {shown} is not a number, but {len(parts)} of them between "
+                    f"{what}; the file is read as values between {DELIMITERS[self.delimiter]}"
+                )
         if number(cell.replace(",", ".")) is not None:
-            return CommandError(f"{where}: {cell!r} is not a number; write a decimal point")
+            return CommandError(f"{where}: {shown} is not a number; write a decimal point")
         return CommandError(
-            f"{where}: {cell!r} is not a number; encode the column as numbers, or leave it out "
+            f"{where}: {shown} is not a number; encode the column as numbers, or leave it out "
             f"with --ignore"
         )
 
@@ -110,7 +144,8 @@ def open_table(path: str, header: str = "auto") -> Table:
     Parameters
     ----------
     path
-        The file: UTF-8, values parted by commas, semicolons or tabs, quoted or not.
+        The file: UTF-8, values between commas, semicolons, tabs, bars or white space, quoted or
+        not.
     header
         ``"yes"`` or ``"no"``, or ``"auto"`` to look whether the first row names the columns.
         Columns without names are called ``"0"``, ``"1"``, ...
@@ -125,16 +160,17 @@ def open_table(path: str, header: str = "auto") -> Table:
     has_header = _looks_like_header(head) if header == "auto" else header == "yes"
     if not has_header:
         return Table(path, tuple(map(str, range(len(head[0])))), False, delimiter)
-    names = tuple(cell.strip() for cell in head[0])
+    cells = [cell.strip() for cell in head[0]]
+    names = tuple(name or UNNAMED.format(place) for place, name in enumerate(cells))
+    table = Table(path, names, True, delimiter)
     for column, name in enumerate(names):
-        if not name:
-            raise CommandError(f"{path}, row 1: column {column} (from 0) has no name; give it one")
-        if name in names[:column]:
+        first = table.places[name]
+        if first != column:
             raise CommandError(
-                f"{path}, row 1: columns {names.index(name)} and {column} (from 0) are both named "
-                f"{name!r}; rename one"
+                f"{path}, row 1: columns {first} and {column} (from 0) are both named "
+                f"{described(name)}; rename one"
             )
-    return Table(path, names, True, delimiter)
+    return table
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:
@@ -153,7 +189,10 @@ def _rows(path: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     row = 0
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
+            lines: Iterable[str] = file
+            if delimiter == WHITE_SPACE:
+                lines = (" ".join(line.split()) + "\n" for line in file)
+            reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
             for row, cells in enumerate(reader, start=1):
                 if cells and (len(cells) > 1 or cells[0].strip()):
                     yield row, cells
@@ -164,24 +203,35 @@ def _rows(path: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         ) from None
     except csv.Error as error:
         raise CommandError(f"{path}, row {row + 1}: {error}") from None
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror or error}") from None
 
 
 def _delimiter(path: str) -> str:
-    """The delimiter that cuts the first rows into the same number (over 1) of cells."""
+    """The delimiter that cuts the first rows into the same number (over 1) of cells.
+
+    If there is none, the one that finds most in the first row. White space, which is in texts too,
+    must cut all rows alike, and is only looked for where nothing else cuts them.
+    """
     most, best = 1, ","
     for delimiter in DELIMITERS:
+        if delimiter == WHITE_SPACE and most > 1:
+            break
         try:
             head = itertools.islice(_rows(path, delimiter), LOOK)
             lengths = [len(cells) for _, cells in head]
         except CommandError:
-            if delimiter == DELIMITERS[-1] and most == 1:
-                raise
             continue
         if lengths and lengths[0] > 1 and len(set(lengths)) == 1:
             return delimiter
-        if lengths and lengths[0] > most:
+        if lengths and lengths[0] > most and delimiter != WHITE_SPACE:
             most, best = lengths[0], delimiter
     return best
+
+
+def _delimiters() -> str:
+    *most, last = DELIMITERS.values()
+    return f"{', '.join(most)} or {last}"
 
 
 def _looks_like_header(head: list[list[str]]) -> bool:

@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 
 import fastbp
 from fastbp.cli import options, scores, training
-from fastbp.cli.encoding import FEW, Classes, Inputs, Quantity, enough, infer_task, quantities
+from fastbp.cli.encoding import (
+    FEW,
+    Classes,
+    Inputs,
+    Quantity,
+    check_target,
+    enough,
+    infer_task,
+    quantities,
+)
 from fastbp.cli.errors import CommandError
 from fastbp.cli.table import Data, Table, count, listed, open_table
 from fastbp.cli.trained import Trained, check_output
@@ -74,7 +83,9 @@ def run(arguments: argparse.Namespace) -> int:
     target_name, names = _columns(table, arguments.target, arguments.ignore)
     data = table.read(names, target_name)
 
-    task = arguments.task or infer_task(target_name, data)
+    if arguments.task != "regression":
+        check_target(target_name, data)
+    task = arguments.task or infer_task(data.texts or [])
     loss = _loss(task, arguments.loss, inferred=arguments.task is None)
     target, y, train, test = _target(target_name, data, task, loss, arguments)
     inputs = Inputs.fit(names, data.numbers[train])
@@ -116,6 +127,7 @@ def _columns(table: Table, target: str, ignore: list[str]) -> tuple[str, list[st
     names = [column for column in table.names if column not in left_out]
     if not names:
         raise CommandError(f"{table.path} has no column besides the target {name!r} to learn from")
+    table.check_named(names)
     return name, names
 
 

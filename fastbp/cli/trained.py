@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import files
+from fastbp.cli import options
 from fastbp.cli.encoding import Classes, Inputs, Quantity, target_from_dict
 from fastbp.cli.errors import CommandError, one_line
 from fastbp.cli.table import Data, Table, listed, open_table
@@ -40,14 +41,39 @@ class Trained:
         """Read what `save` wrote."""
         network, theta, extra = files.load(path)
         try:
-            inputs = Inputs.from_dict(extra["inputs"])
-            target = target_from_dict(extra["target"])
-            has_header = bool(extra["has_header"])
-        except (KeyError, TypeError, ValueError):
+            trained = cls(
+                network,
+                theta,
+                Inputs.from_dict(extra["inputs"]),
+                target_from_dict(extra["target"]),
+                extra["has_header"] is True,
+            )
+        except KeyError:
             raise CommandError(
                 f"{path} holds a network but not its columns; `fastbp train` writes both"
             ) from None
-        return cls(network, theta, inputs, target, has_header)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise CommandError(f"{path}: what it says of its columns is damaged: {error}") from None
+        trained._check(path)
+        return trained
+
+    def _check(self, path: str) -> None:
+        """Refuse columns that are not those of the network."""
+        network, inputs, target = self.network, self.inputs, self.target
+        outputs = [1]
+        if isinstance(target, Classes):
+            outputs = [len(target.labels)] if len(target.labels) > 2 else [1, 2]
+        fits = (
+            len(inputs.names) == network.widths[0]
+            and target.name not in inputs.names
+            and network.widths[-1] in outputs
+            and options.is_classifier(network.loss) == isinstance(target, Classes)
+        )
+        if not fits:
+            raise CommandError(
+                f"{path}: its columns do not belong to its network {network.name} of loss "
+                f"{network.loss}: {len(inputs.names)} inputs, {target.task} of {target.name!r}"
+            )
 
     def read(self, path: str, header: str) -> Data:
         """The input columns, matched by name, and the texts of the target if it is there."""
@@ -60,14 +86,14 @@ class Trained:
         if not self.has_header and len(table.names) == len(names):
             # no names to go by and just the inputs: they come in their order
             return table.names, None
-        missing = [name for name in names if name not in table.names]
+        missing = [name for name in names if name not in table.places]
         if missing:
             found = listed(table.names) if table.has_header else "no header row"
             raise CommandError(
                 f"{table.path} lacks the column{'s' if len(missing) > 1 else ''} "
                 f"{listed([repr(name) for name in missing])} the model needs; it has {found}"
             )
-        return names, target if target in table.names else None
+        return names, target if target in table.places else None
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[Any]:
         """Class indices, or quantities in the units of the target, for samples as read."""

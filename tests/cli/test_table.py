@@ -15,7 +15,7 @@ from fastbp.cli.table import open_table
 FAST = ["--hidden", "4", "--maxiter", "30"]
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", " "])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_layouts_are_recognised(run, delimiter, mark, newline):
@@ -29,6 +29,96 @@ def test_layouts_are_recognised(run, delimiter, mark, newline):
     rows = flowers()[1:]
     assert data.numbers.tolist() == [[float(row[0]), 7.1] for row in rows]
     assert data.texts == [row[4] for row in rows]
+
+
+@pytest.mark.parametrize("gap", [" ", "  ", "   \t ", "\t  "])
+def test_any_amount_of_white_space_is_one_delimiter(run, gap):
+    lines = [gap.join([*(f"{cell:.3f}" for cell in row[:2]), row[2]]) for row in species()]
+    with open("uci.data", "w") as file:
+        file.writelines(f"  {line} \n" for line in lines)
+    code, out, _ = run("train", "uci.data", "--target", 2, *FAST)
+    assert code == 0
+    assert "Inputs: 2 columns: 0, 1" in out
+    assert "Target: 2, classification into no, yes" in out
+
+
+def species():
+    return [(i % 2 + 1.5, 2 - i % 2 + 0.25, ("no", "yes")[i % 2]) for i in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [
+        ("a|b|y\n1.5|2|no\n2.5|1|yes\n", "|"),
+        ("1.5  2  no\n2.5  1  yes\n", " "),
+        ('18.0 8 "ford pinto"\n15.0 8 "buick"\n', " "),
+        ("a b,c\n1,2\n3,4\n", ","),
+        ("a b,c d\n1 2,2\n3 4,4\n", ","),
+        ("a b|c,d\n1,2\n3,4\n", ","),
+        ("my value\n1\n2\n", ","),
+        ("y\n1\n2\n", ","),
+        ("a,b\n1,2\n3 4\n", ","),
+    ],
+)
+def test_the_delimiter_is_found(text, delimiter):
+    with open("t.csv", "w") as file:
+        file.write(text)
+    assert open_table("t.csv").delimiter == delimiter
+
+
+# What df.to_csv() writes: the number of the row, in a column without a name
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "place"),
+    [
+        (",a,b,y", "{i},{a},{b},{y}", 0),
+        ("a,b,y,", "{a},{b},{y},", 3),
+        ("a,,b,y", "{a},x,{b},{y}", 1),
+    ],
+)
+def test_a_column_without_a_name_can_be_left_out_by_its_index(run, refuse, header, row, place):
+    lines = [row.format(i=i, a=a, b=b, y=y) for i, (a, b, y) in enumerate(species())]
+    with open("t.csv", "w") as file:
+        file.write("\n".join([header, *lines, ""]))
+    words = ["train", "t.csv", "--target", "y", *FAST]
+    line = refuse(*words)
+    assert f"t.csv, row 1: column {place} (from 0) has no name; give it one" in line
+    assert line.endswith(f"or leave it out: --ignore {place}")
+    code, out, _ = run(*words, "--ignore", place)
+    assert code == 0
+    assert "Inputs: 2 columns: a, b" in out
+    # predict goes by names, with the column and without it
+    expected = column(run("predict", "t.fastbp", "t.csv")[1], "y")
+    assert expected == [y for *_, y in species()]
+    write("bare.csv", [["b", "a"], *[[b, a] for a, b, _ in species()]])
+    assert column(run("predict", "t.fastbp", "bare.csv")[1], "y") == expected
+
+
+def test_a_column_without_a_name_can_be_the_target(run):
+    write("t.csv", [["a", "b", ""], *species()])
+    code, out, _ = run("train", "t.csv", "--target", 2, *FAST)
+    assert code == 0
+    assert "Target: column 2 (no name), classification into no, yes" in out
+    assert "40 rows with a known target" in run("predict", "t.fastbp", "t.csv")[2]
+
+
+def test_a_name_that_is_a_number_is_not_taken_for_a_column_without_one(run):
+    write("named.csv", [["0", "1", "y"], *species()])
+    run("train", "named.csv", "--target", "y", "--header", "yes", "--output", "model", *FAST)
+    write("indexed.csv", [["", "0", "1", "y"], *[[i, *row] for i, row in enumerate(species())]])
+    code, out, _ = run("predict", "model", "indexed.csv", "--header", "yes")
+    assert (code, column(out, "y")) == (0, [y for *_, y in species()])
+
+
+def test_many_columns_are_read_in_good_time():
+    n = 30000  # looked for one among the others, names would take minutes
+    write("wide.csv", [[f"x{i}" for i in range(n)], range(n), range(n)])
+    table = open_table("wide.csv")
+    assert table.read(table.names).numbers.shape == (2, n)
+    write("wide.csv", [[*(f"x{i}" for i in range(n)), "x7"], range(n + 1)])
+    with pytest.raises(CommandError, match=f"columns 7 and {n} .* are both named 'x7'"):
+        open_table("wide.csv")
 
 
 def as_text(rows, delimiter):
@@ -133,8 +223,19 @@ def test_rows_with_an_unknown_target_are_predicted_and_not_scored(run):
         (b"a,,y\n1,2,3\n", "column 1 (from 0) has no name"),
         (b"y\n1\n2\n", "has no column besides the target"),
         (b"a,b\n1,2\n3,4\n", "--target 'y' is not a column of t.csv, which has 2: a, b"),
+        (b"a:b:y\n1:2:3\n", "are looked for between tabs, semicolons, commas, bars or white space"),
+        (b"a\tb|y\n1\t2|3\n4\t5|6\n", "--target 'y' is not a column"),
+        (
+            b"a,y\n1|2,3\n1|4,5\n",
+            "'1|2' is not a number, but 2 of them between bars; the file is read",
+        ),
+        (
+            b"a,y\n1 2 3,3\n",
+            "'1 2 3' is not a number, but 3 of them between white space; the file",
+        ),
         (b"a,y\n1,same\n2,same\n", "one class only ('same')"),
         (b"a,y\n1,5\n2,5\n", "one class only (5)"),
+        (b"a,b,y\n1," + b"x" * 100000 + b",3\n", "xxx... is not a number; encode the column"),
         (b"a,y\n1,caf\xe9\n", "not UTF-8 text (byte 0xe9)"),
         (b'a,y\n1,"2\n', "row 2: "),
         (b"a,y\n1e308,1\n-1e308,2\n1e308,1\n", "column 'a' is too large to standardise"),

@@ -1,9 +1,12 @@
 """``fastbp train`` and ``predict``: every task, loss, activation and method; what is refused."""
 
+import csv
+import io
 import os
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from tables import column, flowers, plane, write
 
@@ -236,3 +239,59 @@ def test_a_loss_for_classes_on_a_quantity_is_asked_about(run, refuse):
     assert "-4-60" in out
     write("t.csv", [["x", "y"], *[[0.1 * i, 0.5 * (i % 25)] for i in range(200)]])
     assert "-4-25" in run(*words)[1]  # eight samples of each: classes well enough
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("", "the value is missing ('')"),
+        ("nan", "the value is missing ('nan')"),
+        ("NA", "the value is missing ('NA')"),
+        ("inf", "inf is not a finite number"),
+    ],
+)
+@pytest.mark.parametrize("values", [(0, 1), ("no", "yes"), (0.5, 1.5)])
+@pytest.mark.parametrize("words_before", [[], ["--task", "classification"], ["--loss", "hinge"]])
+def test_an_empty_cell_is_no_class(refuse, cell, words, values, words_before):
+    if cell == "NA" and "no" in values:
+        pytest.skip("among texts, a name like others")
+    write("t.csv", [["x", "y"], *[[i, values[i % 2]] for i in range(40)], [7, cell]])
+    line = refuse("train", "t.csv", "--target", "y", *words_before)
+    assert f"t.csv, row 42, column 'y': {words}" in line
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [
+        (["9007199254740992", "9007199254740993"], [2**53, 2**53 + 1]),
+        (["-9007199254740993", "-9007199254740992.0"], [-(2**53) - 1, -(2**53)]),
+        (["1" + "0" * 30, "1" + "0" * 29 + "1"], [10**30, 10**30 + 1]),
+        (["1e30", "1" + "0" * 29 + "1"], [10**30, 10**30 + 1]),
+        (["7", "007", "7e0", "8.0"], [7, 8]),
+        (["9007199254740992.5", "9007199254740993"], None),  # not whole: texts
+    ],
+)
+def test_whole_numbers_are_exact_class_names(run, names, classes):
+    rows = [[len(names) * (i % len(names)) + 0.1 * i, names[i % len(names)]] for i in range(60)]
+    write("t.csv", [["x", "y"], *rows])
+    code, _, err = run("train", "t.csv", "--target", "y", "--task", "classification", *FAST)
+    assert (code, err) == (0, "")
+    assert files.load("t.fastbp").extra["target"]["classes"] == (classes or sorted(names))
+    predicted = column(run("predict", "t.fastbp", "t.csv")[1], "y")
+    assert set(predicted) <= set(map(str, classes or names))
+
+
+@pytest.mark.parametrize("mark", ["\r", "\n", "\r\n", ",", '"', "'", " ", "\t", "\x0b", "\u2028"])
+def test_any_name_of_a_class_is_read_back(run, mark):
+    names = [f"a{mark}b", "c"]
+    write("t.csv", [["x", "y"], *[[i % 2 + 0.01 * i, names[i % 2]] for i in range(40)]])
+    assert run("train", "t.csv", "--target", "y", *FAST)[0] == 0
+    assert run("predict", "t.fastbp", "t.csv", "--proba", "--output", "out.csv")[0] == 0
+    with open("out.csv", newline="", encoding="utf-8") as file:
+        text = file.read()
+    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    assert header == ["y", f"p({names[0]})", "p(c)"]
+    assert [row[0] for row in rows] == names * 20
+    assert text.replace("\r", "").count("\n") >= 41
+    assert not text.endswith("\r\n")
+    assert pd.read_csv("out.csv")["y"].tolist() == names * 20
