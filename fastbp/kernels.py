@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._core import core
-from fastbp.names import checked, compiled
-from fastbp.validate import one_of
+from fastbp.names import Activation, Loss, checked, compiled
+from fastbp.validate import non_negative, numbers, one_of, positive
 
 if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
@@ -28,7 +28,7 @@ __all__ = ["accumulate", "backpropagate", "forward", "output_delta", "regularize
 
 
 def forward(
-    Theta: ArrayLike, a: ArrayLike, activation: "str | Circuit" = "identity"
+    Theta: ArrayLike, a: ArrayLike, activation: "Activation | Circuit" = "identity"
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """z = a W' + b and g(z) of a dense layer.
 
@@ -59,7 +59,10 @@ def forward(
 
 
 def backpropagate(
-    Theta: ArrayLike, delta: ArrayLike, z: ArrayLike, activation: "str | Circuit" = "identity"
+    Theta: ArrayLike,
+    delta: ArrayLike,
+    z: ArrayLike,
+    activation: "Activation | Circuit" = "identity",
 ) -> NDArray[Any]:
     """delta of the layer below: (delta W) * g'(z).
 
@@ -153,15 +156,14 @@ def regularized_gradient(
     """
     Delta = _matrix(Delta, "Delta", "float64")
     Theta = _matrix(Theta, "Theta", "float64", rows=Delta.shape[0], columns=Delta.shape[1])
-    if not m > 0:
-        raise ValueError(f"m={m!r} must be positive: the number of samples")
+    l2, m = non_negative(l2, "l2"), positive(m, "m, the number of samples,")
     D = np.empty_like(Delta)
     core("float64").layer_gradient(Delta, Theta, l2, m, D)
     return D
 
 
 def output_delta(
-    loss: "str | Circuit", output: "str | Circuit", z: ArrayLike, y: ArrayLike
+    loss: "Loss | Circuit", output: "Activation | Circuit", z: ArrayLike, y: ArrayLike
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """The loss of each sample and delta(L) = dloss/dz.
 
@@ -205,16 +207,18 @@ def _activation(value: Any, known: Sequence[str], what: str, dtype: str) -> Any:
 
 def _common(*arrays: ArrayLike) -> str:
     """float32 if all arrays are, else float64."""
-    return "float32" if all(np.asarray(a).dtype == np.float32 for a in arrays) else "float64"
+    try:
+        single = all(np.asarray(a).dtype == np.float32 for a in arrays)
+    except Exception:  # the one that is no array is refused by its name when its turn comes
+        single = False
+    return "float32" if single else "float64"
 
 
 def _matrix(
     array: ArrayLike, name: str, dtype: str, rows: int | None = None, columns: int | None = None
 ) -> NDArray[Any]:
     """A contiguous matrix of `dtype` with as many rows and columns as expected, and no less."""
-    given = np.asarray(array)
-    if given.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, not {given.dtype}")
+    given = numbers(array, name)
     expected = tuple("any" if n is None else n for n in (rows, columns))
     if (
         given.ndim != 2

@@ -103,12 +103,15 @@ def chain(layers: Iterable[Dense]) -> tuple[Dense, ...]:
     """The layers as a tuple, after checking that each fits the one before."""
     if isinstance(layers, Dense):
         raise TypeError(f"layers must be a list of layers: Network([{layers!r}], ...)")
-    if not isinstance(layers, Iterable) or isinstance(layers, str):
+    try:
+        linked = () if isinstance(layers, str) else tuple(layers)
+    except TypeError:
+        linked = ()
+    if not linked and not isinstance(layers, list | tuple):
         raise TypeError(
             f"layers must be a list of layers, got {described(layers)}; fastbp.mlp(400, 25, 10) "
             "makes a network from widths"
         )
-    linked = tuple(layers)
     if not linked:
         raise ValueError("a network needs at least one layer, got none")
     last_only = [name for name in activations() if name not in activations(hidden=True)]

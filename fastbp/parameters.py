@@ -59,7 +59,7 @@ def pack(network: "Network", Thetas: Any, order: Order) -> "NDArray[np.float64]"
 def _array(network: "Network", value: Any) -> "NDArray[Any]":
     try:
         return np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):
+    except Exception:
         refusal = _refusal_of_parts(network, value)
     if refusal is not None:
         raise refusal
@@ -120,7 +120,7 @@ def _refusal_of_parts(network: "Network", value: Any) -> TypeError | None:
 def _dimensions(part: Any) -> int:
     try:
         return np.ndim(part)
-    except (TypeError, ValueError, RuntimeError):
+    except Exception:
         return -1
 
 
@@ -141,7 +141,11 @@ def _matrices(network: "Network", Thetas: Any) -> "list[NDArray[Any]]":
     expected = f"pack takes a list with one Theta for each of the {len(network.layers)} layers"
     if isinstance(Thetas, Mapping):
         raise TypeError(f"{expected}, got {described(Thetas)}; pass list(Thetas.values())")
-    if not hasattr(Thetas, "__iter__") or (hasattr(Thetas, "ndim") and Thetas.ndim < 3):
+    if (
+        isinstance(Thetas, str)
+        or not hasattr(Thetas, "__iter__")
+        or (hasattr(Thetas, "ndim") and Thetas.ndim < 3)
+    ):
         raise TypeError(f"{expected}, got {described(Thetas)}; pass net.pack([Theta1, ...])")
     given = list(Thetas)
     if len(given) != len(network.layers):

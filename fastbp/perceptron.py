@@ -15,6 +15,7 @@ from fastbp.names import (
     checked,
 )
 from fastbp.network import Network
+from fastbp.words import described
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -51,7 +52,8 @@ def mlp(
         For fewer than two widths, and as `Dense` and `Network`.
     """
     if len(widths) == 1 and isinstance(widths[0], list | tuple | np.ndarray):
-        raise TypeError(f"widths are separate arguments: mlp(*widths) for widths = {widths[0]}")
+        given = described(widths[0])
+        raise TypeError(f"widths are separate arguments: mlp(*widths) for widths = {given}")
     if texts := [width for width in widths if isinstance(width, str)]:
         raise TypeError(
             f"widths are integers, got {texts[0]!r}; activations have keywords: hidden='tanh', "
@@ -59,7 +61,8 @@ def mlp(
         )
     if len(widths) < 2:
         raise ValueError(
-            f"mlp takes at least two widths, inputs and outputs: mlp(400, 25, 10); got {widths}"
+            f"mlp takes at least two widths, inputs and outputs: mlp(400, 25, 10); got "
+            f"{described(widths)}"
         )
     if isinstance(hidden, list | tuple | int):
         from fastbp.elsewhere import hidden_error

@@ -63,13 +63,16 @@ def refuse_unreadable(value: Any, what: str, error: Exception) -> NoReturn:
             f"{what} is a {type(value).__name__} that NumPy cannot read; pass "
             f"{what}.detach().cpu().double().numpy()"
         ) from error
-    shapes = list(map(_shape, value)) if isinstance(value, list | tuple) else []
-    for row, shape in enumerate(shapes):
-        if shape != shapes[0]:
-            raise TypeError(
-                f"{what} cannot be read as an array of numbers: row 0 has shape {shapes[0]} and "
-                f"row {row} has shape {shape}; give all rows the same number of entries"
-            ) from error
+    if isinstance(value, list | tuple):
+        shapes = [_shape(row) for row in value]
+        other = next((row for row, shape in enumerate(shapes) if shape != shapes[0]), None)
+        rows = "its rows hold rows of different lengths"
+        if other is not None:
+            rows = f"row 0 has shape {shapes[0]} and row {other} has shape {shapes[other]}"
+        raise TypeError(
+            f"{what} cannot be read as an array of numbers: {rows}; give all rows the same number "
+            "of entries"
+        ) from error
     raise TypeError(
         f"{what} cannot be read as an array of numbers: {error}; got {described(value)}"
     ) from error
@@ -231,7 +234,7 @@ def _advice(
     names = columns_of(value)
     if names is None:
         return _in_array(kind, value, array, columns, item, what, alone)
-    return _in_frame(kind, value, [names[j] for j in columns], what)
+    return _in_frame(kind, value, list(dict.fromkeys(names[j] for j in columns)), what)
 
 
 def _in_frame(kind: str, frame: Any, names: list[Any], what: str) -> str:

@@ -101,7 +101,7 @@ def positive(value: Any, what: str) -> float:
 def _number(value: Any, what: str, range_: str) -> float:
     try:
         number = float(value) if np.asarray(value).dtype.kind in "biuf" else None
-    except (TypeError, ValueError, RuntimeError):  # more than one
+    except Exception:  # more than one, or something that cannot be an array
         number = None
     if number is None or np.ndim(value) or is_instance(value, "numpy.ma", "MaskedArray"):
         raise TypeError(f"{what} must be one number {range_}, got {described(value)}")
@@ -180,7 +180,8 @@ def not_masked(value: Any, what: str) -> None:
 def _from_nullable(value: Any, array: "NDArray[Any]", what: str) -> "NDArray[Any]":
     """The numbers of a frame or series of pandas' nullable dtypes; anything else as it is."""
     dtypes: Any = getattr(value, "dtypes", getattr(value, "dtype", None))
-    if any(getattr(dtype, "kind", "O") not in "biuf" for dtype in np.ravel(dtypes)):
+    kinds = {getattr(dtype, "kind", "O") for dtype in np.ravel(dtypes)}
+    if not kinds <= {*"biuf"} or hasattr(value, "levels"):  # a MultiIndex holds tuples
         return array
     missing = np.asarray(value.isna())
     if missing.any():

@@ -24,7 +24,7 @@ def described(value: Any) -> str:
         return f"a {type(value).__name__} of shape {value.shape}, whose array is .to_numpy()"
     if isinstance(value, int) and value.bit_length() > MAX_BITS:
         return f"an int of {value.bit_length()} bits"
-    text = _short.repr(value)
+    text = " ".join(_short.repr(value).split())
     if len(text) > MAX_TEXT:
         text = text[: MAX_TEXT - 3] + "..."
     plain = isinstance(value, str | int | float | None)
