@@ -3,7 +3,9 @@
 import csv
 
 import numpy as np
+import pytest
 
+from fastbp import datasets
 from fastbp.datasets import DIGITS, load_digits
 
 
@@ -44,3 +46,24 @@ def test_every_call_gives_arrays_of_its_own():
     assert labels.min() == 0
     assert again.flags.writeable
     assert labels.flags.writeable
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: b"",
+        lambda text: text[:-100],
+        lambda text: text + b"0,1\n",
+        lambda text: text.replace(b"16", b"x", 1),
+        lambda text: text + b"\xff",
+        lambda text: text + b"0" * 10**7,
+    ],
+)
+def test_a_damaged_file_is_a_value_error(tmp_path, monkeypatch, damage):
+    (tmp_path / "digits.csv").write_bytes(damage(DIGITS.read_bytes()))
+    monkeypatch.setattr(datasets, "DIGITS", tmp_path / "digits.csv")
+    with pytest.raises(ValueError, match=r"is damaged; install fastbp again|codec"):
+        load_digits()
+    (tmp_path / "digits.csv").unlink()
+    with pytest.raises(FileNotFoundError):
+        load_digits()

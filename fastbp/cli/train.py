@@ -34,7 +34,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description="Train a network to predict one column of a CSV file from the others. "
         "Ctrl-C during training keeps the best so far.",
     )
-    parser.add_argument("data", metavar="DATA.csv", help="samples, one a row")
+    parser.add_argument(
+        "data",
+        metavar="DATA.csv",
+        help="samples, one a row; values between commas, semicolons, tabs, bars or white space",
+    )
     parser.add_argument(
         "--target", required=True, metavar="COLUMN", help="column to predict: name or 0-based index"
     )

@@ -134,6 +134,33 @@ def test_streams_come_back(monkeypatch):
         print("lost")
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX only")
+def test_a_full_disk_leaves_the_old_model(model):
+    before = Path(model).read_bytes()
+    code, _, err = shell(
+        f"ulimit -f 1; fastbp train plane.csv --target y {FAST} --seed 1 --hidden 99"
+    )
+    assert (code, err) == (2, "fastbp: error: plane.fastbp: File too large\n")
+    assert Path(model).read_bytes() == before
+    assert sorted(os.listdir()) == ["plane.csv", "plane.fastbp"]
+
+
+def test_a_damaged_model_is_one_line(model, refuse):
+    content = Path(model).read_bytes()
+    place = content.index(b"\x93NUMPY")
+    for damaged in (
+        b"",
+        content[:-1],
+        content[:place] + b"x" + content[place + 1 :],
+        b"PK\5\6" * 9,
+    ):
+        Path("damaged").write_bytes(damaged)
+        for command in ("predict", "check"):
+            assert refuse(command, "damaged", "plane.csv").startswith(
+                "damaged is not a fastbp model"
+            )
+
+
 # The environment
 
 
