@@ -43,6 +43,14 @@ def find_blocks(fun: Any, n_parameters: int, spec: BlockSpec | None) -> list[Blo
     return [Block("theta", np.arange(n_parameters, dtype=np.int64), (n_parameters,))]
 
 
+def left_out(blocks: list[Block], n_parameters: int) -> IntArray:
+    """The parameters that lie in none of the blocks."""
+    inside = np.zeros(n_parameters, dtype=np.bool_)
+    for block in blocks:
+        inside[block.indices] = True
+    return np.flatnonzero(~inside).astype(np.int64)
+
+
 def network_of(fun: Any) -> Any:
     """The network behind an objective, or behind a method of an objective or a network."""
     owner = getattr(fun, "__self__", fun)

@@ -1,5 +1,7 @@
 """What an optimiser relies on besides the numbers: fresh, finite, float64, repeatable."""
 
+import warnings
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,6 @@ class Subject:
     """
 
     def __init__(self, fun: Any, jac: Any, args: tuple[Any, ...]) -> None:
-        if not callable(fun):
-            raise TypeError(f"fun must be callable, not {type(fun).__name__}")
         if not (jac is None or jac is True or callable(jac)):
             raise TypeError(
                 "jac must be a callable, or True (or nothing) when fun returns (cost, gradient); "
@@ -36,19 +36,23 @@ class Subject:
         self.rounding: np.dtype[Any] = np.dtype(np.float64)
 
     def value(self, x: FloatArray) -> float:
-        """J(x) as a float; nan where the function cannot be evaluated (log(-1), overflow)."""
+        """J(x) as a float; nan where the function cannot be evaluated (log(-1)) or overflows."""
         try:
-            return float(self._number(self._cost(x.copy() if self.keeps_theta else x)).real)
+            J = float(number(self._cost(x.copy() if self.keeps_theta else x)).real)
         except (ArithmeticError, ValueError):
-            return float("nan")
+            return nan
+        return J if isfinite(J) else nan
 
     def complex_value(self, x: npt.NDArray[np.complex128]) -> complex:
         """J(x) at a complex x; nan where the function drops the imaginary part or refuses it."""
+        refused = complex(nan, nan)  # complex("nan") has the imaginary part 0, a finite slope
         try:
-            J = np.asarray(self._cost(x))
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", np.exceptions.ComplexWarning)
+                J = as_array(self._cost(x))
         except Exception:  # whatever a function says to complex input, it means "no"
-            return complex("nan")
-        return complex(J.item()) if J.size == 1 and J.dtype.kind == "c" else complex("nan")
+            return refused
+        return complex(J.item()) if J.size == 1 and J.dtype.kind == "c" else refused
 
     def value_and_gradient(self, x: FloatArray) -> tuple[float, npt.NDArray[Any]]:
         """J(x) and the gradient exactly as returned; here errors of the function come through."""
@@ -70,11 +74,12 @@ class Subject:
             raise TypeError(
                 f"fun returned {type(J).__name__} where (cost, gradient) was expected; {advice}"
             )
-        number = self._number(J)
-        if isinstance(number, complex):
-            raise TypeError(f"fun returned the complex cost {number} for a real theta")
-        self.cost_dtype = getattr(J, "dtype", self.cost_dtype)
-        return float(number), np.asarray(D)
+        cost = number(J)
+        if isinstance(cost, complex):
+            raise TypeError(f"fun returned the complex cost {cost} for a real theta")
+        if type(J) is not float:
+            self.cost_dtype = as_array(J).dtype
+        return float(cost), as_array(D)
 
     def _cost(self, x: npt.NDArray[Any]) -> Any:
         self.n_evaluations += 1
@@ -83,17 +88,34 @@ class Subject:
         J = self._fun(x, *self._args)
         return J if self._jac is not None else J[0]
 
-    @staticmethod
-    def _number(J: Any) -> Any:
-        if type(J) is float:
-            return J
-        array = np.asarray(J)
-        if array.size != 1 or array.dtype.kind not in "biufc":
-            raise TypeError(
-                f"the cost must be one number, but fun returned {type(J).__name__} of shape "
-                f"{array.shape} and dtype {array.dtype}"
-            )
-        return array.item()
+
+def as_array(value: Any) -> npt.NDArray[Any]:
+    """What a function returned as an array of NumPy: also tensors that record gradients, scalars
+    of other libraries, and types that NumPy has no number for (bfloat16)."""
+    if hasattr(value, "detach"):
+        value = value.detach()
+        value = value.cpu() if hasattr(value, "cpu") else value
+    try:
+        array = np.asarray(value)
+    except TypeError:
+        if not hasattr(value, "float"):
+            raise
+        array = np.asarray(value.float())
+    half = array.dtype.kind == "V" and array.dtype.names is None
+    return array.astype(np.float32) if half else array
+
+
+def number(J: Any) -> Any:
+    """The cost as a Python number."""
+    if type(J) is float:
+        return J
+    array = as_array(J)
+    if array.size != 1 or array.dtype.kind not in "biufc":
+        raise TypeError(
+            f"the cost must be one number, but fun returned {type(J).__name__} of shape "
+            f"{array.shape} and dtype {array.dtype}"
+        )
+    return array.item()
 
 
 def examine(
@@ -118,9 +140,12 @@ def examine(
     if not np.isfinite(J) or gradient.size != theta.size or gradient.dtype.kind not in "biuf":
         return J, gradient, problems
 
-    other = theta + 1e-3 * rng.uniform(-1.0, 1.0, theta.shape) * np.maximum(1.0, np.abs(theta))
-    J_other, D_other = subject.value_and_gradient(other.copy())
-    if D_other is D or (D.size and np.shares_memory(D, D_other)):
+    other = theta + 1e-3 * rng.uniform(-1.0, 1.0, theta.shape) * scales(theta)
+    try:
+        J_other, D_other = subject.value_and_gradient(other.copy())
+    except (ArithmeticError, ValueError):  # outside the domain of J
+        J_other, D_other = nan, None
+    if D_other is not None and D.size and np.shares_memory(D, D_other):
         problems.append(
             "the gradient of a second call shares memory with that of the first; optimisers keep "
             "the array without copying (BFGS and CG then never converge): return a fresh array"
@@ -142,7 +167,18 @@ def examine(
     x[:] = other  # the same array object with new contents
     if abs(subject.value(x) - J_other) > 0.5 * abs(J_third - J_other):
         subject.keeps_theta = True  # it compares theta with an array that we change in place
+    values = np.array([J, J_other, J_third])
+    if np.unique(values).size == 3 and np.array_equal(values, values.astype(np.float32)):
+        subject.cost_dtype = np.dtype(np.float32)  # a float whose digits are those of float32
     return J, gradient, problems
+
+
+def scales(theta: FloatArray) -> FloatArray:
+    """|theta_j|, and for zeros a middle one of the others; what a parameter's scale may be."""
+    sizes = np.abs(theta)
+    moved = sizes > 0.0
+    sizes[~moved] = np.median(sizes[moved]) if moved.any() else 1.0
+    return sizes
 
 
 def _close(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:

@@ -3,43 +3,53 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from fastbp.check.blocks import Block, IntArray
 from fastbp.check.contract import FloatArray
 from fastbp.check.report import BlockResult
+from fastbp.check.sweep import Comparison
+
+BoolArray = npt.NDArray[np.bool_]
 
 CLOSE = 1e-3  # a pattern explains an error when this much of it is left
+KNOWN = 0.05  # and is looked for while error bars are this much of it
 
 
 def pattern(
-    block: Block,
-    theta: FloatArray,
-    indices: IntArray,
-    given: FloatArray,
-    numerical: FloatArray,
-    n_failed: int,
+    block: Block, theta: FloatArray, indices: IntArray, found: Comparison, failed: BoolArray
 ) -> str:
     """What the error of a failing block looks like, in words; empty when like nothing known.
 
-    theta, indices, given and numerical hold the checked parameters of the block.
+    theta, indices, `found` and `failed` hold the checked parameters of the block. A pattern is
+    told only where the data prove it: the slopes are known far better than they are off (so not at
+    kinks, not in noise), and more than one of them carries the fit.
     """
+    given, numerical = found.given, found.numerical
     difference = given - numerical
     size = float(np.linalg.norm(difference))
     if given.size < 2 or not np.isfinite(size):
         return ""
-    if n_failed == 1 and given.size > 2:
-        place = block.position(int(indices[np.argmax(np.abs(difference))]))
+    if not np.linalg.norm(found.error[failed]) <= KNOWN * size:
+        return ""
+    if np.sum(failed) == 1 and given.size > 2:
+        place = block.position(int(indices[np.argmax(failed)]))
         return f"one entry of {given.size} is wrong, at {list(place)}"
+    if size**4 < 1.5 * float(np.sum(difference**4)):  # one entry outweighs all others
+        return ""
+    if not given.any():
+        return "the gradient is 0, but the cost is not flat"
     factor, rest = _fit(given, numerical)
     if rest <= CLOSE * size:
         return f"the gradient is {factor:.7g} times the numerical one"
     factor, rest = _fit(difference, theta)
     if rest <= CLOSE * size:
         return f"the gradient is off by {factor:.7g} * theta: look at the regularisation"
-    if np.ptp(given) <= 1e-9 * np.max(np.abs(given)) and block.kind == "bias":
+    whole = given.size == block.indices.size
+    total = float(np.sum(numerical))
+    if block.kind == "bias" and whole and np.all(np.abs(given - total) <= CLOSE * abs(total)):
         return "the gradient is the same for every unit: summed over units as well as samples?"
-    square = len(block.shape) == 2 and block.shape[0] == block.shape[1]
-    if square and given.size == block.indices.size:
+    if len(block.shape) == 2 and block.shape[0] == block.shape[1] and whole:
         turned = numerical.reshape(block.shape).T.ravel()
         if np.linalg.norm(given - turned) <= CLOSE * size:
             return "the gradient is transposed"

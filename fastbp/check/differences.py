@@ -1,123 +1,91 @@
 """The numerical slope of a cost along a line through theta, with its error bar.
 
-A first difference costs two evaluations. Only where it disagrees with the gradient is the slope
-refined, over a ladder of steps h·4^k. Two differences are extrapolated to h = 0 (Romberg):
+A first difference costs two evaluations. Where it does not settle the matter, the slope is refined
+over a ladder of steps h·4^k. Two differences are extrapolated to h = 0 (Romberg):
 
     D(h) = (J(h) - J(-h)) / 2h               = slope + c2 h^2 + c4 h^4 + ...
     K(h) = (J(h) - 2 J(0) + J(-h)) / h       = kink + k1 h + k3 h^3 + ...
 
 K is the difference of the one-sided slopes: nought where J is smooth. The slopes on both sides are
 D ± K/2, and whatever lies between them is a fair gradient. At each step the error bar is the change
-from one extrapolation to the next plus J's rounding noise over h; the step that leaves the
-narrowest interval is taken. So a shorter step escapes from a kink beside theta, a longer one from
-noise, while at a kink in theta itself the interval stays as wide as the kink.
+from one extrapolation to the next plus J's noise over h; the step that leaves the narrowest
+interval is taken. So a shorter step escapes from a kink beside theta, a longer one from noise,
+while at a kink in theta itself the interval stays as wide as the kink. The ladder grows downwards
+while noise leaves room for a narrower bar, upwards while a longer step still narrows it.
 """
 
-import warnings
 from dataclasses import dataclass, replace
-from math import inf, isfinite
-from typing import Protocol
+from math import inf, isfinite, log, nan
 
-import numpy as np
-import numpy.typing as npt
-
-from fastbp.check.contract import FloatArray, Subject
+from fastbp.check.lines import Line
 
 RATIO = 4.0
-COMPLEX_STEP = 1e-20
+LONGEST = 8.0  # relative step: J is not followed farther than that
+RUNGS = 40
+# An agreement within rtol is believed while the error bar is below so many times rtol: then no
+# error that is visible at all can have been hidden by chance.
+GLANCE = 30.0
+# How many times shorter a step must be that also excludes a gradient, where J is full of kinks.
+RESERVE = 256.0
 
 
-class Line(Protocol):
-    """J along one direction through theta.
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """J on both sides of theta: displacements, values, and the noise of one of the values."""
 
-    `given` is the slope that the gradient claims, `size` turns the relative step h into a length.
-    Calling the line with h returns (the displacement really made after rounding, J there).
-    """
+    up: float
+    J_up: float
+    down: float
+    J_down: float
+    noise: float
 
-    given: float
-    size: float
+    @property
+    def slope(self) -> float:
+        """The central difference."""
+        return (self.J_up - self.J_down) / (self.up - self.down)
 
-    def __call__(self, h: float) -> tuple[float, float]: ...
+    @property
+    def roundoff(self) -> float:
+        """What noise can do to the central difference."""
+        return 2.0 * self.noise / (self.up - self.down)
 
-    def complex_slope(self) -> float: ...
+    def one_sided(self, center: float) -> tuple[float, float]:
+        """The slopes left and right of theta."""
+        return (self.J_down - center) / self.down, (self.J_up - center) / self.up
 
-
-class Coordinate:
-    """The line along one parameter. `work` is shared by all lines and put back after each call."""
-
-    __slots__ = ("_index", "_subject", "_theta", "_type", "_work", "given", "size")
-
-    def __init__(
-        self, subject: Subject, theta: FloatArray, work: FloatArray, index: int, given: float
-    ) -> None:
-        self._subject = subject
-        self._theta = float(theta[index])
-        self._work = work
-        self._index = index
-        self._type = subject.rounding.type
-        self.given = given
-        self.size = max(1.0, abs(self._theta))
-
-    def __call__(self, h: float) -> tuple[float, float]:
-        x = float(self._type(self._theta + h * self.size))
-        self._work[self._index] = x
-        J = self._subject.value(self._work)
-        self._work[self._index] = self._theta
-        return x - self._theta, J
-
-    def complex_slope(self) -> float:
-        x = self._work.astype(np.complex128)
-        x[self._index] += 1j * COMPLEX_STEP
-        return self._subject.complex_value(x).imag / COMPLEX_STEP
+    def still(self, center: float) -> bool:
+        """Whether J does not move at all."""
+        return self.J_up == center == self.J_down
 
 
-class Direction:
-    """The line along `v`, a vector over the parameters `indices`; others stay where they are."""
-
-    def __init__(
-        self,
-        subject: Subject,
-        theta: FloatArray,
-        indices: npt.NDArray[np.int64],
-        v: FloatArray,
-        gradient: FloatArray,
-    ) -> None:
-        self._subject = subject
-        self._theta = theta
-        self._indices = indices
-        self._v = v
-        self._gradient = gradient[indices]
-        self.given = float(self._gradient @ v)
-        self.size = 1.0
-
-    def __call__(self, h: float) -> tuple[float, float]:
-        x = self._theta.copy()
-        start = x[self._indices]
-        end = (start + h * self._v).astype(self._subject.rounding).astype(np.float64)
-        x[self._indices] = end
-        # Rounding bends the line a little; what that adds to J is known from the gradient.
-        bend = float(self._gradient @ (end - start - h * self._v))
-        return h, self._subject.value(x) - bend
-
-    def complex_slope(self) -> float:
-        x = self._theta.astype(np.complex128)
-        x[self._indices] += 1j * COMPLEX_STEP * self._v
-        return self._subject.complex_value(x).imag / COMPLEX_STEP
+def measure(line: Line, h: float, noise: float, eps: float) -> Pair | None:
+    """J at ±h; None where the step is lost in the rounding of theta, or J is not finite there."""
+    up, J_up = line(h)
+    down, J_down = line(-h)
+    if not (up > 0.0 > down and isfinite(J_up) and isfinite(J_down)):
+        return None
+    return Pair(up, J_up, down, J_down, max(noise, 4.0 * eps * max(abs(J_up), abs(J_down))))
 
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """A refined slope: `value` ± `width`, which covers error bars and half of a kink.
+    """A refined slope: `value` ± `error`, and `kink` ± `kink_error`, the difference of its sides.
 
-    `kink` ± `kink_error` is the difference of the one-sided slopes; `step` is the relative step at
-    which the plain two-point difference comes nearest.
+    `step` is the relative step at which the plain two-point difference comes nearest. `doubt` is a
+    further error bar where J is full of kinks, which may hide in the noise of the shortest steps.
     """
 
-    value: float
-    width: float
-    kink: float
-    kink_error: float
-    step: float
+    value: float = nan
+    error: float = inf
+    kink: float = 0.0
+    kink_error: float = inf
+    step: float = nan
+    doubt: float = 0.0
+
+    @property
+    def width(self) -> float:
+        """How far from `value` a fair gradient may lie."""
+        return self.error + 0.5 * (abs(self.kink) + self.kink_error)
 
     def has_kink(self, tolerance: float) -> bool:
         """Whether the one-sided slopes differ by more than error bar and tolerance explain."""
@@ -129,79 +97,140 @@ class Slope:
         return self.value - 0.5 * self.kink, self.value + 0.5 * self.kink
 
 
-def central(line: Line, center: float, h: float) -> tuple[float, float]:
-    """The central difference at h, and how far the one-sided slopes lie apart there."""
-    up, J_up = line(h)
-    down, J_down = line(-h)
-    if up == down:
-        return float("nan"), float("nan")
-    jump = (J_up - center) / up - (J_down - center) / down if up and down else float("nan")
-    return (J_up - J_down) / (up - down), abs(jump)
+class Ladder:
+    """The differences measured so far along one line, by k, the exponent of their step h·4^k."""
+
+    def __init__(self, line: Line, center: float, h: float, noise: float, eps: float) -> None:
+        self._line = line
+        self._center = center
+        self._h = h
+        self._noise = noise
+        self._eps = eps
+        self.D: dict[int, float] = {}
+        self.K: dict[int, float] = {}
+        self.roundoff: dict[int, float] = {}
+        self.one_sided: dict[int, float] = {}
+        self.tried: set[int] = set()
+
+    def fits(self, k: int) -> bool:
+        """Whether step k is above the roundings of theta and not beyond all bounds."""
+        return 64.0 * self._eps * self._line.native <= self.step(k) <= LONGEST
+
+    def step(self, k: int) -> float:
+        """The relative step of rung k."""
+        return float(self._h * RATIO**k)
+
+    def noise_at(self, k: int) -> float:
+        """What noise does to a difference at rung k, at least."""
+        return self._noise / (self.step(k) * self._line.size)
+
+    def climb(self, k: int) -> None:
+        """Measure rung k."""
+        if k in self.tried:
+            return
+        self.tried.add(k)
+        line, length = self._line, self.step(k)
+        pair = measure(line, length, self._noise, self._eps)
+        if pair is not None:
+            self.add(k, pair)
+            return
+        for h in (length, -length):
+            moved, J = line(h)
+            if moved and isfinite(J):
+                self.one_sided[k] = (J - self._center) / moved
+                self.roundoff[k] = self.noise_at(k)
+
+    def add(self, k: int, pair: Pair) -> None:
+        """Take a pair measured elsewhere for rung k."""
+        self.tried.add(k)
+        left, right = pair.one_sided(self._center)
+        self.D[k], self.K[k] = pair.slope, right - left
+        self.one_sided[k] = right
+        self.roundoff[k] = pair.roundoff
+
+    def best(self) -> tuple[Slope, int]:
+        """The narrowest slope, and its rung."""
+        values = _romberg(self.D, self.roundoff, (16.0, 256.0), 1.0)
+        kinks = _romberg(self.K, self.roundoff, (4.0, 64.0), 4.0)
+        best, rung = Slope(step=self._h), 0
+        for k in sorted(values.keys() & kinks.keys()):
+            (value, error), (kink, kink_error) = values[k], kinks[k]
+            # A bar as long as the slope says that the extrapolation has not begun to converge
+            # (far out, a saturating J looks flat), unless it is rounding that makes it long.
+            slope = 0.1 * max(abs(value), abs(kink))
+            noisy = self.roundoff[k]
+            if error > max(slope, 2.0 * noisy) or kink_error > max(slope, 8.0 * noisy):
+                continue
+            found = Slope(value, error, kink, kink_error, self._h)
+            if abs(value - best.value) > found.width + best.width:
+                break  # noise bars can be trusted, those of long steps only while they agree
+            if found.width < best.width:
+                best, rung = found, k
+        if not isfinite(best.width):
+            return best, rung
+        reach = {k: abs(self.D[k] - best.value) + self.roundoff[k] for k in self.D}
+        step = self.step(min(reach, key=lambda k: reach[k]))
+        return replace(best, step=step, doubt=self._doubt(best, rung)), rung
+
+    def _doubt(self, best: Slope, rung: int) -> float:
+        """Kinks hidden by noise near theta: J that bends less and less as steps grow has them."""
+        for k in self.K:
+            bend, next_bend = abs(self.K[k]), abs(self.K.get(k + 1, inf))
+            if k <= rung + 1 and bend > 8.0 * self.roundoff[k] and next_bend < 2.0 * bend:
+                return RESERVE * self.noise_at(rung)
+        return 0.0
+
+    def from_one_side(self) -> Slope:
+        """The slope where J exists on one side of theta only."""
+        found = _romberg(self.one_sided, self.roundoff, (4.0, 16.0), 4.0)
+        if not found:
+            return Slope(step=self._h)
+        value, error = min(found.values(), key=lambda pair: pair[1])
+        return Slope(value, error, 0.0, 0.0, self._h)
 
 
-def refine(line: Line, center: float, h: float, noise: float, eps: float, rtol: float) -> Slope:
+def refine(
+    line: Line, center: float, h: float, noise: float, eps: float, rtol: float, first: Pair | None
+) -> Slope:
     """The best slope that a ladder of steps around h can give.
 
-    `noise` is the uncertainty of one value of J. The ladder ends early only in favour of the given
-    slope: when that lies in an interval narrower than a quarter of rtol.
+    `noise` is the uncertainty of one value of J, `first` what has been measured at h. The ladder
+    ends early only in favour of the given slope: when that lies in the middle of an interval that
+    is narrow beside it.
     """
-    D: dict[int, float] = {}
-    K: dict[int, float] = {}
-    roundoff: dict[int, float] = {}
-    one_sided: dict[int, float] = {}
-    best = Slope(float("nan"), inf, 0.0, inf, h)
-    for stage in _ladder(h, eps):
-        for k in stage:
-            length = h * RATIO**k
-            up, J_up = line(length)
-            down, J_down = line(-length)
-            if not (up > 0.0 > down):
-                continue
-            right, left = (J_up - center) / up, (J_down - center) / down
-            D[k], K[k] = (J_up - J_down) / (up - down), right - left
-            one_sided[k] = right if isfinite(right) else left
-            roundoff[k] = noise / (length * line.size)
-        best = _narrowest(D, K, roundoff, h)
-        narrow = best.width <= 0.25 * rtol * abs(best.value)
-        if narrow and abs(best.value - line.given) <= rtol * abs(best.value):
+    ladder = Ladder(line, center, h, noise, eps)
+    if first is not None:
+        ladder.add(0, first)
+    lost = first is not None and abs(first.slope - line.given) <= 2.0 * first.roundoff
+    start = [1, 2, 3] if lost else [0, 1, 2]
+    for k in start:
+        if ladder.fits(k):
+            ladder.climb(k)
+    best, rung = ladder.best()
+    native = round(log(line.native, RATIO))
+    if not isfinite(best.width) and native <= -3:  # theta itself may be the scale
+        ladder = Ladder(line, center, h * RATIO**native, noise, eps)
+        for k in (0, 1, 2):
+            ladder.climb(k)
+        best, rung = ladder.best()
+
+    up_next = True
+    while len(ladder.tried) < RUNGS:
+        agrees = abs(best.value - line.given) <= 0.5 * rtol * abs(best.value)
+        if agrees and best.width <= GLANCE * rtol * abs(best.value):
             break
-    if not isfinite(best.width):  # J exists on one side of theta only
-        found = _romberg(one_sided, roundoff, (4.0, 16.0), 4.0)
-        if found:
-            value, error = min(found.values(), key=lambda pair: pair[1])
-            best = Slope(value, error, 0.0, inf, h)
-    return best
-
-
-def _ladder(h: float, eps: float) -> list[list[int]]:
-    """Exponents of steps, nearest first: from 64 roundings to 8 times the parameter's size."""
-    fits = [k for k in range(-30, 30) if 64.0 * eps <= h * RATIO**k <= 8.0]
-    near, close = [0, 1, 2], [-2, -1, 3]
-    return [near, close, [k for k in fits if k not in near + close]]
-
-
-def _narrowest(
-    D: dict[int, float], K: dict[int, float], roundoff: dict[int, float], h: float
-) -> Slope:
-    values = _romberg(D, roundoff, (16.0, 256.0), 1.0)
-    kinks = _romberg(K, roundoff, (4.0, 64.0), 4.0)
-    best = Slope(float("nan"), inf, 0.0, inf, h)
-    for k in sorted(values.keys() & kinks.keys()):
-        (value, error), (kink, kink_error) = values[k], kinks[k]
-        # A bar as long as the slope says that the extrapolation has not begun to converge
-        # (far out, a saturating J looks flat), unless it is rounding that makes it long.
-        slope = 0.1 * max(abs(value), abs(kink))
-        if error > max(slope, 2.0 * roundoff[k]) or kink_error > max(slope, 8.0 * roundoff[k]):
-            continue
-        width = error + 0.5 * (abs(kink) + kink_error)
-        if abs(value - best.value) > width + best.width:
-            break  # noise bars can be trusted, those of long steps only while they agree
-        if width < best.width:
-            best = Slope(value, width, kink, kink_error, h)
-    if not isfinite(best.width):
-        return best
-    reach = {k: abs(D[k] - best.value) + roundoff[k] for k in D if isfinite(D[k])}
-    return replace(best, step=h * RATIO ** min(reach, key=lambda k: reach[k]))
+        found = isfinite(best.width)
+        below, above = min(ladder.tried) - 1, max(ladder.tried) + 1
+        down = ladder.fits(below) and (not found or ladder.noise_at(below) < 0.5 * best.width)
+        up = ladder.fits(above) and (not found or above - rung <= 4)
+        if not (down or up):
+            break
+        if found and up and down:
+            up_next = best.width <= 8.0 * ladder.roundoff[rung]
+        ladder.climb(above if up and (up_next or not down) else below)
+        up_next = not up_next
+        best, rung = ladder.best()
+    return best if isfinite(best.width) else ladder.from_one_side()
 
 
 def _romberg(
@@ -225,43 +254,3 @@ def _romberg(
                 found[k] = (better[k], error)
         row = better
     return found
-
-
-def noise_of(subject: Subject, theta: FloatArray, direction: FloatArray, eps: float) -> float:
-    """The uncertainty of one value of J near theta, from fourth differences on nine close points.
-
-    Differences of order 4 wipe out what is smooth; what is left is sqrt(70) times the rounding
-    noise (Moré and Wild, Estimating computational noise, SIAM J. Sci. Comput. 33, 2011). Four times
-    that, at the better of two spacings, and no less than four roundings of J.
-    """
-    largest, rough = 0.0, inf
-    for spacing in (eps**0.55, eps**0.7):
-        points = [theta + i * spacing * direction for i in range(-4, 5)]
-        J = np.array([subject.value(x.astype(subject.rounding).astype(float)) for x in points])
-        largest = max(largest, float(np.max(np.abs(J), where=np.isfinite(J), initial=0.0)))
-        if np.all(np.isfinite(J)):
-            rough = min(rough, float(np.median(np.abs(np.diff(J, 4)))) / 0.6745 / 70.0**0.5)
-    return 4.0 * max(rough if isfinite(rough) else 0.0, eps * largest)
-
-
-def accepts_complex(subject: Subject, theta: FloatArray, direction: FloatArray, h: float) -> bool:
-    """Whether the complex step gives the slope that two real values of J confirm roughly.
-
-    A function that takes abs() or .real somewhere returns a complex number and a wrong slope.
-    """
-    x = theta + 1j * COMPLEX_STEP * direction
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", np.exceptions.ComplexWarning)
-        slope = subject.complex_value(x).imag / COMPLEX_STEP
-    up, down = theta + h * direction, theta - h * direction
-    real = (subject.value(up) - subject.value(down)) / (2.0 * h)
-    scale = max(abs(slope), abs(real))
-    slack = 1e-3 * scale + 1e-6 * abs(subject.value(theta))
-    return isfinite(slope) and abs(slope - real) <= slack
-
-
-def rademacher(rng: np.random.Generator, theta: FloatArray) -> FloatArray:
-    """A random direction: random signs times each parameter's size, of length about 1."""
-    signs = rng.integers(0, 2, theta.shape) * 2.0 - 1.0
-    sized: FloatArray = signs * np.maximum(1.0, np.abs(theta)) / np.sqrt(theta.size)
-    return sized

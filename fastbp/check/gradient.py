@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastbp.check import differences, sweep
-from fastbp.check.blocks import Block, BlockSpec, IntArray, find_blocks, network_of
+from fastbp.check import lines, noise, structure, sweep
+from fastbp.check.blocks import Block, BlockSpec, IntArray, find_blocks, left_out, network_of
 from fastbp.check.contract import FloatArray, Subject, examine
 from fastbp.check.diagnosis import advise, likely_blocks, pattern
 from fastbp.check.report import BlockResult, GradientReport, Kink
 
 _Checked = tuple[Block, IntArray, sweep.Comparison]
 METHODS = ("auto", "central", "complex")
+# A slope whose error bar is so many times the tolerance has not been checked as it should be.
+UNCLEAR = 100.0
 
 
 def check_gradient(
@@ -88,10 +90,14 @@ def check_gradient(
     Sources: Ridders, Advances in Engineering Software 4 (1982); Squire and Trapp, SIAM Review 40
     (1998); Moré and Wild, SIAM J. Sci. Comput. 33 (2011).
     """
-    point = _point(theta)
+    structure.refuse_mistaken(fun, theta)
     _check_arguments(method, n_checks, directions, rtol, atol, step)
-    subject = Subject(fun, jac, args if isinstance(args, tuple) else (args,))
-    parts = find_blocks(fun, point.size, blocks)
+    parts = _parts_of(fun, theta)
+    point = structure.as_vector(theta) if parts is None else parts.theta
+    subject = _subject(fun, jac, args if isinstance(args, tuple) else (args,), parts)
+    if blocks is None and parts is not None:
+        blocks = parts.blocks
+    divided = find_blocks(fun, point.size, blocks)
     rng = np.random.default_rng(seed)
 
     # Trial steps may leave the domain of J; what comes back is then judged, not warned about.
@@ -109,35 +115,30 @@ def check_gradient(
             point = point.astype(precision).astype(np.float64)  # J cannot tell the difference
 
         h = eps ** (1.0 / 3.0) if step is None else step
-        trial = differences.rademacher(rng, point)
-        noise = differences.noise_of(subject, point, trial, eps)
-        tolerance = sweep.Tolerance(rtol or (1e-6 if eps < 1e-10 else 1e-3), atol, noise, eps)
-        by_complex = method == "complex" or (
-            method == "auto"
-            and eps < 1e-10
-            and differences.accepts_complex(subject, point, trial, h)
-        )
+        tolerance = _tolerance(subject, point, gradient, rtol, atol, eps, rng)
+        by_complex = method == "complex" or (method == "auto" and eps < 1e-10)
         center = subject.value(point)
         work = point.copy()
         checked: list[_Checked] = []
-        for block, count in zip(parts, _shares(parts, n_checks), strict=True):
-            lines: Sequence[differences.Line]
+        for block, count in zip(divided, _shares(divided, n_checks), strict=True):
+            ways: Sequence[lines.Line]
             if directions is None:
                 chosen = _choose(block, count, gradient, rng)
-                lines = [
-                    differences.Coordinate(subject, point, work, int(j), float(gradient[j]))
+                ways = [
+                    lines.Coordinate(subject, point, work, int(j), float(gradient[j]))
                     for j in chosen
                 ]
             else:
                 chosen = np.arange(directions, dtype=np.int64)
-                lines = [
-                    differences.Direction(
+                ways = [
+                    lines.Direction(
                         subject, point, block.indices,
-                        differences.rademacher(rng, point[block.indices]), gradient,
+                        lines.rademacher(rng, point[block.indices]), gradient,
                     )
                     for _ in chosen
                 ]  # fmt: skip
-            found = sweep.compare(lines, center, h, tolerance, by_complex)
+            found = sweep.compare(ways, center, h, tolerance, by_complex)
+            by_complex = by_complex and not found.n_refuted
             checked.append((block, chosen, found))
 
     if not subject.keeps_theta and not np.array_equal(work, point):
@@ -153,16 +154,66 @@ def check_gradient(
         likely=likely_blocks(results),
         advice=advise(results),
         kinks=tuple(kink for entry in checked for kink in _kinks(*entry, directions is not None)),
-        method="complex" if by_complex else "central",
+        method=_method(checked),
         rtol=tolerance.relative,
-        noise=noise,
+        noise=tolerance.noise,
         n_evaluations=subject.n_evaluations,
         directions=directions is not None,
         gradient=np.concatenate([found.given for _, _, found in checked]),
         numerical=np.concatenate([found.numerical for _, _, found in checked]),
         indices=np.concatenate([chosen for _, chosen, _ in checked]),
         failed=np.concatenate([found.verdict == sweep.FAIL for _, _, found in checked]),
+        error=np.concatenate([found.error for _, _, found in checked]),
+        single=eps > 1e-10,
+        left_out=left_out(divided, point.size),
     )
+
+
+def _method(checked: Sequence[_Checked]) -> str:
+    """ "complex" where complex steps were confirmed on most slopes that are not 0, and refuted
+    nowhere."""
+    n_exact = sum(int(found.exact.sum()) for _, _, found in checked)
+    n_zero = sum(int(found.zero.sum()) for _, _, found in checked)
+    n_lines = sum(chosen.size for _, chosen, _ in checked)
+    refuted = any(found.n_refuted for _, _, found in checked)
+    return "complex" if n_exact and 2 * n_exact >= n_lines - n_zero and not refuted else "central"
+
+
+def _parts_of(fun: Any, theta: Any) -> structure.Several | None:
+    """theta as several arrays, where it is; our own networks take one vector."""
+    if not structure.is_several(theta):
+        return None
+    if hasattr(network_of(fun), "pack"):
+        raise TypeError(
+            f"theta is a {type(theta).__name__} of arrays, but the objective of a network takes "
+            "one vector: pass net.pack([Theta1, Theta2, ...])"
+        )
+    return structure.Several(theta)
+
+
+def _subject(
+    fun: Any, jac: Any, args: tuple[Any, ...], parts: structure.Several | None
+) -> Subject:
+    if parts is not None:
+        fun = parts.cost(fun)
+        jac = parts.gradient(jac) if callable(jac) else jac
+    return Subject(fun, jac, args)
+
+
+def _tolerance(
+    subject: Subject,
+    point: FloatArray,
+    gradient: FloatArray,
+    rtol: float | None,
+    atol: float,
+    eps: float,
+    rng: np.random.Generator,
+) -> sweep.Tolerance:
+    level = noise.noise_of(subject, point, rng, eps)
+    finite = gradient[np.isfinite(gradient)]
+    typical = float(np.sqrt(np.mean(finite**2))) if finite.size else 0.0
+    relative = rtol or (1e-6 if eps < 1e-10 else 1e-3)
+    return sweep.Tolerance(relative, atol, level, eps, typical)
 
 
 def _kinks(
@@ -182,14 +233,16 @@ def _result(
     tolerance: sweep.Tolerance,
     directions: bool,
 ) -> BlockResult:
-    relative = np.where(found.verdict == sweep.KINK, 0.0, found.relative(tolerance.relative))
-    absolute = np.where(found.verdict == sweep.KINK, 0.0, found.difference)
-    worst = int(np.argmax(relative))
+    kink = found.verdict == sweep.KINK
+    relative = np.where(kink, 0.0, found.relative(tolerance.relative))
+    absolute = np.where(kink, 0.0, found.difference)
+    failed = found.verdict == sweep.FAIL
+    worst = int(np.argmax(np.where(failed | ~failed.any(), relative, -1.0)))
     index = int(chosen[worst])
-    n_failed = int(np.sum(found.verdict == sweep.FAIL))
+    n_failed = int(np.sum(failed))
     hint = ""
     if n_failed and not directions:
-        hint = pattern(block, theta[chosen], chosen, found.given, found.numerical, n_failed)
+        hint = pattern(block, theta[chosen], chosen, found, failed)
     return BlockResult(
         name=block.name,
         layer=block.layer,
@@ -199,7 +252,8 @@ def _result(
         n_checked=chosen.size,
         n_failed=n_failed,
         n_kinks=int(np.sum(found.verdict == sweep.KINK)),
-        n_unclear=int(np.sum(found.unclear)),
+        n_unclear=int(np.sum(found.unclear(UNCLEAR * tolerance.relative))),
+        n_zero=int(np.sum(found.zero)),
         max_relative_error=float(relative[worst]),
         max_absolute_error=float(np.max(absolute)),
         worst_index=index,
@@ -248,6 +302,7 @@ def _unreadable(
         method=method,
         rtol=rtol or 1e-6,
         noise=float("nan"),
+        error=nothing,
         n_evaluations=subject.n_evaluations,
         directions=False,
         gradient=nothing,
@@ -255,22 +310,6 @@ def _unreadable(
         indices=nothing.astype(np.int64),
         failed=nothing.astype(np.bool_),
     )
-
-
-def _point(theta: npt.ArrayLike) -> FloatArray:
-    given = np.asarray(theta)
-    if given.dtype.kind not in "biuf":
-        raise TypeError(f"theta must be a vector of real numbers, not of dtype {given.dtype}")
-    if given.ndim > 1 or given.size == 0:
-        raise ValueError(
-            f"theta must be a vector with at least one parameter, but has shape {given.shape}; "
-            "pass theta.ravel() or net.pack(matrices)"
-        )
-    point = np.array(given, dtype=np.float64, ndmin=1)
-    bad = np.flatnonzero(~np.isfinite(point))
-    if bad.size:
-        raise ValueError(f"theta is not finite: theta[{bad[0]}] = {point[bad[0]]}")
-    return point
 
 
 def _check_arguments(

@@ -17,9 +17,11 @@ class GradientCheckError(AssertionError):
 class BlockResult:
     """One row of the table.
 
-    Errors are worst cases over the checked slopes that are not kinks; the relative error is
-    |gradient - numerical| / (max(|gradient|, |numerical|) + error bar / rtol), so that it exceeds
-    rtol exactly where a slope fails, and rounding noise in J does not count as an error.
+    Errors are worst cases over the failed slopes, or over all but kinks where none failed. The
+    relative error is |gradient - numerical| / max(|gradient|, |numerical|); where a slope passes,
+    its error bar / rtol is added to the scale, so that noise in J does not count as an error.
+    `n_unclear` slopes are hidden by the noise of J: their error bars are wider than 100 rtol of
+    their size. `n_zero` are 0, and given as 0.
     `worst_index` is an index into theta, `worst_position` the (row, column) in the layer's Theta,
     bias in column 0. With directions both are the number of the direction.
     """
@@ -40,6 +42,7 @@ class BlockResult:
     worst_gradient: float
     worst_numerical: float
     hint: str = ""
+    n_zero: int = 0
 
     @property
     def passed(self) -> bool:
@@ -76,10 +79,14 @@ class GradientReport:
     likely : names of the blocks where the mistake is to be looked for first.
     advice : the same in a sentence; empty when the check passes.
     kinks : a `Kink` for each parameter at a kink of J.
-    method, rtol, noise : "central" or "complex"; the tolerance; the uncertainty of one value of J.
+    method, rtol, noise : "complex" where complex steps that central differences confirm gave
+        the numerical slopes, else "central"; the tolerance; the uncertainty of one value of J.
     n_evaluations : evaluations of the cost.
-    gradient, numerical, indices, failed : arrays over all checked slopes, for scatter plots;
-        `indices` are indices into theta (numbers of directions with `directions=`).
+    gradient, numerical, indices, failed, error : arrays over all checked slopes, for scatter
+        plots; `indices` are indices into theta (numbers of directions with `directions=`), `error`
+        the error bars of slopes that one central difference did not settle.
+    single : whether J was taken for one of single precision.
+    left_out : indices of the parameters that `blocks=` leaves out.
     """
 
     passed: bool
@@ -97,9 +104,35 @@ class GradientReport:
     numerical: FloatArray = field(compare=False)
     indices: npt.NDArray[np.int64] = field(compare=False)
     failed: npt.NDArray[np.bool_] = field(compare=False)
+    error: FloatArray = field(compare=False)
+    single: bool = False
+    left_out: npt.NDArray[np.int64] = field(
+        default_factory=lambda: np.empty(0, np.int64), compare=False
+    )
 
     def __bool__(self) -> bool:
         return self.passed
+
+    @property
+    def n_checked(self) -> int:
+        """How many slopes were compared."""
+        return sum(block.n_checked for block in self.blocks)
+
+    @property
+    def n_zero(self) -> int:
+        """How many of them are 0 = 0."""
+        return sum(block.n_zero for block in self.blocks)
+
+    @property
+    def n_unclear(self) -> int:
+        """How many of them the noise of J hides."""
+        return sum(block.n_unclear for block in self.blocks)
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether the verdict rests on most slopes: it failed, or most are neither hidden by the
+        noise of J nor 0 = 0."""
+        return not self.passed or 2 * (self.n_zero + self.n_unclear) <= self.n_checked
 
     @property
     def worst(self) -> BlockResult | None:
@@ -153,7 +186,7 @@ class GradientReport:
     def _headline(self) -> str:
         n_failed = sum(not block.passed for block in self.blocks)
         if self.passed:
-            verdict = "passed"
+            verdict = "passed" if self.conclusive else "passed, but proves little"
         elif n_failed:
             verdict = f"FAILED in {n_failed} of {len(self.blocks)} blocks"
         else:
@@ -192,11 +225,37 @@ class GradientReport:
                     f"[{position}]: slopes {first.left:.6g} and {first.right:.6g}, gradient "
                     f"{first.gradient:.6g} between them"
                 )
-        n_unclear = sum(block.n_unclear for block in self.blocks)
-        if n_unclear:
-            n_checked = sum(block.n_checked for block in self.blocks)
+        return [*notes, *self._reservations()]
+
+    def _reservations(self) -> list[str]:
+        """What the verdict does not cover, and what would make it."""
+        notes = []
+        if self.n_zero and 2 * self.n_zero > self.n_checked:
             notes.append(
-                f"{n_unclear} of {n_checked} slopes are too small to be seen above the noise in J "
-                f"({self.noise:.1e}); they agree with the gradient within it"
+                f"{self.n_zero} of {self.n_checked} slopes are 0 = 0, which proves nothing: most "
+                "mistakes leave them 0; check at a random theta, such as net.init(seed=0)"
+            )
+        if self.n_unclear:
+            bar, scale = self.error, np.fmax(np.abs(self.gradient), np.abs(self.numerical))
+            lost = (bar > scale) & ~self.failed
+            shares = (bar / np.where(scale > 0.0, scale, np.inf))[(bar > 100.0 * self.rtol * scale)]
+            known = f"known to {np.median(shares):.0%} of their size"
+            what = "too small to be seen" if 2 * lost.sum() > self.n_unclear else known
+            notes.append(
+                f"{self.n_unclear} of {self.n_checked} slopes are {what} above the noise in J "
+                f"({self.noise:.1e}), which hides the rest; they agree with the gradient within "
+                "it. Compute J in double precision, unrounded, without large constants"
+            )
+        if self.single:
+            notes.append(
+                "J has single precision, and is checked as such; compute it in double precision "
+                "to see errors below rtol"
+            )
+        if self.left_out.size:
+            first = ", ".join(map(str, self.left_out[:5]))
+            dots = ", ..." if self.left_out.size > 5 else ""
+            notes.append(
+                f"blocks leaves out {self.left_out.size} parameters, which were not checked: "
+                f"indices {first}{dots}"
             )
         return notes

@@ -1,0 +1,103 @@
+"""J along one parameter, or along one direction."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from fastbp.check.contract import FloatArray, Subject
+
+COMPLEX_STEP = 1e-20
+
+
+class Line(Protocol):
+    """J along one direction through theta.
+
+    `given` is the slope that the gradient claims, `size` turns the relative step h into a length.
+    `native` is the relative step that would be 1 if |theta| were the scale on which J changes.
+    Calling the line with h returns (the displacement really made after rounding, J there).
+    """
+
+    given: float
+    size: float
+    native: float
+
+    def __call__(self, h: float) -> tuple[float, float]: ...
+
+    def complex_slope(self) -> float: ...
+
+
+class Coordinate:
+    """The line along one parameter. `work` is shared by all lines and put back after each call."""
+
+    __slots__ = ("_index", "_subject", "_theta", "_type", "_work", "given", "native", "size")
+
+    def __init__(
+        self, subject: Subject, theta: FloatArray, work: FloatArray, index: int, given: float
+    ) -> None:
+        self._subject = subject
+        self._theta = float(theta[index])
+        self._work = work
+        self._index = index
+        self._type = subject.rounding.type
+        self.given = given
+        self.size = max(1.0, abs(self._theta))
+        self.native = abs(self._theta) / self.size or 1.0
+
+    def __call__(self, h: float) -> tuple[float, float]:
+        x = float(self._type(self._theta + h * self.size))
+        self._work[self._index] = x
+        J = self._subject.value(self._work)
+        self._work[self._index] = self._theta
+        return x - self._theta, J
+
+    def complex_slope(self) -> float:
+        """Im J(theta + i·1e-20·e_j) / 1e-20; nan where J takes no complex theta."""
+        x = self._work.astype(np.complex128)
+        x[self._index] += 1j * COMPLEX_STEP
+        return self._subject.complex_value(x).imag / COMPLEX_STEP
+
+
+class Direction:
+    """The line along `v`, a vector over the parameters `indices`; others stay where they are."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        theta: FloatArray,
+        indices: npt.NDArray[np.int64],
+        v: FloatArray,
+        gradient: FloatArray,
+    ) -> None:
+        self._subject = subject
+        self._theta = theta
+        self._indices = indices
+        self._v = v
+        self._gradient = gradient[indices]
+        self.given = float(self._gradient @ v)
+        self.size = 1.0
+        nonzero = np.abs(theta[indices]) > 0.0
+        shares = np.abs(theta[indices][nonzero] / v[nonzero])
+        self.native = float(min(1.0, np.min(shares, initial=1.0)))
+
+    def __call__(self, h: float) -> tuple[float, float]:
+        x = self._theta.copy()
+        start = x[self._indices]
+        end = (start + h * self._v).astype(self._subject.rounding).astype(np.float64)
+        x[self._indices] = end
+        # Rounding bends the line a little; what that adds to J is known from the gradient.
+        bend = float(self._gradient @ (end - start - h * self._v))
+        return h, self._subject.value(x) - bend
+
+    def complex_slope(self) -> float:
+        """Im J(theta + i·1e-20·v) / 1e-20; nan where J takes no complex theta."""
+        x = self._theta.astype(np.complex128)
+        x[self._indices] += 1j * COMPLEX_STEP * self._v
+        return self._subject.complex_value(x).imag / COMPLEX_STEP
+
+
+def rademacher(rng: np.random.Generator, theta: FloatArray) -> FloatArray:
+    """A random direction: random signs times each parameter's size, of length about 1."""
+    signs = rng.integers(0, 2, theta.shape) * 2.0 - 1.0
+    sized: FloatArray = signs * np.maximum(1.0, np.abs(theta)) / np.sqrt(theta.size)
+    return sized
