@@ -15,18 +15,20 @@ while noise leaves room for a narrower bar, upwards while a longer step still na
 """
 
 from dataclasses import dataclass, replace
-from math import inf, isfinite, log, nan
+from math import ceil, inf, isfinite, log, nan
 
 from fastbp.check.lines import Line
 
 RATIO = 4.0
-LONGEST = 8.0  # relative step: J is not followed farther than that
+# J is followed no farther than so many times the scale of the parameter, or this relative step.
+FARTHEST, LONGEST = 16.0, 8.0
 RUNGS = 40
 # An agreement within rtol is believed while the error bar is below so many times rtol: then no
 # error that is visible at all can have been hidden by chance.
 GLANCE = 30.0
-# How many times shorter a step must be that also excludes a gradient, where J is full of kinks.
-RESERVE = 256.0
+# A gradient is only called wrong if so much shorter steps exclude it too: than the parameter
+# itself, because J farther off may be another; than the best step, because J is full of kinks.
+NEARBY, NEARER = 16.0, 64.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +73,28 @@ def measure(line: Line, h: float, noise: float, eps: float) -> Pair | None:
 class Slope:
     """A refined slope: `value` ± `error`, and `kink` ± `kink_error`, the difference of its sides.
 
-    `step` is the relative step at which the plain two-point difference comes nearest. `doubt` is a
-    further error bar where J is full of kinks, which may hide in the noise of the shortest steps.
+    `noise` is the part of the error that noise makes, `step` the relative step at which the plain
+    two-point difference comes nearest. `doubt` is a further error bar: for what noise may hide.
     """
 
     value: float = nan
     error: float = inf
     kink: float = 0.0
     kink_error: float = inf
+    noise: float = inf
     step: float = nan
     doubt: float = 0.0
 
     @property
     def width(self) -> float:
-        """How far from `value` a fair gradient may lie."""
-        return self.error + 0.5 * (abs(self.kink) + self.kink_error)
+        """How far from `value` a fair gradient may lie.
+
+        Where there is no kink, K converges later than D, and its bar says nothing about D; a kink
+        beside theta would spoil D as well.
+        """
+        if abs(self.kink) > self.kink_error:
+            return self.error + 0.5 * (abs(self.kink) + self.kink_error)
+        return 2.0 * (self.error + self.noise)
 
     def has_kink(self, tolerance: float) -> bool:
         """Whether the one-sided slopes differ by more than error bar and tolerance explain."""
@@ -114,7 +123,8 @@ class Ladder:
 
     def fits(self, k: int) -> bool:
         """Whether step k is above the roundings of theta and not beyond all bounds."""
-        return 64.0 * self._eps * self._line.native <= self.step(k) <= LONGEST
+        longest = min(LONGEST, max(FARTHEST * self._line.scale, self.step(0) * RATIO**3))
+        return 64.0 * self._eps * self._line.native <= self.step(k) <= longest
 
     def step(self, k: int) -> float:
         """The relative step of rung k."""
@@ -123,6 +133,12 @@ class Ladder:
     def noise_at(self, k: int) -> float:
         """What noise does to a difference at rung k, at least."""
         return self._noise / (self.step(k) * self._line.size)
+
+    def rung_for(self, bar: float) -> int:
+        """The rung whose noise is no more than `bar`, within reason."""
+        top = max(1, round(log(self._line.scale / (64.0 * self._h), RATIO)))
+        wanted = self.noise_at(0) / bar if bar > 0.0 else inf
+        return int(min(top, max(1, ceil(log(wanted, RATIO))))) if isfinite(wanted) else top
 
     def climb(self, k: int) -> None:
         """Measure rung k."""
@@ -161,7 +177,9 @@ class Ladder:
             noisy = self.roundoff[k]
             if error > max(slope, 2.0 * noisy) or kink_error > max(slope, 8.0 * noisy):
                 continue
-            found = Slope(value, error, kink, kink_error, self._h)
+            found = Slope(value, error, kink, kink_error, noisy, self._h)
+            if not self._holds_nearer(found, k):
+                continue
             if abs(value - best.value) > found.width + best.width:
                 break  # noise bars can be trusted, those of long steps only while they agree
             if found.width < best.width:
@@ -170,15 +188,23 @@ class Ladder:
             return best, rung
         reach = {k: abs(self.D[k] - best.value) + self.roundoff[k] for k in self.D}
         step = self.step(min(reach, key=lambda k: reach[k]))
-        return replace(best, step=step, doubt=self._doubt(best, rung)), rung
+        return replace(best, step=step, doubt=self._doubt(rung)), rung
 
-    def _doubt(self, best: Slope, rung: int) -> float:
-        """Kinks hidden by noise near theta: J that bends less and less as steps grow has them."""
+    def _holds_nearer(self, slope: Slope, rung: int) -> bool:
+        """Whether plain differences with shorter steps agree with this slope, as they must: far
+        out, a J that oscillates faster than the steps looks smooth by chance."""
+        reach = abs(self.D[rung] - slope.value) + slope.width
+        nearer = (k for k in self.D if k < rung)
+        return all(abs(self.D[k] - slope.value) <= reach + 2.0 * self.roundoff[k] for k in nearer)
+
+    def _doubt(self, rung: int) -> float:
+        """What noise may hide near theta: kinks. A J has some if it bends less as steps grow."""
+        doubt = NEARBY * self._noise / (self._line.scale * self._line.size)
         for k in self.K:
             bend, next_bend = abs(self.K[k]), abs(self.K.get(k + 1, inf))
             if k <= rung + 1 and bend > 8.0 * self.roundoff[k] and next_bend < 2.0 * bend:
-                return RESERVE * self.noise_at(rung)
-        return 0.0
+                return max(doubt, NEARER * self.noise_at(rung))
+        return doubt
 
     def from_one_side(self) -> Slope:
         """The slope where J exists on one side of theta only."""
@@ -186,7 +212,7 @@ class Ladder:
         if not found:
             return Slope(step=self._h)
         value, error = min(found.values(), key=lambda pair: pair[1])
-        return Slope(value, error, 0.0, 0.0, self._h)
+        return Slope(value, error, 0.0, 0.0, 0.0, self._h)
 
 
 def refine(
@@ -202,8 +228,8 @@ def refine(
     if first is not None:
         ladder.add(0, first)
     lost = first is not None and abs(first.slope - line.given) <= 2.0 * first.roundoff
-    start = [1, 2, 3] if lost else [0, 1, 2]
-    for k in start:
+    start = ladder.rung_for(0.25 * rtol * abs(line.given)) if lost else 0
+    for k in range(start, start + 3):
         if ladder.fits(k):
             ladder.climb(k)
     best, rung = ladder.best()
@@ -222,7 +248,7 @@ def refine(
         found = isfinite(best.width)
         below, above = min(ladder.tried) - 1, max(ladder.tried) + 1
         down = ladder.fits(below) and (not found or ladder.noise_at(below) < 0.5 * best.width)
-        up = ladder.fits(above) and (not found or above - rung <= 4)
+        up = ladder.fits(above) and (not found or above - rung <= 3)
         if not (down or up):
             break
         if found and up and down:
@@ -243,7 +269,7 @@ def _romberg(
     """
     found: dict[int, tuple[float, float]] = {}
     for power in powers:
-        better = {k: (power * row[k] - row[k + 1]) / (power - 1.0) for k in row if k + 1 in row}
+        better = {k: row[k] + (row[k] - row[k + 1]) / (power - 1.0) for k in row if k + 1 in row}
         for k in better:
             if k + 1 not in better:
                 continue

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from fastbp.check import lines, noise, structure, sweep
 from fastbp.check.blocks import Block, BlockSpec, IntArray, find_blocks, left_out, network_of
-from fastbp.check.contract import FloatArray, Subject, examine
+from fastbp.check.contract import FloatArray, Subject, examine, scales
 from fastbp.check.diagnosis import advise, likely_blocks, pattern
 from fastbp.check.report import BlockResult, GradientReport, Kink
 
@@ -119,13 +119,14 @@ def check_gradient(
         by_complex = method == "complex" or (method == "auto" and eps < 1e-10)
         center = subject.value(point)
         work = point.copy()
+        middle = float(np.median(scales(point)))
         checked: list[_Checked] = []
         for block, count in zip(divided, _shares(divided, n_checks), strict=True):
             ways: Sequence[lines.Line]
             if directions is None:
                 chosen = _choose(block, count, gradient, rng)
                 ways = [
-                    lines.Coordinate(subject, point, work, int(j), float(gradient[j]))
+                    lines.Coordinate(subject, point, work, int(j), float(gradient[j]), middle)
                     for j in chosen
                 ]
             else:
@@ -143,10 +144,11 @@ def check_gradient(
 
     if not subject.keeps_theta and not np.array_equal(work, point):
         problems.append("the function changes the theta it is given; it must work on a copy")
-    results = [
-        _result(block, chosen, found, point, tolerance, directions is not None)
-        for block, chosen, found in checked
-    ]
+    with np.errstate(all="ignore"):
+        results = [
+            _result(block, chosen, found, point, tolerance, directions is not None)
+            for block, chosen, found in checked
+        ]
     return GradientReport(
         passed=not problems and all(result.passed for result in results),
         blocks=tuple(results),
@@ -191,9 +193,7 @@ def _parts_of(fun: Any, theta: Any) -> structure.Several | None:
     return structure.Several(theta)
 
 
-def _subject(
-    fun: Any, jac: Any, args: tuple[Any, ...], parts: structure.Several | None
-) -> Subject:
+def _subject(fun: Any, jac: Any, args: tuple[Any, ...], parts: structure.Several | None) -> Subject:
     if parts is not None:
         fun = parts.cost(fun)
         jac = parts.gradient(jac) if callable(jac) else jac

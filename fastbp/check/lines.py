@@ -14,13 +14,15 @@ class Line(Protocol):
     """J along one direction through theta.
 
     `given` is the slope that the gradient claims, `size` turns the relative step h into a length.
-    `native` is the relative step that would be 1 if |theta| were the scale on which J changes.
+    `native` is |theta| in relative steps, `scale` the larger of it and of what other parameters
+    have: the scale on which J may be expected to change.
     Calling the line with h returns (the displacement really made after rounding, J there).
     """
 
     given: float
     size: float
     native: float
+    scale: float
 
     def __call__(self, h: float) -> tuple[float, float]: ...
 
@@ -28,12 +30,22 @@ class Line(Protocol):
 
 
 class Coordinate:
-    """The line along one parameter. `work` is shared by all lines and put back after each call."""
+    """The line along one parameter; `middle` is a middle one of all |theta|.
 
-    __slots__ = ("_index", "_subject", "_theta", "_type", "_work", "given", "native", "size")
+    `work` is shared by all lines and put back after each call.
+    """
+
+    __slots__ = ("_index", "_subject", "_theta", "_type", "_work", "given", "native", "scale",
+                 "size")  # fmt: skip
 
     def __init__(
-        self, subject: Subject, theta: FloatArray, work: FloatArray, index: int, given: float
+        self,
+        subject: Subject,
+        theta: FloatArray,
+        work: FloatArray,
+        index: int,
+        given: float,
+        middle: float,
     ) -> None:
         self._subject = subject
         self._theta = float(theta[index])
@@ -43,6 +55,7 @@ class Coordinate:
         self.given = given
         self.size = max(1.0, abs(self._theta))
         self.native = abs(self._theta) / self.size or 1.0
+        self.scale = min(1.0, max(abs(self._theta), middle) / self.size)
 
     def __call__(self, h: float) -> tuple[float, float]:
         x = float(self._type(self._theta + h * self.size))
@@ -79,6 +92,7 @@ class Direction:
         nonzero = np.abs(theta[indices]) > 0.0
         shares = np.abs(theta[indices][nonzero] / v[nonzero])
         self.native = float(min(1.0, np.min(shares, initial=1.0)))
+        self.scale = float(min(1.0, np.median(shares))) if shares.size else 1.0
 
     def __call__(self, h: float) -> tuple[float, float]:
         x = self._theta.copy()

@@ -38,18 +38,17 @@ def noise_of(subject: Subject, theta: FloatArray, rng: np.random.Generator, eps:
     direction = rng.choice([-1.0, 1.0], theta.shape) * scales(theta)
     spacing = float(eps**0.55)
     look = _look(subject, theta, direction, spacing)
-    if look.flat:
-        while look.flat and spacing * STRIDE <= WIDEST:
-            spacing *= STRIDE
-            look = _look(subject, theta, direction, spacing)
-    else:
-        while look.shaped and spacing / STRIDE >= NARROWEST:
-            spacing /= STRIDE
-            closer = _look(subject, theta, direction, spacing)
-            if closer.flat:
-                break
-            look = closer
-    looks = [look, _look(subject, theta, direction, spacing / STRIDE)]
+    while look.flat and spacing * STRIDE <= WIDEST:
+        spacing *= STRIDE
+        look = _look(subject, theta, direction, spacing)
+    looks, falls = [look], True
+    while falls and spacing / STRIDE >= NARROWEST:
+        spacing /= STRIDE
+        closer = _look(subject, theta, direction, spacing)
+        # As long as closer points show much less of it, it was the shape of J and no noise.
+        falls = not closer.flat and (look.shaped or closer.noise < look.noise / 8.0)
+        looks.append(closer)
+        look = closer
     rough = min((look.noise for look in looks if not look.flat), default=0.0)
     largest = max(look.largest for look in looks)
     return 4.0 * max(rough if isfinite(rough) else 0.0, eps * largest)

@@ -243,8 +243,12 @@ class GradientReport:
             what = "too small to be seen" if 2 * lost.sum() > self.n_unclear else known
             notes.append(
                 f"{self.n_unclear} of {self.n_checked} slopes are {what} above the noise in J "
-                f"({self.noise:.1e}), which hides the rest; they agree with the gradient within "
-                "it. Compute J in double precision, unrounded, without large constants"
+                f"({self.noise:.1e}); they agree with the gradient within it"
+            )
+        if not self.conclusive and 2 * self.n_unclear > self.n_checked:
+            notes.append(
+                "the noise of J hides the slopes: compute J in double precision, do not round it, "
+                "leave out large constants, and let iterations inside it converge further"
             )
         if self.single:
             notes.append(
@@ -255,7 +259,8 @@ class GradientReport:
             first = ", ".join(map(str, self.left_out[:5]))
             dots = ", ..." if self.left_out.size > 5 else ""
             notes.append(
-                f"blocks leaves out {self.left_out.size} parameters, which were not checked: "
-                f"indices {first}{dots}"
+                f"not checked, because blocks leaves them out: {self.left_out.size} of "
+                f"{self.left_out.size + sum(block.n_parameters for block in self.blocks)} "
+                f"parameters, indices {first}{dots}"
             )
         return notes

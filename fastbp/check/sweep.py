@@ -204,9 +204,10 @@ class _Sweep:
         margin = tol.margin(exact, slope)
         if not abs(exact - slope) <= margin + bar:
             self._n_refuted += 1
-        elif bar <= GLANCE * margin and exact != 0.0:
-            if self._verdict[i] == FAIL or abs(exact - self._given[i]) <= margin:
-                self._numerical[i], self._error[i], self._exact[i] = exact, 0.0, True
+            return
+        agrees = self._verdict[i] == FAIL or abs(exact - self._given[i]) <= margin
+        if agrees and bar <= GLANCE * margin and exact != 0.0:
+            self._numerical[i], self._error[i], self._exact[i] = exact, 0.0, True
 
     def result(self) -> Comparison:
         """Everything found."""
