@@ -59,7 +59,7 @@ def random_theta(
                 f"epsilon belongs to scheme='uniform'; {scheme} takes its spread from the widths"
             )
         epsilon = positive(epsilon, "epsilon")
-    rng = generator(seed)
+    rng = generator(seed, "; the spread of the weights is epsilon=")
     return np.concatenate([_random_layer(rng, layer, scheme, epsilon).ravel() for layer in layers])
 
 
@@ -80,10 +80,11 @@ def _random_layer(
     return Theta
 
 
-def generator(seed: Any) -> "np.random.Generator":
+def generator(seed: Any, of_a_float: str = "") -> "np.random.Generator":
     """The random generator of a seed: None, an int >= 0, a flat sequence of them, or a Generator.
 
     Also a BitGenerator, a SeedSequence or a RandomState, as numpy.random.default_rng takes them.
+    `of_a_float`: what else the caller of a float may have meant.
     """
     try:
         if isinstance(seed, list | tuple | range | np.ndarray):

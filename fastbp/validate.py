@@ -166,7 +166,7 @@ def _refuse_sparse(value: Any, what: str) -> NoReturn:
 
 def not_masked(value: Any, what: str) -> None:
     """Refuses a masked array that hides something."""
-    if not is_instance(value, "numpy.ma", "MaskedArray"):
+    if type(value) is np.ndarray or not is_instance(value, "numpy.ma", "MaskedArray"):
         return
     mask = np.broadcast_to(value.mask, value.shape)
     if mask.dtype == bool and mask.any():  # a mask of records is refused with their dtype

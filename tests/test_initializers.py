@@ -169,3 +169,5 @@ def test_no_seed_ends_the_process(name):
     with pytest.raises((TypeError, ValueError), match=r"^seed=.* cannot start a random") as caught:
         WIDE.init(BAD_SEEDS[name])
     assert len(str(caught.value)) < 300
+    with pytest.raises(caught.type, match=r"^seed=.* cannot start a random"):
+        fastbp.check_gradient(lambda t: (t @ t, 2 * t), np.ones(2), seed=BAD_SEEDS[name])

@@ -11,6 +11,7 @@ from fastbp.check.blocks import Block, BlockSpec, IntArray, find_blocks, left_ou
 from fastbp.check.contract import FloatArray, Subject, examine, scales
 from fastbp.check.diagnosis import advise, likely_blocks, pattern
 from fastbp.check.report import BlockResult, GradientReport, Kink
+from fastbp.initializers import generator
 
 _Checked = tuple[Block, IntArray, sweep.Comparison]
 METHODS = ("auto", "central", "complex")
@@ -98,7 +99,7 @@ def check_gradient(
     if blocks is None and parts is not None:
         blocks = parts.blocks
     divided = find_blocks(fun, point.size, blocks)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
 
     # Trial steps may leave the domain of J; what comes back is then judged, not warned about.
     with np.errstate(all="ignore"):
