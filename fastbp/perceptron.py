@@ -69,6 +69,7 @@ def mlp(
 
         raise hidden_error(widths, hidden, output)
     checked(hidden, "activation", activations(hidden=True), "hidden activation")
+    checked(output, "activation", activations(), "output activation")
     each = [hidden] * (len(widths) - 2) + [output]
     layers = [Dense(*layer) for layer in zip(widths, widths[1:], each, strict=False)]
     return Network(layers, loss, l2, dtype, reduction)

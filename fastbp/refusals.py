@@ -237,9 +237,13 @@ def _advice(
     return _in_frame(kind, value, list(dict.fromkeys(names[j] for j in columns)), what)
 
 
+def _is_polars(value: Any) -> bool:
+    return type(value).__module__.startswith("polars")
+
+
 def _in_frame(kind: str, frame: Any, names: list[Any], what: str) -> str:
     """For text, dates and durations in columns of a DataFrame."""
-    if type(frame).__module__.startswith("polars"):
+    if _is_polars(frame):
         if kind == "text":
             return (
                 f"{what}.to_dummies({names}) makes columns of 0 and 1 of it, "
@@ -277,6 +281,8 @@ def _in_array(
             f"{columns})]) makes columns of 0 and 1 of it, {rest} leaves it out"
         )
     dates = kind == "dates"
+    if _is_polars(value):
+        return f"make numbers of them: {what} = {what}.to_physical()"
     if array.dtype.kind in "mM" or (series and array.ndim == 1):
         if series and dates:
             days = f"t = pd.to_datetime({what}, utc=True); {what} = (t - t.min()) / {DAY}"

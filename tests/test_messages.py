@@ -313,3 +313,105 @@ def test_a_column_of_labels_is_labels(kind, wrap):
         J1, D1 = net.cost_and_gradient(theta, SAMPLES, wrap(labels[:, None]))
         assert J == J1
         np.testing.assert_array_equal(D, D1)
+
+
+# Names of columns in every message
+
+
+def test_columns_are_named_in_every_message():
+    frame = pd.DataFrame({"age": A, "mass": A})
+    targets = pd.DataFrame({"up": A, "down": A})
+    cases = [
+        (lambda: NUMBER.objective(frame.assign(mass=np.nan), A), "X is nan at row 0, column 1 'ma"),
+        (lambda: NUMBER.objective(frame.astype("Float64").where(frame.age < 2), A),
+         "X is missing at row 1, column 0 'age'"),
+        (lambda: fastbp.mlp(2, 1, dtype="float32").objective(frame * 1e40, A),
+         "column 0 'age' (counted from 0): too large for float32"),
+        (lambda: NUMBER.objective(frame.assign(z=1), A), "3 columns (age, mass, z); the net"),
+        (lambda: NUMBER.forward(NUMBER.init(0), frame.assign(age=WORDS)), "column 0 'age'"),
+        (lambda: PAIRS.objective(SAMPLES, targets.assign(down=np.inf)),
+         "y is inf at row 0, column 1 'down'"),
+        (lambda: PAIRS.objective(SAMPLES, targets.assign(down=WORDS)), "at row 0, column 1 'down'"),
+        (lambda: fastbp.mlp(2, 2, loss="poisson").objective(SAMPLES, targets),
+         "y is -1.0 at row 3, column 0 'up'; loss 'poisson'"),
+        (lambda: fastbp.mlp(2, 2, loss="hinge").objective(SAMPLES, targets),
+         "column 0 'up'; loss 'hinge' takes -1"),
+        (lambda: PAIRS.objective(SAMPLES, targets.assign(left=1)), "3 columns (up, down, left)"),
+        (lambda: PAIRS.objective(SAMPLES, pd.DataFrame(np.ones((M, 12)))), "6, 7, ...)"),
+    ]  # fmt: skip
+    for call, words in cases:
+        with pytest.raises((TypeError, ValueError)) as raised:
+            call()
+        assert words in str(raised.value)
+
+
+def test_columns_without_names_of_their_own_are_numbers():
+    with pytest.raises(ValueError, match=r"X is nan at row 0, column 1 \(counted"):
+        NUMBER.objective(pd.DataFrame(np.full((M, 2), [1, np.nan])), A)
+
+
+def test_frames_of_polars():
+    pl = pytest.importorskip("polars")
+    text = pl.DataFrame({"x": A, "c": WORDS})
+    days = pl.DataFrame({"a": DATES, "b": DATES})
+    numbered = "X = X.with_columns([X[name].to_physical() for name in ['a', 'b']])"
+
+    def bind(X):
+        fastbp.mlp(X.shape[1], 1).objective(X, A)
+
+    assert_followed(bind, "X", text, ["text ('a' at row 0, column 1 'c')"], "X.to_dummies(['c'])")
+    assert_followed(bind, "X", text, ["text"], "X.drop(['c'])")
+    assert_followed(bind, "X", days, ["dates", "column 0 'a'"], numbered)
+    for y in (pl.Series(WORDS), pl.Series(WORDS, dtype=pl.Categorical)):
+        assert_followed(lambda y: CLASSES.objective(SAMPLES, y), "y", y, ["text"], NUMBERED)
+    for y in (pl.Series(DATES), pl.Series(DATETIMES), pl.Series(SPANS)):
+        code = "y = y.to_physical()"
+        assert_followed(lambda y: NUMBER.objective(SAMPLES, y), "y", y, [], code)
+    with pytest.raises(ValueError, match="X is nan at row 1, column 0 'x'"):
+        bind(pl.DataFrame({"x": [1, None], "c": [1, 2]}))
+
+
+# Anything in a message
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pd.Timestamp("2024"),
+        pd.Timedelta(1, "D"),
+        pd.NaT,
+        pd.NA,
+        pd.Interval(0, 1),
+        pd.Period("2024"),
+    ],
+    ids=repr,
+)
+def test_what_has_to_numpy_but_no_shape_is_written(value):
+    words = type(value).__name__
+    calls = [
+        lambda: fastbp.mlp(2, value),
+        lambda: fastbp.mlp(2, 1, l2=value),
+        lambda: fastbp.mlp(2, 1, dtype=value),
+        lambda: fastbp.mlp(2, 1, output=value),
+        lambda: fastbp.mlp(2, 1, loss=value),
+        lambda: fastbp.Network([value]),
+        lambda: NUMBER.init(epsilon=value),
+        lambda: NUMBER.objective(value, A),
+        lambda: NUMBER.objective(SAMPLES, value),
+        lambda: NUMBER.objective(SAMPLES, A, n_threads=value),
+        lambda: NUMBER.cost(value, SAMPLES, A),
+        lambda: fastbp.circuit(fastbp.variable("x") ** 2)(value),
+        lambda: fastbp.set_num_threads(value),
+    ]
+    for call in calls:
+        with pytest.raises((TypeError, ValueError), match=words):
+            call()
+
+
+def test_long_values_are_cut_and_cost_nothing():
+    with pytest.raises(TypeError) as raised:
+        fastbp.mlp(2, 1, l2=list(range(10**6)))
+    assert len(str(raised.value)) < 120
+    with pytest.raises(TypeError) as raised:
+        fastbp.mlp(2, 1, loss={"x" * 10**6: [0] * 10**6})
+    assert len(str(raised.value)) < 400
