@@ -99,25 +99,48 @@ cdef bytes node_table(Graph g):
     return (<char *>g.items)[:g.count * sizeof(Node)]
 
 
-def _graph(variables, bytes table, fold):
-    """The Graph of a pickle."""
+def _graph(list variables, bytes table, fold):
+    """The Graph of a pickle.
+
+    Raises
+    ------
+    ValueError
+        If the table is no graph of these variables.
+    """
     cdef Graph g = Graph([], fold)
     cdef Node *nodes = <Node *><char *>table
-    cdef Node node
-    cdef int32_t i
-    for i in range(<int32_t>(len(table) // sizeof(Node))):
-        node = nodes[i]
-        if node.op == INPUT:
-            append_input(g, variables[node.a])
-        elif is_sound(&node, i):
-            find_or_append(g, node.op, node.a, node.b, node.c)
-        else:
-            raise ValueError("this pickle of a circuit is damaged")
+    cdef Py_ssize_t i, n = len(table) // <Py_ssize_t>sizeof(Node)
+    cdef bint sound = n * <Py_ssize_t>sizeof(Node) == len(table) and n < 0x7fffffff
+    for i in range(n):
+        sound = sound and is_sound(&nodes[i], i)
+        if sound and nodes[i].op == INPUT:
+            sound = is_next_input(g, variables, nodes[i].a)
+            if sound:
+                append_input(g, variables[nodes[i].a])
+        elif sound:
+            # an equal one would be shared, and all that follow would be numbered differently
+            sound = find_or_append(g, nodes[i].op, nodes[i].a, nodes[i].b, nodes[i].c) == i
+    if not sound or len(variables) != len(g.variables):
+        raise ValueError("this pickle of a circuit is damaged: its gates are no graph")
     return g
 
 
-cdef bint is_sound(Node *node, int32_t i) noexcept:
-    """Whether there is such a gate, and its operands come before it."""
+cdef bint is_sound(const Node *node, Py_ssize_t i) noexcept:
+    """Whether a graph has such a gate, whose operands come before it; what is unused must be 0."""
     cdef int arity = gate_arity(node.op)
-    return arity >= 0 and (arity < 1 or 0 <= node.a < i) and (
-        arity < 2 or 0 <= node.b < i) and (arity < 3 or 0 <= node.c < i)
+    if arity < 0 or is_fused(node.op):
+        return False
+    if node.op == CONSTANT or node.op == INPUT:
+        return node.c == 0 and (node.op == CONSTANT or node.b == 0)
+    return (0 <= node.a < i
+            and (0 <= node.b < i if arity > 1 else node.b == 0)
+            and (0 <= node.c < i if arity > 2 else node.c == 0))
+
+
+cdef bint is_next_input(Graph g, list variables, int32_t place) except -1:
+    """Whether this is the place of the variable that comes next, and it is a new one."""
+    if place != len(g.variables) or place >= len(variables):
+        return False
+    variable = variables[place]
+    return (type(variable) is Expression and (<Expression>variable).op == INPUT
+            and serial_of(variable) not in g.serials)

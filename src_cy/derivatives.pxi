@@ -1,7 +1,7 @@
 # The derivative of each gate: out = gate(a, b, c) has got its adjoint `bar`, and passes it on to
 # its operands. The gates that this takes are appended to the graph, so they can be differentiated
 # too. Slopes are written so that they are accurate relative to themselves in the tails, and without
-# 0 * infinity or infinity - infinity where the derivative exists.
+# infinity - infinity where the derivative exists; masks.pxi sees to 0 * infinity.
 
 cdef int differentiate(Graph g, int32_t out, int32_t bar) except -1:
     cdef Node node = g.items[out]       # a copy: the array moves when it grows
@@ -16,33 +16,42 @@ cdef int differentiate(Graph g, int32_t out, int32_t bar) except -1:
         pull(g, a, bar)
         if wants(g, b): pull(g, b, negative(g, bar))
     elif op == MULTIPLY:
-        if wants(g, a): pull(g, a, multiply(g, bar, b))
-        if wants(g, b): pull(g, b, multiply(g, bar, a))
+        if wants(g, a): pull(g, a, masked(g, bar, b))
+        if wants(g, b): pull(g, b, masked(g, bar, a))
+    elif op == MASKED_MULTIPLY:
+        if wants(g, a): pull(g, a, masked(g, bar, b))
+        if wants(g, b): pull(g, b, masked_product(g, bar, a))
+    elif op == MASKED_PRODUCT:
+        if wants(g, a): pull(g, a, masked_product(g, bar, b))
+        if wants(g, b): pull(g, b, masked_product(g, bar, a))
     elif op == DIVIDE:
         differentiate_quotient(g, a, b, out, bar)
+    elif op == MASKED_DIVIDE:
+        slope = masked_quotient(g, bar, b)
+        pull(g, a, slope)
+        if wants(g, b): pull(g, b, negative(g, masked_product(g, slope, out)))
     elif op == POWER:
-        if wants(g, a): pull(g, a, multiply(g, bar, slope_of_base(g, a, b)))
-        if wants(g, b): pull(g, b, multiply(g, bar, slope_of_exponent(g, a, b, out)))
+        if wants(g, a): pull(g, a, masked(g, bar, slope_of_base(g, a, b)))
+        if wants(g, b): pull(g, b, masked(g, bar, slope_of_exponent(g, a, b, out)))
     elif op == MINIMUM or op == MAXIMUM:
         zero = constant_node(g, 0)
         slope = less(g, a, b) if op == MINIMUM else less(g, b, a)   # 1 where a is the one
         if wants(g, a): pull(g, a, select(g, slope, bar, zero))
         if wants(g, b): pull(g, b, select(g, slope, zero, bar))
     elif op == HYPOT:
-        slope = unless_zero(g, out)
-        if wants(g, a): pull(g, a, multiply(g, bar, divide(g, a, slope)))
-        if wants(g, b): pull(g, b, multiply(g, bar, divide(g, b, slope)))
+        differentiate_hypot(g, a, b, out, bar)
     elif op == ATAN2:
-        slope = unless_zero(g, gate2(g, HYPOT, a, b))
+        slope = safe_divisor(g, gate2(g, HYPOT, a, b))
         if wants(g, a):
-            pull(g, a, multiply(g, bar, divide(g, divide(g, b, slope), slope)))
+            pull(g, a, masked(g, bar, divide(g, divide(g, b, slope), slope)))
         if wants(g, b):
-            pull(g, b, negative(g, multiply(g, bar, divide(g, divide(g, a, slope), slope))))
+            pull(g, b, negative(g, masked(g, bar, divide(g, divide(g, a, slope), slope))))
     elif op == SELECT:
         zero = constant_node(g, 0)
         if wants(g, b): pull(g, b, select(g, a, bar, zero))
         if wants(g, c): pull(g, c, select(g, a, zero, bar))
-    # comparisons are flat
+    elif not LESS <= op <= NOT_EQUAL:       # comparisons are flat
+        raise ValueError(f"the gate {GATES[op]} has no derivative rule")
     return 0
 
 
@@ -51,72 +60,95 @@ cdef int32_t slope_times(Graph g, int op, int32_t x, int32_t out, int32_t bar) e
     if op == NEGATIVE:
         return negative(g, bar)
     if op == ABSOLUTE:
-        return multiply(g, bar, gate1(g, SIGN, x))
+        return masked(g, bar, gate1(g, SIGN, x))
     if op == SQRT:
-        return multiply(g, bar, divide(g, constant_node(g, 0.5), out))
+        x = without_factor(g, bar, out)
+        if x >= 0:
+            return times(g, 0.5, x)
+        return masked(g, bar, divide(g, constant_node(g, 0.5), out))
     if op == EXP:
-        return multiply(g, bar, out)
+        return masked(g, bar, out)
     if op == EXPM1:
-        return multiply(g, bar, gate1(g, EXP, x))
+        return masked(g, bar, gate1(g, EXP, x))
     if op == LOG:
-        return divide(g, bar, x)
+        return masked_quotient(g, bar, x)
     if op == LOG1P:
-        return divide(g, bar, add(g, x, constant_node(g, 1)))
+        return masked_quotient(g, bar, add(g, x, constant_node(g, 1)))
     if op == SIN:
-        return multiply(g, bar, gate1(g, COS, x))
+        return masked(g, bar, gate1(g, COS, x))
     if op == COS:
-        return negative(g, multiply(g, bar, gate1(g, SIN, x)))
+        return negative(g, masked(g, bar, gate1(g, SIN, x)))
     if op == TAN:
-        return multiply(g, bar, add(g, multiply(g, out, out), constant_node(g, 1)))
+        return masked(g, bar, add(g, multiply(g, out, out), constant_node(g, 1)))
     if op == TANH:
-        return multiply(g, bar, times(g, 4, gate1(g, SIGMOID_SLOPE, twice(g, x))))
+        return masked(g, bar, times(g, 4, gate1(g, SIGMOID_SLOPE, twice(g, x))))
     if op == SIGMOID:
-        return multiply(g, bar, gate1(g, SIGMOID_SLOPE, x))
+        return masked(g, bar, gate1(g, SIGMOID_SLOPE, x))
     if op == SOFTPLUS:
-        return multiply(g, bar, gate1(g, SIGMOID, x))
+        return masked(g, bar, gate1(g, SIGMOID, x))
     if op == RELU:
         zero = constant_node(g, 0)
         return select(g, less(g, zero, x), bar, zero)
     if op == ERF:
-        return multiply(g, bar, times(g, 1.1283791670955126, gate1(g, GAUSSIAN, x)))
+        return masked(g, bar, times(g, 1.1283791670955126, gate1(g, GAUSSIAN, x)))
     if op == SIGMOID_SLOPE:
-        return negative(g, multiply(g, bar, multiply(g, out, gate1(g, TANH, half(g, x)))))
+        return negative(g, masked(g, bar, multiply(g, out, gate1(g, TANH, half(g, x)))))
     if op == GAUSSIAN:
         # beyond 30, out is 0, and so is the slope, at infinity too
         x = gate2(g, MAXIMUM, gate2(g, MINIMUM, x, constant_node(g, 30)), constant_node(g, -30))
-        return multiply(g, bar, multiply(g, times(g, -2, x), out))
+        return masked(g, bar, multiply(g, times(g, -2, x), out))
     if op == SIGN:
         return constant_node(g, 0)
-    raise AssertionError(f"the gate {GATES[op]} has no derivative rule")
+    raise ValueError(f"the gate {GATES[op]} has no derivative rule")
+
+
+cdef int differentiate_hypot(Graph g, int32_t a, int32_t b, int32_t out, int32_t bar) except -1:
+    cdef int32_t y = without_factor(g, bar, out), divisor
+    if y >= 0:                          # of the square of a length, say
+        if wants(g, a): pull(g, a, masked(g, y, a))
+        if wants(g, b): pull(g, b, masked(g, y, b))
+        return 0
+    divisor = safe_divisor(g, out)
+    if wants(g, a): pull(g, a, masked(g, bar, divide(g, a, divisor)))
+    if wants(g, b): pull(g, b, masked(g, bar, divide(g, b, divisor)))
+    return 0
 
 
 cdef int differentiate_quotient(
     Graph g, int32_t a, int32_t b, int32_t out, int32_t bar
 ) except -1:
-    cdef int32_t other = leg_beside(g, a, b), ratio
-    cdef int32_t q = divide(g, bar, b)
-    if other < 0:
+    cdef int32_t q = masked_quotient(g, bar, b), h = hypotenuse(g, b), leg = -1, ratio
+    cdef int32_t at_zero = -1, to_a, to_leg
+    if h >= 0:
+        leg = g.items[h].b if g.items[h].a == a else g.items[h].a if g.items[h].b == a else -1
+    if leg < 0:
         pull(g, a, q)
-        if wants(g, b): pull(g, b, negative(g, multiply(g, q, out)))
+        if wants(g, b): pull(g, b, negative(g, masked(g, q, out)))
         return 0
-    # a / hypot(a, other): 1 - (a/h)**2 would cancel where a is nearly h; it is (other/h)**2
-    ratio = divide(g, other, b)
-    q = multiply(g, q, ratio)
-    if wants(g, a): pull(g, a, multiply(g, q, ratio))
-    if wants(g, other): pull(g, other, negative(g, multiply(g, q, out)))
+    # a / hypot(a, leg): 1 - (a/h)**2 would cancel where a is nearly h; it is (leg/h)**2
+    ratio = divide(g, leg, b)
+    to_leg = masked(g, q, ratio)
+    to_a = masked(g, to_leg, ratio)
+    to_leg = negative(g, masked(g, to_leg, out))
+    if h != b and not is_value(g, g.items[b].c, INFINITY):
+        # a divisor of its own where h is 0
+        at_zero = g.items[b].c
+        to_a = select(g, h, to_a, q)
+        to_leg = select(g, h, to_leg, constant_node(g, 0))
+        if wants(g, at_zero):
+            q = negative(g, masked(g, q, out))
+            pull(g, at_zero, select(g, h, constant_node(g, 0), q))
+    if wants(g, a): pull(g, a, to_a)
+    if wants(g, leg): pull(g, leg, to_leg)
     return 0
 
 
-cdef int32_t leg_beside(Graph g, int32_t a, int32_t h) noexcept:
-    """x if h = unless_zero(hypot(a, x)) or hypot(x, a), else -1."""
-    cdef Node node = g.items[h]
+cdef int32_t hypotenuse(Graph g, int32_t x) noexcept:
+    """h if x is h = hypot(...), or where(h, h, something), else -1."""
+    cdef Node node = g.items[x]
     if node.op == SELECT and node.a == node.b:
-        node = g.items[node.a]
-    if node.op == HYPOT and node.a == a:
-        return node.b
-    if node.op == HYPOT and node.b == a:
-        return node.a
-    return -1
+        x = node.a
+    return x if is_gate(g, x, HYPOT) else -1
 
 
 cdef int32_t slope_of_base(Graph g, int32_t a, int32_t b) except -1:
@@ -140,9 +172,9 @@ cdef int32_t slope_of_exponent(Graph g, int32_t a, int32_t b, int32_t out) excep
     return multiply(g, out, gate1(g, LOG, safe))
 
 
-cdef int32_t unless_zero(Graph g, int32_t x) except -1:
-    """x, but 1 where x == 0: a divisor that leaves 0 / x at 0."""
-    return select(g, x, x, constant_node(g, 1))
+cdef int32_t safe_divisor(Graph g, int32_t x) except -1:
+    """x, but infinite where x == 0: a divisor that makes 0 / x, and its slopes, 0."""
+    return select(g, x, x, constant_node(g, INFINITY))
 
 
 cdef int32_t times(Graph g, double factor, int32_t x) except -1:

@@ -55,7 +55,7 @@ cdef class Program:
 
 cdef Program emitted(Graph g, list outputs, list uniform_inputs, list varying_inputs, bint fuse):
     cdef Emission to
-    cdef int32_t n = 0
+    cdef int32_t n = 0, i
     for node in outputs:
         check_node(g, node)
         n = max(n, <int32_t>node + 1)
@@ -72,6 +72,10 @@ cdef Program emitted(Graph g, list outputs, list uniform_inputs, list varying_in
         if to.flags == NULL or to.slot == NULL or to.last == NULL:
             raise MemoryError(f"no memory for the program of {n} gates")
         to.fuse = fuse
+        for i in range(n):
+            if g.items[i].op >= MASKED_MULTIPLY:
+                learn_ranges(g)
+                break
         mark_live(g, &to, n, outputs)
         mark_varying(g, &to, n, uniform_inputs, varying_inputs)
         mark_last(g, &to, n)
@@ -83,21 +87,35 @@ cdef Program emitted(Graph g, list outputs, list uniform_inputs, list varying_in
 
 
 cdef Node as_emitted(Graph g, Emission *to, int32_t i) noexcept:
-    """Node i as the program has it: a*b + c is one gate, which is rounded once.
+    """Node i as the program has it: a*b + c, masked or not, is one gate, which is rounded once.
 
     Of a sum the operands alone decide, never what else is computed: whoever asks for a node, beside
     whatever others, gets the same bits. What else reads the product computes it once more.
     """
     cdef Node node = g.items[i], product
     if node.op != ADD or not to.fuse:
-        return node
-    product = g.items[node.a]
-    if product.op != MULTIPLY:
-        product = g.items[node.b]
-        if product.op != MULTIPLY:
+        return without_masks(g, node)
+    product = without_masks(g, g.items[node.a])
+    if product.op != MULTIPLY and product.op != MASKED_MULTIPLY:
+        product = without_masks(g, g.items[node.b])
+        if product.op != MULTIPLY and product.op != MASKED_MULTIPLY:
             return node
         node.b = node.a
-    node.op, node.c, node.a, node.b = MULTIPLY_ADD, node.b, product.a, product.b
+    node.op = MULTIPLY_ADD if product.op == MULTIPLY else MASKED_MULTIPLY_ADD
+    node.c, node.a, node.b = node.b, product.a, product.b
+    return node
+
+
+cdef inline Node without_masks(Graph g, Node node) noexcept:
+    """A node without the masks that hide nothing: what is finite, times 0, is 0 anyway."""
+    cdef const Range *ranges = g.work.ranges
+    if node.op == MASKED_PRODUCT:
+        if is_finite(ranges[node.b]):
+            node.a, node.b = node.b, node.a
+        if is_finite(ranges[node.a]):
+            node.op = MASKED_MULTIPLY
+    if node.op == MASKED_MULTIPLY and is_finite(ranges[node.b]):
+        node.op = MULTIPLY
     return node
 
 

@@ -28,82 +28,6 @@ cdef extern from *:
     void let_all_go() noexcept
 
 
-cdef int64_t _variables_made = 0
-
-
-@cython.final
-cdef class Vector:
-    """Variables made together: their common name and shape."""
-    cdef readonly str name
-    cdef readonly tuple shape
-    cdef int64_t first                  # serial number of the first of them
-
-    def __init__(self, name, shape):
-        self.name = checked_name(name)
-        self.shape = shape
-        self.first = serial_numbers(size_of(shape))
-
-    def elements(self):
-        """The variables, in row-major order."""
-        cdef int64_t i
-        return [new_variable(self, self.first + i) for i in range(size_of(self.shape))]
-
-    def __reduce__(self):
-        return Vector, (self.name, self.shape)
-
-    def __repr__(self):
-        return f"<Vector {self.name!r} of shape {self.shape}>"
-
-
-cdef int64_t size_of(tuple shape) except -1:
-    cdef int64_t size = 1
-    for length in shape:
-        size *= <int64_t>length
-    return size
-
-
-cdef int64_t serial_numbers(int64_t count) except -1:
-    """The first of `count` new serial numbers; they give variables their order."""
-    global _variables_made
-    with _lock:
-        first = _variables_made
-        _variables_made += count
-    return first
-
-
-cdef str checked_name(name):
-    if not isinstance(name, str):
-        from fastbp.validate import described
-        raise TypeError(
-            f"a variable's name must be a str, got {described(name)}; "
-            'for example fastbp.variable("a")')
-    if not name or name != name.strip():
-        raise ValueError(
-            f"a variable's name must be a word without blanks at its ends, got {name!r}; "
-            'for example fastbp.variable("a")')
-    if "[" in name or "]" in name:
-        raise ValueError(
-            f"a variable's name must be without brackets, got {name!r}; "
-            'fastbp.variables("x", 5) makes x[0] to x[4]')
-    return str(name)
-
-
-cdef Expression new_variable(object owner, int64_t serial):
-    """`owner` is its name, or its Vector."""
-    cdef Expression e = Expression.__new__(Expression)
-    e.op = INPUT
-    Py_INCREF(owner)
-    e.a = <PyObject *>owner
-    e.c = <PyObject *><Py_ssize_t>serial
-    return e
-
-
-def variable(name):
-    """A new variable; see fastbp.variable."""
-    name = checked_name(name)
-    return new_variable(name, serial_numbers(1))
-
-
 cdef object operand(object x):
     """x as an operand, an Expression, float or int; None if it is none."""
     if type(x) is Expression or PyFloat_CheckExact(x):
@@ -342,7 +266,8 @@ cdef class Expression:
 
     @property
     def vector(self):
-        return <object>self.a if self.op == INPUT and type(<object>self.a) is Vector else None
+        vector = <object>self.a if self.op == INPUT else None
+        return vector if type(vector) is Vector and vector.shape else None
 
     @property
     def index(self):
@@ -364,13 +289,9 @@ cdef class Expression:
             graph = Graph(variables_of([self]))
             root = graph.add(self)
             return _expression, (graph, root)
-        if type(<object>self.a) is Vector:
-            return _element, (<object>self.a, self.index)
-        return variable, (<object>self.a,)
-
-
-cdef int64_t serial_of(Expression e):
-    return <int64_t><Py_ssize_t>e.c
+        if self.vector is not None:
+            return _element, (self.vector, self.index)
+        return _variable, (name_of(self), *order_in_pickle(self))
 
 
 cdef double number(PyObject *x):
@@ -382,11 +303,6 @@ cdef double number(PyObject *x):
     return PyLong_AsDouble(<object>x)
 
 
-def _element(Vector vector, int64_t index):
-    """The variable of a pickle."""
-    return new_variable(vector, vector.first + index)
-
-
-def _expression(graph, root):
+def _expression(Graph graph not None, root):
     """The gate of a pickle."""
     return graph.expression(root)

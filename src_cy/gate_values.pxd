@@ -7,14 +7,25 @@ from elementary cimport (
 )
 from gates cimport (
     ABSOLUTE, ADD, ATAN2, COS, DIVIDE, EQUAL, ERF, EXP, EXPM1, GAUSSIAN, HYPOT, LESS, LESS_EQUAL,
-    LOG, LOG1P, MAXIMUM, MINIMUM, MULTIPLY, MULTIPLY_ADD, NEGATIVE, NOT_EQUAL, POWER, RELU, SELECT,
-    SIGMOID, SIGMOID_SLOPE, SIGN, SIN, SOFTPLUS, SQRT, SUBTRACT, TAN, TANH,
+    LOG, LOG1P, MASKED_DIVIDE, MASKED_MULTIPLY, MASKED_MULTIPLY_ADD, MASKED_PRODUCT, MAXIMUM,
+    MINIMUM, MULTIPLY, MULTIPLY_ADD, NEGATIVE, NOT_EQUAL, POWER, RELU, SELECT, SIGMOID,
+    SIGMOID_SLOPE, SIGN, SIN, SOFTPLUS, SQRT, SUBTRACT, TAN, TANH,
 )
 from lanes cimport ilanes_t, lanes_splat, lanes_t
+from lanes_math cimport lanes_rounded
 
 
 cdef inline lanes_t truth(ilanes_t mask) noexcept nogil:
     return lanes_select(mask, lanes_splat(1), lanes_splat(0))
+
+
+cdef inline lanes_t unless_zero(lanes_t a, lanes_t value, lanes_t otherwise) noexcept nogil:
+    return lanes_select(lanes_eq(a, lanes_splat(0)), otherwise, value)
+
+
+cdef inline lanes_t masked(lanes_t a, lanes_t value) noexcept nogil:
+    # GCC would compute a value that it sees twice, with and without the mask.
+    return unless_zero(a, lanes_rounded(value), lanes_splat(0))
 
 
 cdef inline lanes_t gate(int op, lanes_t a, lanes_t b, lanes_t c) noexcept nogil:
@@ -50,8 +61,12 @@ cdef inline lanes_t gate(int op, lanes_t a, lanes_t b, lanes_t c) noexcept nogil
     elif op == LESS_EQUAL: return truth(lanes_ge(b, a))
     elif op == EQUAL: return truth(lanes_eq(a, b))
     elif op == NOT_EQUAL: return lanes_select(lanes_eq(a, b), lanes_splat(0), lanes_splat(1))
-    elif op == SELECT: return lanes_select(lanes_eq(a, lanes_splat(0)), c, b)
+    elif op == SELECT: return unless_zero(a, b, c)
     elif op == MULTIPLY_ADD: return a * b + c
+    elif op == MASKED_MULTIPLY: return masked(a, a * b)
+    elif op == MASKED_PRODUCT: return masked(a, masked(b, a * b))
+    elif op == MASKED_DIVIDE: return masked(a, lanes_divide(a, b))
+    elif op == MASKED_MULTIPLY_ADD: return unless_zero(a, lanes_rounded(a * b + c), c)
     return a
 
 

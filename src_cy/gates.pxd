@@ -1,9 +1,13 @@
 """The gates of a circuit: their numbers, names and operands.
 
-Comparisons give 1 or 0. The last line of one operand and MULTIPLY_ADD are not for users: the
+Comparisons give 1 or 0. The last line of one operand and what follows SELECT are not for users: the
 derivatives of the others need them, or the tape is faster with them. With them the set is closed:
 the derivative of every gate is made of gates, so a gradient, a Hessian or a Hessian product is one
 more tape. What a gate computes is in gate_values.pxd.
+
+A masked gate is 0 where its first operand is 0, MASKED_PRODUCT where either is, also if the other
+is infinite or NaN. MULTIPLY_ADD and MASKED_MULTIPLY_ADD are written into programs alone: a graph
+has their two gates.
 """
 
 cdef enum:
@@ -17,6 +21,9 @@ cdef enum:
     LESS, LESS_EQUAL, EQUAL, NOT_EQUAL
     # three
     SELECT, MULTIPLY_ADD
+    # What is older keeps its number: pickles have it.
+    MASKED_MULTIPLY, MASKED_PRODUCT, MASKED_DIVIDE      # two
+    MASKED_MULTIPLY_ADD                                 # three
     N_GATES
 
 
@@ -24,11 +31,18 @@ cdef inline int gate_arity(int op) noexcept nogil:
     """How many operands a gate has; -1 where there is no such gate."""
     if op < 0 or op >= N_GATES:
         return -1
+    if op >= MASKED_MULTIPLY:
+        return 2 if op < MASKED_MULTIPLY_ADD else 3
     if op >= SELECT:
         return 3
     if op >= ADD:
         return 2
     return 1 if op >= NEGATIVE else 0
+
+
+cdef inline bint is_fused(int op) noexcept nogil:
+    """Whether a gate is of programs alone."""
+    return op == MULTIPLY_ADD or op == MASKED_MULTIPLY_ADD
 
 
 cdef inline const char *gate_name(int op) noexcept nogil:
@@ -68,4 +82,8 @@ cdef inline const char *gate_name(int op) noexcept nogil:
     elif op == NOT_EQUAL: return b"not_equal"
     elif op == SELECT: return b"select"
     elif op == MULTIPLY_ADD: return b"multiply_add"
+    elif op == MASKED_MULTIPLY: return b"masked_multiply"
+    elif op == MASKED_PRODUCT: return b"masked_product"
+    elif op == MASKED_DIVIDE: return b"masked_divide"
+    elif op == MASKED_MULTIPLY_ADD: return b"masked_multiply_add"
     return NULL

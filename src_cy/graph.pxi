@@ -34,6 +34,8 @@ cdef class Work:
     cdef list roots
     cdef Sweep sweep
     cdef list wanted                    # the inputs of the last sweep
+    cdef Range *ranges                  # of the first n_ranges nodes
+    cdef int32_t n_ranges, ranges_room
     cdef bint busy
 
     def __cinit__(self):
@@ -45,6 +47,9 @@ cdef class Work:
     cdef void forget(self) noexcept:
         end(&self.walk)
         end_sweep(&self.sweep)
+        free(self.ranges)
+        self.ranges = NULL
+        self.n_ranges = self.ranges_room = 0
 
 
 @cython.final
@@ -122,7 +127,9 @@ cdef class Graph:
         with _lock:
             if not 0 <= n <= self.count:
                 raise ValueError(f"this Graph has {self.count} nodes; got {n}")
-            return _graph(self.variables, node_table(self)[:n * sizeof(Node)], self.folder)
+            inputs = sum([self.items[i].op == INPUT for i in range(n)])
+            table = node_table(self)[:n * sizeof(Node)]
+            return _graph(self.variables[:inputs], table, self.folder)
 
     def put(self, str name, operands=(), value=0.0):
         """The node of a gate of other nodes, or of the constant `value`: as `node` describes it.
@@ -140,7 +147,7 @@ cdef class Graph:
         with _lock:
             if node.op == CONSTANT:
                 return constant_node(self, value)
-            if node.op <= INPUT or len(operands) != gate_arity(node.op):
+            if node.op <= INPUT or is_fused(node.op) or len(operands) != gate_arity(node.op):
                 raise ValueError(f"{name!r} is no gate of {len(operands)} operands")
             for operand in operands:
                 check_node(self, operand)
@@ -286,7 +293,7 @@ cdef int check_owner(dict owners, Expression e) except -1:
     """Refuses two variables, or two vectors, of one name."""
     owner = <object>e.a
     name = (<Vector>owner).name if type(owner) is Vector else owner
-    key = serial_of(e) if owner is name else (<Vector>owner).first
+    key = (<Vector>owner).first if type(owner) is Vector else serial_of(e)
     if owners.setdefault(name, key) != key:
         raise ValueError(
             f"two different variables are named {name!r}; give each its own name, and make each "
@@ -309,7 +316,7 @@ cdef int check_node(Graph g, object i) except -1:
 
 # Storage
 
-cdef inline uint64_t hashed(Node *node) noexcept nogil:
+cdef inline uint64_t hashed(const Node *node) noexcept nogil:
     cdef uint64_t h = <uint64_t>node.op << 32 ^ <uint32_t>node.a
     h *= <uint64_t>0x9E3779B97F4A7C15
     h ^= h >> 29
@@ -321,25 +328,37 @@ cdef inline uint64_t hashed(Node *node) noexcept nogil:
 
 cdef int32_t find_or_append(Graph g, int op, int32_t a, int32_t b, int32_t c) except -1:
     """The node of a gate: the one that is there, or a new one."""
-    cdef Node node
-    cdef Node *other
-    cdef uint64_t mask, h
+    cdef Node node = Node(op, a, b, c)
+    cdef uint64_t h
     if g.count == g.room:
         make_room(g)
     if g.count >= g.limit:
         make_places(g)
-    mask = (<uint64_t>1 << g.bits) - 1
-    node.op, node.a, node.b, node.c = op, a, b, c
-    h = hashed(&node) >> (64 - g.bits)
+    h = place_of(g, &node)
+    if g.table[h] == 0:
+        g.items[g.count] = node
+        g.count += 1
+        g.table[h] = g.count
+    return g.table[h] - 1
+
+
+cdef int32_t find(Graph g, int op, int32_t a, int32_t b) noexcept:
+    """The node of a gate of two operands, or -1."""
+    cdef Node node = Node(op, a, b, 0)
+    return g.table[place_of(g, &node)] - 1 if g.limit else -1
+
+
+cdef inline uint64_t place_of(Graph g, const Node *node) noexcept nogil:
+    """Where a node stands in the table, or where it would."""
+    cdef uint64_t mask = (<uint64_t>1 << g.bits) - 1, h = hashed(node) >> (64 - g.bits)
+    cdef const Node *other
     while g.table[h]:
         other = &g.items[g.table[h] - 1]
-        if other.op == op and other.a == a and other.b == b and other.c == c:
-            return g.table[h] - 1
+        if (other.op == node.op and other.a == node.a and other.b == node.b
+                and other.c == node.c):
+            break
         h = (h + 1) & mask
-    g.items[g.count] = node
-    g.count += 1
-    g.table[h] = g.count
-    return g.count - 1
+    return h
 
 
 cdef int make_room(Graph g) except -1:
@@ -370,7 +389,7 @@ cdef int make_places(Graph g) except -1:
     return 0
 
 
-cdef inline double value_in(Node *node) noexcept:
+cdef inline double value_in(const Node *node) noexcept:
     cdef double value
     memcpy(&value, &node.a, sizeof(double))
     return value

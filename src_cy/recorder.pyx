@@ -1,11 +1,14 @@
 """Records arithmetic on variables, differentiates it, and writes it down as a program.
 
+    variables.pxi     Vector, and the order of variables
     expressions.pxi   Expression: a variable, a number, or a gate on other expressions
     text.pxi          an expression as text
     walk.pxi          through an expression, every part once
     graph.pxi         Graph: the gates by number, equal ones shared
     simplify.pxi      what is folded and simplified when a gate is put into a graph
     conversion.pxi    expressions into nodes, and back
+    range.pxi         which nodes are surely finite
+    masks.pxi         pulls times slopes, where a pull of 0 stays 0
     sweep.pxi         reverse sweeps, which append the gates of a derivative
     derivatives.pxi   the derivative of each gate
     emission.pxi      Program: the gates that some outputs need, as rows for the engine
@@ -23,7 +26,9 @@ from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
 from cpython.object cimport Py_EQ, Py_GE, Py_GT, Py_LE, Py_LT, PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from libc.math cimport INFINITY, fabs, frexp, signbit
+from libc.math cimport (
+    INFINITY, NAN, exp, fabs, floor, fmax, fmin, frexp, log, pow, signbit, sqrt,
+)
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
@@ -32,9 +37,10 @@ import numpy as np
 
 from gates cimport (
     ABSOLUTE, ADD, ATAN2, CONSTANT, COS, DIVIDE, EQUAL, ERF, EXP, EXPM1, GAUSSIAN, HYPOT, INPUT,
-    LESS, LESS_EQUAL, LOG, LOG1P, MAXIMUM, MINIMUM, MULTIPLY, MULTIPLY_ADD, N_GATES, NEGATIVE,
-    NOT_EQUAL, POWER, RELU, SELECT, SIGMOID, SIGMOID_SLOPE, SIGN, SIN, SOFTPLUS, SQRT, SUBTRACT,
-    TAN, TANH, gate_arity, gate_name,
+    LESS, LESS_EQUAL, LOG, LOG1P, MASKED_DIVIDE, MASKED_MULTIPLY, MASKED_MULTIPLY_ADD,
+    MASKED_PRODUCT, MAXIMUM, MINIMUM, MULTIPLY, MULTIPLY_ADD, N_GATES, NEGATIVE, NOT_EQUAL, POWER,
+    RELU, SELECT, SIGMOID, SIGMOID_SLOPE, SIGN, SIN, SOFTPLUS, SQRT, SUBTRACT, TAN, TANH,
+    gate_arity, gate_name, is_fused,
 )
 
 cnp.import_array()
@@ -64,12 +70,15 @@ cdef void *grown(void *items, Py_ssize_t count, size_t size) except NULL:
     return larger
 
 
+include "variables.pxi"
 include "expressions.pxi"
 include "text.pxi"
 include "walk.pxi"
+include "range.pxi"
 include "graph.pxi"
 include "conversion.pxi"
 include "simplify.pxi"
+include "masks.pxi"
 include "sweep.pxi"
 include "derivatives.pxi"
 include "emission.pxi"

@@ -56,6 +56,9 @@ cdef int32_t gate2(Graph g, int op, int32_t a, int32_t b) except -1:
     if op == MULTIPLY: return multiply(g, a, b)
     if op == DIVIDE: return divide(g, a, b)
     if op == POWER: return power(g, a, b)
+    if op == MASKED_MULTIPLY: return masked(g, a, b)
+    if op == MASKED_PRODUCT: return masked_product(g, a, b)
+    if op == MASKED_DIVIDE: return masked_quotient(g, a, b)
     if op == MINIMUM or op == MAXIMUM:
         if a == b:
             return a

@@ -6,8 +6,9 @@ register is one here too, with the number in every lane.
 from gate_values cimport gate, two_gates
 from gates cimport (
     ABSOLUTE, ADD, ATAN2, COS, DIVIDE, EQUAL, ERF, EXP, EXPM1, GAUSSIAN, HYPOT, LESS, LESS_EQUAL,
-    LOG, LOG1P, MAXIMUM, MINIMUM, MULTIPLY, MULTIPLY_ADD, N_GATES, NEGATIVE, NOT_EQUAL, POWER, RELU,
-    SELECT, SIGMOID, SIGMOID_SLOPE, SIGN, SIN, SOFTPLUS, SQRT, SUBTRACT, TAN, TANH,
+    LOG, LOG1P, MASKED_DIVIDE, MASKED_MULTIPLY, MASKED_MULTIPLY_ADD, MASKED_PRODUCT, MAXIMUM,
+    MINIMUM, MULTIPLY, MULTIPLY_ADD, N_GATES, NEGATIVE, NOT_EQUAL, POWER, RELU, SELECT, SIGMOID,
+    SIGMOID_SLOPE, SIGN, SIN, SOFTPLUS, SQRT, SUBTRACT, TAN, TANH,
 )
 from lanes cimport (
     LANES, kernel_void, lanes_load, lanes_prefetch_far, lanes_splat, lanes_store, lanes_t, real,
@@ -21,7 +22,8 @@ cdef extern from "threaded.h" nogil:
     enum:
         GO_ADD, GO_SUBTRACT, GO_MULTIPLY, GO_DIVIDE, GO_MULTIPLY_ADD, GO_NEGATIVE, GO_ABSOLUTE
         GO_SQRT, GO_RELU, GO_MINIMUM, GO_MAXIMUM, GO_LESS, GO_LESS_EQUAL, GO_EQUAL, GO_NOT_EQUAL
-        GO_SELECT, GO_CALL, GO_STOP
+        GO_SELECT, GO_MASKED_MULTIPLY, GO_MASKED_PRODUCT, GO_MASKED_DIVIDE, GO_MASKED_MULTIPLY_ADD
+        GO_CALL, GO_STOP
     void run_threaded(const threaded_t *g, real *s)
     void link_threaded(threaded_t *g, int go)
 
@@ -236,6 +238,10 @@ cdef inline void link(int op, threaded_t *g) noexcept nogil:
     elif op == EQUAL: go = GO_EQUAL
     elif op == NOT_EQUAL: go = GO_NOT_EQUAL
     elif op == SELECT: go = GO_SELECT
+    elif op == MASKED_MULTIPLY: go = GO_MASKED_MULTIPLY
+    elif op == MASKED_PRODUCT: go = GO_MASKED_PRODUCT
+    elif op == MASKED_DIVIDE: go = GO_MASKED_DIVIDE
+    elif op == MASKED_MULTIPLY_ADD: go = GO_MASKED_MULTIPLY_ADD
     else: go = GO_STOP
     link_threaded(g, go)
 
@@ -348,6 +354,10 @@ cdef inline called_kernel_void run_arithmetic(
     elif op == EQUAL: short_row(EQUAL, columns, a, b, c, out)
     elif op == NOT_EQUAL: short_row(NOT_EQUAL, columns, a, b, c, out)
     elif op == SELECT: short_row(SELECT, columns, a, b, c, out)
+    elif op == MASKED_MULTIPLY: short_row(MASKED_MULTIPLY, columns, a, b, c, out)
+    elif op == MASKED_PRODUCT: short_row(MASKED_PRODUCT, columns, a, b, c, out)
+    elif op == MASKED_DIVIDE: short_row(MASKED_DIVIDE, columns, a, b, c, out)
+    elif op == MASKED_MULTIPLY_ADD: short_row(MASKED_MULTIPLY_ADD, columns, a, b, c, out)
     elif op == SIGN: short_row(SIGN, columns, a, b, c, out)
 
 
@@ -374,7 +384,7 @@ cdef inline called_kernel_void run_elementary(
 
 
 cdef inline bint is_arithmetic(int op) noexcept nogil:
-    return (ADD <= op <= DIVIDE or MINIMUM <= op <= MAXIMUM or LESS <= op <= MULTIPLY_ADD
+    return (ADD <= op <= DIVIDE or MINIMUM <= op <= MAXIMUM or LESS <= op <= MASKED_MULTIPLY_ADD
             or op == NEGATIVE or op == ABSOLUTE or op == RELU or op == SIGN)
 
 

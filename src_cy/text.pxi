@@ -19,6 +19,8 @@ cdef str name_of(Expression e):
     owner = <object>e.a
     if type(owner) is not Vector:
         return owner
+    if not owner.shape:
+        return owner.name
     place = np.unravel_index(serial_of(e) - (<Vector>owner).first, owner.shape)
     return f"{owner.name}[{','.join([str(int(i)) for i in place])}]"
 

@@ -18,7 +18,8 @@ typedef struct threaded {
 enum {
     GO_ADD, GO_SUBTRACT, GO_MULTIPLY, GO_DIVIDE, GO_MULTIPLY_ADD, GO_NEGATIVE, GO_ABSOLUTE,
     GO_SQRT, GO_RELU, GO_MINIMUM, GO_MAXIMUM, GO_LESS, GO_LESS_EQUAL, GO_EQUAL, GO_NOT_EQUAL,
-    GO_SELECT, GO_CALL, GO_STOP
+    GO_SELECT, GO_MASKED_MULTIPLY, GO_MASKED_PRODUCT, GO_MASKED_DIVIDE, GO_MASKED_MULTIPLY_ADD,
+    GO_CALL, GO_STOP
 };
 
 #ifdef FASTBP_FLOAT32
@@ -47,8 +48,8 @@ static const void *const *run_threaded(const threaded_t *g, real *s)
 {
     static const void *const labels[] = {
         &&add, &&subtract, &&multiply, &&divide, &&multiply_add, &&negative, &&absolute, &&square_root,
-        &&relu, &&minimum, &&maximum, &&less, &&less_equal, &&equal, &&not_equal, &&select, &&call,
-        &&stop};
+        &&relu, &&minimum, &&maximum, &&less, &&less_equal, &&equal, &&not_equal, &&select,
+        &&masked_multiply, &&masked_product, &&masked_divide, &&masked_multiply_add, &&call, &&stop};
     if (g == NULL)
         return labels;
     goto *g->go;
@@ -68,6 +69,10 @@ static const void *const *run_threaded(const threaded_t *g, real *s)
     GATE(equal, A == B ? 1 : 0)
     GATE(not_equal, A == B ? 0 : 1)
     GATE(select, A == 0 ? C : B)
+    GATE(masked_multiply, A == 0 ? 0 : A * B)
+    GATE(masked_product, A == 0 || B == 0 ? 0 : A * B)
+    GATE(masked_divide, A == 0 ? 0 : A / B)
+    GATE(masked_multiply_add, A == 0 ? C : multiply_then_add(A, B, C))
 call:
     g->call(g, s);
     g++;

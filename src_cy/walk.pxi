@@ -100,4 +100,4 @@ def variables_of(expressions):
         finally:
             end(&walk)
     unique = dict(reversed(found))      # of one that was met twice, the first
-    return [unique[serial] for serial in sorted(unique)]
+    return sorted(unique.values(), key=order_of)

@@ -104,6 +104,9 @@ TWO = {
     "maximum": max,
     "hypot": _hypot,
     "atan2": _atan2,
+    "masked_multiply": lambda a, b: a * b,
+    "masked_product": lambda a, b: a * b,
+    "masked_divide": _divide,
 }
 COMPARISONS = {
     "less": lambda a, b: a < b,
@@ -113,8 +116,30 @@ COMPARISONS = {
 }
 
 
+# What a masked gate is otherwise.
+UNMASKED = {
+    "masked_multiply": "multiply",
+    "masked_product": "multiply",
+    "masked_divide": "divide",
+    "masked_multiply_add": "multiply_add",
+}
+THREE = ("select", "multiply_add", "masked_multiply_add")
+# What programs have and graphs have not.
+FUSED = ("multiply_add", "masked_multiply_add")
+
+
+def is_masked(name, operands):
+    """Whether a masked gate shows nothing of the other operand."""
+    return name in UNMASKED and (
+        operands[0] == 0 or (name == "masked_product" and operands[1] == 0)
+    )
+
+
 def value(name, *operands):
     """The value of a gate of mpf operands, at the working precision; infinities and nan as IEEE."""
+    if is_masked(name, operands):
+        return operands[2] if name in FUSED else mpf(0)
+    name = UNMASKED.get(name, name)
     if name == "select":
         return operands[1] if operands[0] != 0 else operands[2]
     if name == "multiply_add":
@@ -143,6 +168,9 @@ def in_doubles(op, a, b=0.0, c=0.0):
     """The gate as a perfect engine computes it: rounded once to double."""
     name = GATES[op]
     operands = (a, b, c)[: arity(name)]
+    if is_masked(name, operands):
+        return c if name in FUSED else 0.0
+    name = UNMASKED.get(name, name)
     if name in _EXACT:  # mpmath has no -0
         with np.errstate(all="ignore"):
             return float(_EXACT[name](*operands))
@@ -160,7 +188,7 @@ def in_mpmath(op, a, b=0, c=0):
 
 
 def arity(name):
-    return 1 if name in ONE else 3 if name in ("select", "multiply_add") else 2
+    return 1 if name in ONE else 3 if name in THREE else 2
 
 
 def evaluate(graph, wanted, inputs, gate=in_doubles, number=float):

@@ -51,7 +51,7 @@ ORDINARY = {
 POSITIVE = ("sqrt", "log", "power")
 SMOOTH = [
     name for name in reference.GATES
-    if name not in ("constant", "input", "multiply_add", *reference.COMPARISONS)
+    if name not in ("constant", "input", *reference.FUSED, *reference.COMPARISONS)
 ]  # fmt: skip
 
 
@@ -188,6 +188,14 @@ EDGES = [
     ("subtract", (INF, INF), [1, -1], [0, 0, 0, 0]),
     ("multiply", (0.0, INF), [INF, 0], [0, 1, 1, 0]),
     ("multiply", (NAN, 2.0), [2, NAN], [0, 1, 1, 0]),
+    ("masked_multiply", (0.0, INF), [INF, 0], [0, 1, 1, 0]),
+    ("masked_multiply", (0.0, NAN), [NAN, 0], [0, 1, 1, 0]),
+    ("masked_multiply", (INF, 0.0), [0, INF], [0, 1, 1, 0]),
+    ("masked_product", (0.0, INF), [INF, 0], [0, 1, 1, 0]),
+    ("masked_product", (NAN, 0.0), [0, NAN], [0, 1, 1, 0]),
+    ("masked_divide", (0.0, 0.0), [INF, 0], ANY),
+    ("masked_divide", (0.0, NAN), [NAN, 0], ANY),
+    ("masked_divide", (1.0, 0.0), [INF, -INF], ANY),
     ("divide", (1.0, 0.0), [INF, -INF], ANY),
     ("divide", (0.0, 2.0), [0.5, 0], [0, -0.25, -0.25, 0]),
     ("divide", (1.0, INF), [0, 0], [0, 0, 0, 0]),

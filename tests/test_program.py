@@ -88,7 +88,7 @@ def is_sound(program, fuse):
         else:
             assert out >= uniform
             assert max(operands[:arity]) >= uniform
-        assert fuse or GATES[op] != "multiply_add"
+        assert fuse or GATES[op] not in reference.FUSED
         written.add(out)
     assert set(program.outputs.tolist()) <= written
     assert written == set(range(program.n_slots))

@@ -47,6 +47,9 @@ EXPRESSIONS = {
     "equal": "{a} == {b} ? 1.0 : 0.0",
     "not_equal": "{a} == {b} ? 0.0 : 1.0",
     "select": "{a} == 0 ? {c} : {b}",
+    "masked_multiply": "{a} == 0 ? 0.0 : {a} * {b}",
+    "masked_product": "{a} == 0 || {b} == 0 ? 0.0 : {a} * {b}",
+    "masked_divide": "{a} == 0 ? 0.0 : {a} / {b}",
 }
 # Gates that C has no function for.
 HELPERS = {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastbp._recorder import GATES, Program
 
-ARITY = {"select": 3, "multiply_add": 3}
+ARITY = {"select": 3, "multiply_add": 3, "masked_multiply_add": 3}
 ONE_OPERAND = GATES.index("negative"), GATES.index("gaussian")
 
 
