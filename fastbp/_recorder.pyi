@@ -11,8 +11,17 @@ GATES: tuple[str, ...]  # names by number
 _Fold = Callable[[int, float, float, float], float]
 
 @final
+class Epoch: ...
+
+@final
 class Vector:
-    def __init__(self, name: str, shape: tuple[int, ...]) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        epoch: Epoch | None = None,
+        order: tuple[int, int] = (0, 0),
+    ) -> None: ...
     @property
     def name(self) -> str: ...
     @property

@@ -107,7 +107,7 @@ cdef Node as_emitted(Graph g, Emission *to, int32_t i) noexcept:
 
 
 cdef inline Node without_masks(Graph g, Node node) noexcept:
-    """A node without the masks that hide nothing: what is finite, times 0, is 0 anyway."""
+    """A node without the masks that hide nothing: 0 is the product with what is finite anyway."""
     cdef const Range *ranges = g.work.ranges
     if node.op == MASKED_PRODUCT:
         if is_finite(ranges[node.b]):
@@ -116,6 +116,8 @@ cdef inline Node without_masks(Graph g, Node node) noexcept:
             node.op = MASKED_MULTIPLY
     if node.op == MASKED_MULTIPLY and is_finite(ranges[node.b]):
         node.op = MULTIPLY
+    if node.op == MASKED_DIVIDE and is_known(ranges[node.b]) and not has_zero(ranges[node.b]):
+        node.op = DIVIDE
     return node
 
 

@@ -21,7 +21,7 @@ cdef enum:
     LESS, LESS_EQUAL, EQUAL, NOT_EQUAL
     # three
     SELECT, MULTIPLY_ADD
-    # What is older keeps its number: pickles have it.
+    # What is older keeps its number: pickles have it. threaded.h has these in the same order.
     MASKED_MULTIPLY, MASKED_PRODUCT, MASKED_DIVIDE      # two
     MASKED_MULTIPLY_ADD                                 # three
     N_GATES

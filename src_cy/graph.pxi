@@ -289,18 +289,6 @@ cdef int finish(Graph g, Work before) except -1:
     return 0
 
 
-cdef int check_owner(dict owners, Expression e) except -1:
-    """Refuses two variables, or two vectors, of one name."""
-    owner = <object>e.a
-    name = (<Vector>owner).name if type(owner) is Vector else owner
-    key = (<Vector>owner).first if type(owner) is Vector else serial_of(e)
-    if owners.setdefault(name, key) != key:
-        raise ValueError(
-            f"two different variables are named {name!r}; give each its own name, and make each "
-            "once")
-    return 0
-
-
 cdef int32_t append_input(Graph g, Expression e) except -1:
     node = find_or_append(g, INPUT, <int32_t>len(g.variables), 0, 0)
     g.variables.append(e)

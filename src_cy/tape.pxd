@@ -238,10 +238,8 @@ cdef inline void link(int op, threaded_t *g) noexcept nogil:
     elif op == EQUAL: go = GO_EQUAL
     elif op == NOT_EQUAL: go = GO_NOT_EQUAL
     elif op == SELECT: go = GO_SELECT
-    elif op == MASKED_MULTIPLY: go = GO_MASKED_MULTIPLY
-    elif op == MASKED_PRODUCT: go = GO_MASKED_PRODUCT
-    elif op == MASKED_DIVIDE: go = GO_MASKED_DIVIDE
-    elif op == MASKED_MULTIPLY_ADD: go = GO_MASKED_MULTIPLY_ADD
+    elif MASKED_MULTIPLY <= op <= MASKED_MULTIPLY_ADD:
+        go = GO_MASKED_MULTIPLY + op - MASKED_MULTIPLY
     else: go = GO_STOP
     link_threaded(g, go)
 

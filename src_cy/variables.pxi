@@ -122,6 +122,18 @@ cdef int64_t serial_of(Expression e):
     return <int64_t><Py_ssize_t>e.c
 
 
+cdef int check_owner(dict owners, Expression e) except -1:
+    """Refuses two variables, or two vectors, of one name."""
+    owner = <object>e.a
+    name = (<Vector>owner).name if type(owner) is Vector else owner
+    key = (<Vector>owner).first if type(owner) is Vector else serial_of(e)
+    if owners.setdefault(name, key) != key:
+        raise ValueError(
+            f"two different variables are named {name!r}; give each its own name, and make each "
+            "once")
+    return 0
+
+
 cdef tuple order_of(Expression e):
     """What sorts variables: (serial number, place among those of the same pickle, index)."""
     cdef Vector vector

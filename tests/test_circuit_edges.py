@@ -23,7 +23,8 @@ POINTS = {
     3: list(itertools.product([0.0, -0.0, 1.0, NAN], [0.0, 2.0, INF, NAN], [-0.0, -3.0, NAN])),
 }
 # A mask between numbers is left out: arguments are taken for finite. test_tape has those of gates.
-NAMES = [name for name in reference.GATES[2:] if name not in (*reference.FUSED, *reference.UNMASKED)]
+HIDDEN = (*reference.FUSED, *reference.UNMASKED)
+NAMES = [name for name in reference.GATES[2:] if name not in HIDDEN]
 
 
 def perfect(op, *operands):
