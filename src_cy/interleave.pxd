@@ -2,6 +2,7 @@
 order in which blocks read them."""
 from libc.string cimport memcpy
 
+from block cimport BLOCK_ROWS
 from lanes cimport (
     LANES, STRIP, kernel_void, lanes_load, lanes_store, lanes_store_high, lanes_t, real,
 )
@@ -11,7 +12,6 @@ from transpose cimport shuffle
 
 cdef enum:
     DEPTH = 64          # products that are summed before they are added to the addend
-    BLOCK_ROWS = 6
     TURNED_ROWS = 8     # at once, at most: of 16 registers most would repeat the last of 6 rows
     PACK_ROWS = 48      # rows of P from which copying a panel of Q, or interleaving P, pays
     PACK_STRIPS = 4     # strips of Q from which interleaving P pays
@@ -56,13 +56,12 @@ cdef inline Matrix from_column(Matrix p, Py_ssize_t k) noexcept nogil:
     return p
 
 
-cdef inline int even_share(Py_ssize_t left, const int most) noexcept nogil:
+cdef inline int even_share(Py_ssize_t left, const int most, Py_ssize_t shares) noexcept nogil:
     """How many of those left to take now, `most` at most: even shares, so that none is left thin.
 
-    The quotient is looked for, and `most` is known to the compiler: a division of 64 bits takes as
-    long as a third of a small block.
+    The quotient left / shares, rounded up, is looked for: a division of 64 bits takes as long as a
+    third of a small block.
     """
-    cdef Py_ssize_t shares = (left + most - 1) // most
     cdef int share = most
     while (share - 1) * shares >= left:
         share -= 1
@@ -73,7 +72,7 @@ cdef inline void interleave_lanes(
     const int R, const real *p, Py_ssize_t p_row, real *out,
 ) noexcept nogil:
     """out[k, r] = p[r, k], a register of each row; less than a register is written too much."""
-    cdef lanes_t a[BLOCK_ROWS][16]
+    cdef lanes_t a[6][16]
     cdef int turned = min(LANES, <int>TURNED_ROWS), i, g
     for g in range((R + turned - 1) // turned):
         for i in range(turned):
@@ -82,15 +81,16 @@ cdef inline void interleave_lanes(
     # In this order what a store writes too much is overwritten by the next.
     for i in range(turned):
         for g in range((R + turned - 1) // turned):
-            lanes_store(out + LANES // turned * i * R + g * LANES, a[g][i])
-        # 16 lanes of 8 rows: each register holds two columns, and all rows are in one group.
-        if turned < LANES:
-            lanes_store_high(out + (2 * i + 1) * R, a[0][i])
+            lanes_store(out + i * R + g * LANES, a[g][i])
+    # 16 lanes of 8 rows: each register holds two columns, and all rows are in one group.
+    if turned < LANES:
+        for i in range(turned):
+            lanes_store_high(out + (turned + i) * R, a[0][i])
 
 
 cdef inline void interleave_block(const int R, Py_ssize_t n, Matrix p, real *out) noexcept nogil:
     """out[k, r] = p[r, k], of a part of p that lies in one strip."""
-    cdef real last[16 * BLOCK_ROWS + 16]
+    cdef real last[16 * 6 + 16]
     cdef Py_ssize_t k = 0
     cdef int i, r
     if p.row == 1:
@@ -130,7 +130,7 @@ cdef inline kernel_void interleave(
     if p.strip != STRIP * p.column:
         width = STRIP
     while r < rows:
-        R = even_share(rows - r, BLOCK_ROWS)
+        R = even_share(rows - r, BLOCK_ROWS, (rows - r + BLOCK_ROWS - 1) // BLOCK_ROWS)
         k = 0
         while k < n:
             interleave_part(R, min(width, n - k), from_column(p, k), out + k * R)

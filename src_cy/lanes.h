@@ -114,6 +114,7 @@ static inline const real *opaque_sum(const real *p, ptrdiff_t n) {
     return p;
 }
 #define lanes_prefetch(p) __builtin_prefetch(p, 1)        /* to be written, first-level cache */
+#define lanes_prefetch_near(p) __builtin_prefetch(p, 0, 3)
 #define lanes_prefetch_far(p) __builtin_prefetch(p, 0, 2) /* to be read, second-level cache */
 
 /* To memory past the caches; p is aligned to a register. Others see it after stream_end. What is
@@ -151,6 +152,56 @@ typedef float bits_t __attribute__((vector_size(LANES_BYTES)));
 #else
 #define lanes_zip_low(a, b) __builtin_shufflevector(a, b, 0, 2)
 #define lanes_zip_high(a, b) __builtin_shufflevector(a, b, 1, 3)
+#endif
+
+/* Two rows of a matrix exchange blocks of `width` lanes, beside each other: a keeps its even blocks
+ * and gets those of b behind each, b gets the odd ones of a before each of its own. Rounds with width
+ * 1, 2, 4, ... transpose; for float64 most are one instruction. */
+#if LANES_BYTES == 64 && defined(FASTBP_FLOAT32)
+#define lanes_even_1(a, b) \
+    __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30)
+#define lanes_odd_1(a, b) \
+    __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31)
+#define lanes_even_2(a, b) \
+    __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define lanes_odd_2(a, b) \
+    __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+#define lanes_even_4(a, b) \
+    __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27)
+#define lanes_odd_4(a, b) \
+    __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31)
+#define lanes_even_8(a, b) \
+    __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+#define lanes_odd_8(a, b) \
+    __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
+#elif LANES_BYTES == 64 || (LANES_BYTES == 32 && defined(FASTBP_FLOAT32))
+#define lanes_even_1(a, b) __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14)
+#define lanes_odd_1(a, b) __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15)
+#define lanes_even_2(a, b) __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
+#define lanes_odd_2(a, b) __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
+#define lanes_even_4(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
+#define lanes_odd_4(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
+#elif LANES_BYTES == 32 || defined(FASTBP_FLOAT32)
+#define lanes_even_1(a, b) __builtin_shufflevector(a, b, 0, 4, 2, 6)
+#define lanes_odd_1(a, b) __builtin_shufflevector(a, b, 1, 5, 3, 7)
+#define lanes_even_2(a, b) __builtin_shufflevector(a, b, 0, 1, 4, 5)
+#define lanes_odd_2(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7)
+#else
+#define lanes_even_1(a, b) __builtin_shufflevector(a, b, 0, 2)
+#define lanes_odd_1(a, b) __builtin_shufflevector(a, b, 1, 3)
+#endif
+/* Rounds that a register of this length has no room for do nothing. */
+#if LANES_BYTES / 4 < 16 || !defined(FASTBP_FLOAT32)
+#define lanes_even_8(a, b) (a)
+#define lanes_odd_8(a, b) (b)
+#endif
+#ifndef lanes_even_4
+#define lanes_even_4(a, b) (a)
+#define lanes_odd_4(a, b) (b)
+#endif
+#ifndef lanes_even_2
+#define lanes_even_2(a, b) (a)
+#define lanes_odd_2(a, b) (b)
 #endif
 
 /* The upper half to memory, of registers that are wider than the 8 rows that interleave.pxd turns. */

@@ -2,7 +2,7 @@
 # in what is summed or kept, the arrays of a tile in the scratch of a thread.
 
 cdef enum:
-    TILE_BYTES = 262144         # what a tile's arrays may take of the second-level cache
+    TILE_BYTES = 393216
     MIN_TILE = 32
     LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
     SPAN_TILE = 64              # samples, in spans: a panel of DEPTH; small, to share out evenly

@@ -17,10 +17,10 @@ the same bits.
 """
 from libc.string cimport memset
 
-from interleave cimport BLOCK_ROWS, DEPTH, PACK_ROWS, Matrix, even_share, from_column
+from block cimport BLOCK_ROWS, NEAR, Target, sized_blocks
+from interleave cimport DEPTH, PACK_ROWS, Matrix, even_share, from_column
 from lanes cimport (
-    BLOCK_COLUMNS, LANES, STRIP, kernel_void, lanes_load, lanes_prefetch_far, lanes_splat,
-    lanes_store, lanes_t, opaque_sum, real,
+    BLOCK_COLUMNS, LANES, STRIP, kernel_void, lanes_load, lanes_store, lanes_t, real,
 )
 from layout cimport Strips, by_rows, column
 
@@ -75,136 +75,18 @@ cdef inline Addend nothing() noexcept nogil:
     return matrix_addend(by_rows(NULL, 0))
 
 
-cdef struct Target:
-    # All of a block but its P and Q: what is added, where the sum goes, what is asked for ahead.
-    const real *addend
-    Py_ssize_t addend_row
-    bint broadcast
-    real *out
-    Py_ssize_t out_row
-    const char *ahead
-    Py_ssize_t step
-
-
-cdef inline void block(
-    const int R, const int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
-    const real *q, Py_ssize_t q_row, Py_ssize_t n, const Target *target,
-) noexcept nogil:
-    """out = addend + P[R, n] Q[n, C registers], the accumulators in registers.
-
-    The addend comes last: it arrives while the last products are summed, and no register waits for
-    it.
-    """
-    cdef lanes_t acc[12][4]
-    cdef lanes_t row[4]
-    cdef lanes_t w
-    # An address of its own: the offsets of 12 rows would take more registers than there are.
-    cdef const real *lower = opaque_sum(p, BLOCK_ROWS * p_row)
-    cdef const real *at
-    cdef const char *ahead = target.ahead
-    cdef Py_ssize_t step = target.step, addend_step
-    cdef real *out
-    cdef int r, c
-    for r in range(R):
-        for c in range(C):
-            acc[r][c] = lanes_splat(0)
-    while n > 0:                # down to 0: a register less than upwards
-        n -= 1
-        lanes_prefetch_far(ahead)
-        ahead += step
-        for c in range(C):
-            row[c] = lanes_load(q + c * LANES)
-        for r in range(R):
-            w = lanes_splat(p[r * p_row] if r < BLOCK_ROWS else lower[(r - BLOCK_ROWS) * p_row])
-            for c in range(C):
-                acc[r][c] += w * row[c]
-        p += p_column
-        lower += p_column
-        q += q_row
-    # Read again: what is kept for the end is missing in the loop.
-    target = <const Target *>opaque_sum(<const real *>target, 0)
-    out = target.out
-    step = target.out_row
-    at = target.addend
-    addend_step = target.addend_row
-    if at == NULL:
-        for r in range(R):
-            for c in range(C):
-                lanes_store(out + c * LANES, acc[r][c])
-            out = <real *>opaque_sum(out, step)
-    elif target.broadcast:
-        for r in range(R):
-            w = lanes_splat(at[0])
-            for c in range(C):
-                lanes_store(out + c * LANES, acc[r][c] + w)
-            at = opaque_sum(at, addend_step)
-            out = <real *>opaque_sum(out, step)
-    else:
-        for r in range(R):
-            for c in range(C):
-                lanes_store(out + c * LANES, acc[r][c] + lanes_load(at + c * LANES))
-            at = opaque_sum(at, addend_step)
-            out = <real *>opaque_sum(out, step)
-
-
-cdef inline void sized_block(
+cdef inline kernel_void any_blocks(
     int R, int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
     const real *q, Py_ssize_t q_row, Py_ssize_t n, const Target *target,
 ) noexcept nogil:
-    """`block` with sizes known to the compiler: one copy of it for each."""
-    cdef int size = 16 * C + R
-    if size == 17: block(1, 1, p, p_row, p_column, q, q_row, n, target)
-    elif size == 18: block(2, 1, p, p_row, p_column, q, q_row, n, target)
-    elif size == 19: block(3, 1, p, p_row, p_column, q, q_row, n, target)
-    elif size == 20: block(4, 1, p, p_row, p_column, q, q_row, n, target)
-    elif size == 21: block(5, 1, p, p_row, p_column, q, q_row, n, target)
-    elif size == 22: block(6, 1, p, p_row, p_column, q, q_row, n, target)
-    elif size == 23: block(7, 1, p, p_row, p_column, q, q_row, n, target)
-    elif size == 24: block(8, 1, p, p_row, p_column, q, q_row, n, target)
-    elif size == 25: block(9, 1, p, p_row, p_column, q, q_row, n, target)
-    elif size == 26: block(10, 1, p, p_row, p_column, q, q_row, n, target)
-    elif size == 27: block(11, 1, p, p_row, p_column, q, q_row, n, target)
-    elif size == 28: block(12, 1, p, p_row, p_column, q, q_row, n, target)
-    elif size == 33: block(1, 2, p, p_row, p_column, q, q_row, n, target)
-    elif size == 34: block(2, 2, p, p_row, p_column, q, q_row, n, target)
-    elif size == 35: block(3, 2, p, p_row, p_column, q, q_row, n, target)
-    elif size == 36: block(4, 2, p, p_row, p_column, q, q_row, n, target)
-    elif size == 37: block(5, 2, p, p_row, p_column, q, q_row, n, target)
-    elif size == 38: block(6, 2, p, p_row, p_column, q, q_row, n, target)
-    if BLOCK_COLUMNS < 4:
-        return
-    if size == 39: block(7, 2, p, p_row, p_column, q, q_row, n, target)
-    elif size == 40: block(8, 2, p, p_row, p_column, q, q_row, n, target)
-    elif size == 41: block(9, 2, p, p_row, p_column, q, q_row, n, target)
-    elif size == 42: block(10, 2, p, p_row, p_column, q, q_row, n, target)
-    elif size == 43: block(11, 2, p, p_row, p_column, q, q_row, n, target)
-    elif size == 44: block(12, 2, p, p_row, p_column, q, q_row, n, target)
-    elif size == 49: block(1, 3, p, p_row, p_column, q, q_row, n, target)
-    elif size == 50: block(2, 3, p, p_row, p_column, q, q_row, n, target)
-    elif size == 51: block(3, 3, p, p_row, p_column, q, q_row, n, target)
-    elif size == 52: block(4, 3, p, p_row, p_column, q, q_row, n, target)
-    elif size == 53: block(5, 3, p, p_row, p_column, q, q_row, n, target)
-    elif size == 54: block(6, 3, p, p_row, p_column, q, q_row, n, target)
-    elif size == 65: block(1, 4, p, p_row, p_column, q, q_row, n, target)
-    elif size == 66: block(2, 4, p, p_row, p_column, q, q_row, n, target)
-    elif size == 67: block(3, 4, p, p_row, p_column, q, q_row, n, target)
-    elif size == 68: block(4, 4, p, p_row, p_column, q, q_row, n, target)
-    elif size == 69: block(5, 4, p, p_row, p_column, q, q_row, n, target)
-    elif size == 70: block(6, 4, p, p_row, p_column, q, q_row, n, target)
+    sized_blocks(R, C, False, p, p_row, p_column, R * p_row, q, q_row, n, target)
 
 
-cdef inline kernel_void any_block(
-    int R, int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
-    const real *q, Py_ssize_t q_row, Py_ssize_t n, const Target *target,
-) noexcept nogil:
-    sized_block(R, C, p, p_row, p_column, q, q_row, n, target)
-
-
-cdef inline kernel_void interleaved_block(
+cdef inline kernel_void interleaved_blocks(
     int R, int C, const real *p, const real *q, Py_ssize_t q_row, Py_ssize_t n,
     const Target *target,
 ) noexcept nogil:
-    sized_block(R, C, p, 1, R, q, q_row, n, target)
+    sized_blocks(R, C, NEAR > 0, p, 1, R, R * n, q, q_row, n, target)
 
 
 cdef inline void pack_columns(
@@ -243,8 +125,8 @@ cdef inline void multiply_panel(
     caller's data, or else for the next block of an interleaved P.
     """
     cdef lanes_t copied[DEPTH * 4]
-    cdef Py_ssize_t r = 0, piece_step = q_row * sizeof(real), piece = LANES
-    cdef int R, pieces = 0
+    cdef Py_ssize_t r = 0, piece_step = q_row * sizeof(real), piece = LANES, shares
+    cdef int R, most, pieces = 0, all_pieces = 0
     if rows >= PACK_ROWS:
         pieces = C
         if q_row != C * LANES:
@@ -255,32 +137,35 @@ cdef inline void multiply_panel(
             pieces = LANES * <int>sizeof(real) * C // CACHE_LINE
             piece = n * CACHE_LINE // sizeof(real)
             piece_step = CACHE_LINE
+        all_pieces = pieces
+    most = BLOCK_ROWS if p.interleaved != NULL or not narrow(C) else 2 * BLOCK_ROWS
     while r < rows:
-        if p.interleaved != NULL or not narrow(C):
-            R = even_share(rows - r, BLOCK_ROWS)
-        else:
-            R = even_share(rows - r, 2 * BLOCK_ROWS)
+        shares = (rows - r + most - 1) // most
+        R = even_share(rows - r, most, shares)
+        target.count = rows - r - shares * (R - 1)      # blocks of R rows; the others have one less
         target.step = CACHE_LINE
+        target.skip = 0
         if pieces > 0:
-            pieces -= 1
-            target.ahead = <const char *>(next_q + pieces * piece)
+            target.count = min(target.count, <Py_ssize_t>pieces)
+            target.ahead = <const char *>(next_q + (all_pieces - pieces) * piece)
             target.step = piece_step
+            target.skip = piece * <Py_ssize_t>sizeof(real) - n * piece_step
+            pieces -= <int>target.count
         elif ahead.next < ahead.end:
             target.ahead = ahead.next
-            ahead.next += n * CACHE_LINE
-        elif p.interleaved != NULL:
-            target.ahead = <const char *>(p.interleaved + (r + R) * n)
-        else:
-            target.ahead = ahead.next
+            target.count = min(target.count, (ahead.end - ahead.next) // (n * CACHE_LINE) + 1)
+            ahead.next += target.count * n * CACHE_LINE
+        else:       # a line that the first-level cache has: one further out would be asked for again
+            target.ahead = <const char *>&target
             target.step = 0
         if p.interleaved != NULL:
-            interleaved_block(R, C, p.interleaved + r * n, q, q_row, n, &target)
+            interleaved_blocks(R, C, p.interleaved + r * n, q, q_row, n, &target)
         else:
-            any_block(R, C, p.data + r * p.row, p.row, p.column, q, q_row, n, &target)
-        target.out += R * target.out_row
+            any_blocks(R, C, p.data + r * p.row, p.row, p.column, q, q_row, n, &target)
+        target.out += target.count * R * target.out_row
         if target.addend != NULL:
-            target.addend += R * target.addend_row
-        r += R
+            target.addend += target.count * R * target.addend_row
+        r += target.count * R
 
 
 cdef inline bint narrow(int C) noexcept nogil:

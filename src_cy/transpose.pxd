@@ -1,27 +1,41 @@
-"""Transposition in registers, by rounds of perfect shuffles."""
+"""Transposition in registers: rows exchange single lanes, then pairs, then fours, ..."""
 from libc.string cimport memcpy
 
 from lanes cimport (
-    LANES, STRIP, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, lanes_zip_high,
-    lanes_zip_low, real,
+    LANES, STRIP, kernel_void, lanes_even_1, lanes_even_2, lanes_even_4, lanes_even_8, lanes_load,
+    lanes_odd_1, lanes_odd_2, lanes_odd_4, lanes_odd_8, lanes_splat, lanes_store, lanes_t, real,
 )
 from layout cimport Strips, column
 
 
 cdef inline void shuffle(const int rows, lanes_t *a) noexcept nogil:
-    """The registers of `a` as rows of a matrix, turned: log2(rows) rounds.
+    """The registers of `a` as rows of a matrix, transposed: log2(rows) rounds.
 
-    With fewer rows than lanes, a register of the result holds several columns.
+    With fewer rows than lanes, register i of the result holds columns i, i + rows, ...
     """
-    cdef lanes_t b[16]
-    cdef int i, width = 1
-    while width < rows:
-        for i in range(rows // 2):
-            b[2 * i] = lanes_zip_low(a[i], a[i + rows // 2])
-            b[2 * i + 1] = lanes_zip_high(a[i], a[i + rows // 2])
+    cdef lanes_t b
+    cdef int i
+    for i in range(rows // 2):
+        b = lanes_even_1(a[2 * i], a[2 * i + 1])
+        a[2 * i + 1] = lanes_odd_1(a[2 * i], a[2 * i + 1])
+        a[2 * i] = b
+    if rows > 2:
         for i in range(rows):
-            a[i] = b[i]
-        width *= 2
+            if i & 2 == 0:
+                b = lanes_even_2(a[i], a[i + 2])
+                a[i + 2] = lanes_odd_2(a[i], a[i + 2])
+                a[i] = b
+    if rows > 4:
+        for i in range(rows):
+            if i & 4 == 0:
+                b = lanes_even_4(a[i], a[i + 4])
+                a[i + 4] = lanes_odd_4(a[i], a[i + 4])
+                a[i] = b
+    if rows > 8:
+        for i in range(8):
+            b = lanes_even_8(a[i], a[i + 8])
+            a[i + 8] = lanes_odd_8(a[i], a[i + 8])
+            a[i] = b
 
 
 cdef inline void transpose_block(
