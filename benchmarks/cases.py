@@ -8,11 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Case:
-    """One network and its data.
-
-    ``limit_us`` is the time of one cost-and-gradient call, in microseconds on two threads, that
-    fastbp has to stay under on the machine described in README.md.
-    """
+    """One network and its data."""
 
     name: str
     widths: tuple[int, ...]
@@ -21,7 +17,6 @@ class Case:
     output: str
     loss: str
     dtype: str
-    limit_us: float | None
     l2: float = 0.0
 
     @cached_property
@@ -56,6 +51,14 @@ class Case:
     def n_parameters(self):
         return sum((1 + a) * b for a, b in zip(self.widths, self.widths[1:], strict=False))
 
+    @property
+    def flops(self):
+        """Multiplications and additions in the products of one call: z, Delta and, but for the
+        first layer, W' delta."""
+        pairs = zip(self.widths, self.widths[1:], strict=False)
+        products = sum(a * b * (2 if i == 0 else 3) for i, (a, b) in enumerate(pairs))
+        return 2 * products * self.n_samples
+
     def thetas(self, count):
         """``count`` parameter vectors, float64, bias in column 0 of each layer's matrix.
 
@@ -72,32 +75,20 @@ class Case:
 
 
 _TABLE = [
-    # name, widths, samples, hidden, output, loss, dtype, limit in us, l2
-    ("xor", (2, 3, 1), 6, "tanh", "sigmoid", "cross_entropy", "float64", 1.5),
-    ("one", (4, 120, 84, 2), 1, "tanh", "identity", "squared_error", "float64", 4),
-    ("mini", (784, 30, 10), 10, "sigmoid", "softmax", "cross_entropy", "float64", 40),
-    ("ex4", (400, 25, 10), 5000, "sigmoid", "sigmoid", "cross_entropy", "float64", 1400, 1.0),
-    ("digits", (784, 16, 16, 10), 10000, "sigmoid", "sigmoid", "squared_error", "float64", 3800),
-    ("potential", (30, 20, 20, 1), 50000, "tanh", "identity", "squared_error", "float64", 3500),
-    ("wide", (784, 512, 512, 10), 2048, "relu", "softmax", "cross_entropy", "float64", 38000),
-    ("wide32", (784, 512, 512, 10), 2048, "relu", "softmax", "cross_entropy", "float32", 18500),
-    ("potential32", (30, 20, 20, 1), 50000, "tanh", "identity", "squared_error", "float32", 1900),
-    ("ex4_32", (400, 25, 10), 5000, "sigmoid", "sigmoid", "cross_entropy", "float32", 750, 1.0),
+    # name, widths, samples, hidden, output, loss, dtype, l2
+    ("xor", (2, 3, 1), 6, "tanh", "sigmoid", "cross_entropy", "float64"),
+    ("one", (4, 120, 84, 2), 1, "tanh", "identity", "squared_error", "float64"),
+    ("mini", (784, 30, 10), 10, "sigmoid", "softmax", "cross_entropy", "float64"),
+    ("ex4", (400, 25, 10), 5000, "sigmoid", "sigmoid", "cross_entropy", "float64", 1.0),
+    ("digits", (784, 16, 16, 10), 10000, "sigmoid", "sigmoid", "squared_error", "float64"),
+    ("potential", (30, 20, 20, 1), 50000, "tanh", "identity", "squared_error", "float64"),
+    ("wide", (784, 512, 512, 10), 2048, "relu", "softmax", "cross_entropy", "float64"),
+    ("wide32", (784, 512, 512, 10), 2048, "relu", "softmax", "cross_entropy", "float32"),
+    ("potential32", (30, 20, 20, 1), 50000, "tanh", "identity", "squared_error", "float32"),
+    ("ex4_32", (400, 25, 10), 5000, "sigmoid", "sigmoid", "cross_entropy", "float32", 1.0),
 ]
 CASES = {row[0]: Case(*row) for row in _TABLE}
-# Microseconds of a call of the peers, on two threads, on the machine for which the limits were set.
-PEERS_US = {
-    "xor": {"numpy": 23, "torch": 145, "jax": 16, "sklearn": 43},
-    "mini": {"numpy": 90, "torch": 350, "jax": 167},
-    "ex4": {"numpy": 4480, "torch": 2610, "jax": 4560, "sklearn": 5230},
-    "digits": {"numpy": 12500, "torch": 6740, "jax": 10000},
-    "potential": {"numpy": 23000, "torch": 9290, "jax": 8320, "sklearn": 19100},
-    "wide": {"numpy": 50000, "torch": 44000, "jax": 77000, "sklearn": 54300},
-    "wide32": {"numpy": 22400, "torch": 20800, "jax": 22300, "sklearn": 30900},
-    "potential32": {"numpy": 18100, "torch": 5700, "jax": 4490, "sklearn": 9900},
-    "ex4_32": {"numpy": 2600, "torch": 1450, "jax": 2400, "sklearn": 2960},
-}
 MILLION = Case(
-    "million", (30, 20, 20, 1), 1_000_000, "tanh", "identity", "squared_error", "float64", None
+    "million", (30, 20, 20, 1), 1_000_000, "tanh", "identity", "squared_error", "float64"
 )
 LARGEST = ("digits", "potential", "wide", "wide32")

@@ -23,9 +23,12 @@ class Missing(Exception):
     """The peer is not installed."""
 
 
-def environment(threads):
-    """This process's environment with every thread pool bounded; None leaves the defaults."""
+def environment(threads, level=""):
+    """This process's environment with every thread pool bounded (None leaves the defaults), and
+    fastbp's CPU level chosen, if one is named."""
     kept = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
+    if level:
+        kept["FASTBP_CPU"] = level
     if threads is not None:
         kept.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     if threads == 1:
@@ -44,16 +47,20 @@ def bound_to(threads):
 
 
 class Remote:
-    """A running worker. Its methods are those of the script's Worker; results come back as JSON."""
+    """A running worker. Its methods are those of the script's Worker; results come back as JSON.
+
+    The peer's name may end with a CPU level of fastbp: "fastbp@v3".
+    """
 
     def __init__(self, peer, threads, script="worker.py"):
         self.peer, self.threads = peer, threads
+        module, _, level = peer.partition("@")
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / script), peer],
+            [sys.executable, str(HERE / script), module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment(threads),
+            env=environment(threads, level),
             preexec_fn=bound_to(threads),
         )
         try:

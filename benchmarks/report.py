@@ -21,7 +21,7 @@ import peers
 import scaling
 import training
 from cases import CASES
-from run import benchmark, estimates, summary, table
+from run import benchmark, peak_shares, summary, table
 
 MEMORY_PEERS = ("fastbp", "numpy", "torch", "jax", "sklearn")
 
@@ -69,9 +69,12 @@ def sections(args):
     for threads in (2, 1):
         yield f"## One cost-and-gradient call, threads: {threads}, µs"
         yield summary(results, threads)
-    yield "## Estimated for the machine of the limits, threads: 2, µs"
-    yield "fastbp's time here, times a peer's there over here. Peers' times there: `cases.py`."
-    yield estimates(results)
+    yield "## Share of the multiply-add peak, and of the best peer's time"
+    yield (
+        "Operations of the products over time and over the peak of multiply-adds in registers that "
+        "the same build reached in the same rounds; the best peer's time over fastbp's."
+    )
+    yield peak_shares(results)
     yield "## From one thread to two"
     yield scaling.markdown(args.rounds, args.seconds)
     yield "## Memory beyond the data, 30-20-20-1 on a million samples"

@@ -18,7 +18,7 @@ from statistics import median
 
 import numpy as np
 import peers
-from cases import CASES, PEERS_US
+from cases import CASES
 from remote import Missing, Remote
 
 REST = 0.03  # seconds; lets the thread pool measured before fall asleep
@@ -31,6 +31,7 @@ class Row:
     peer: str
     threads: int
     rounds: list[float] = field(default_factory=list)  # median microseconds of each round
+    shares: list[float] = field(default_factory=list)  # of the multiply-add peak, fastbp's only
     deviation: float = np.nan  # largest gradient deviation over the largest gradient entry
     cost_deviation: float = np.nan
 
@@ -89,7 +90,11 @@ def measure(case, workers, rounds, seconds, probes=()):
             peaks.setdefault((case.dtype, probe.threads), []).append(peak)
         for row, worker in rows:
             time.sleep(REST)
+            before = worker.call("fma_peak", case.dtype)
             row.rounds.append(median(worker.call("time", seconds)))
+            if before is not None:
+                peak = max(before, worker.call("fma_peak", case.dtype)) * worker.threads
+                row.shares.append(case.flops / (1e3 * row.rounds[-1]) / peak)
     return Result(case.name, [row for row, _ in rows], unsupported, peaks)
 
 
@@ -108,7 +113,8 @@ def table(result, markdown):
     title = f"{case.name}: {shape}, {case.n_samples} samples, {kind}"
     reference = result.rows[0].peer if result.rows else "-"
     base = {row.threads: row.us for row in result.rows if row.peer == reference}
-    head = ["peer", "threads", "µs", f"/ {reference}", "spread", "gradient dev.", "cost dev."]
+    head = ["peer", "threads", "µs", f"/ {reference}", "spread", "of FMA peak", "gradient dev.",
+            "cost dev."]  # fmt: skip
     body = [
         [
             row.peer,
@@ -116,6 +122,7 @@ def table(result, markdown):
             significant(row.us),
             f"{row.us / base[row.threads]:.2f}" if row.threads in base else "-",
             f"{significant(min(row.rounds))}-{significant(max(row.rounds))}",
+            f"{median(row.shares):.2f}" if row.shares else "-",
             f"{row.deviation:.1e}",
             f"{row.cost_deviation:.1e}",
         ]
@@ -125,8 +132,6 @@ def table(result, markdown):
     for (dtype, threads), values in sorted(result.peaks.items()):
         low, high = min(values), max(values)
         notes.append(f"BLAS {dtype} product, {threads} threads: {low:.0f}-{high:.0f} GFLOP/s")
-    if case.limit_us is not None:
-        notes.append(f"to reach with 2 threads: {case.limit_us:g} µs")
     if markdown:
         notes = [f"- {note}" for note in notes]
         lines = [f"### {title}", "", *markdown_table(head, body), "", *notes]
@@ -136,32 +141,37 @@ def table(result, markdown):
 
 
 def summary(results, threads):
-    """All cases in one Markdown table: microseconds, and fastbp's limit."""
+    """All cases in one Markdown table: microseconds of each peer."""
     names = list(dict.fromkeys(row.peer for result in results for row in result.rows))
     body = []
     for result in results:
         us = {row.peer: significant(row.us) for row in result.rows if row.threads == threads}
-        limit = CASES[result.case].limit_us
-        body.append([result.case, *(us.get(name, "-") for name in names), f"{limit:g}"])
-    return "\n".join(markdown_table(["case", *names, "reach at most"], body)) + "\n"
+        body.append([result.case, *(us.get(name, "-") for name in names)])
+    return "\n".join(markdown_table(["case", *names], body)) + "\n"
 
 
-def estimates(results):
-    """What fastbp would take on the machine of the limits, if peers' times have changed as its.
+def peak_shares(results):
+    """fastbp's share of the multiply-add peak of its build, and how far the best peer is behind.
 
-    For each peer whose time there is known: fastbp's here, times the peer's there over here.
+    A row for each case; for each CPU level and number of threads the products' operations over
+    time and peak, both measured in the same round, and the best peer's time over fastbp's.
     """
-    names = list(dict.fromkeys(name for times in PEERS_US.values() for name in times))
+    ours = list(dict.fromkeys((row.peer, row.threads) for r in results for row in r.rows
+                              if row.shares))  # fmt: skip
+    head = ["case"]
+    for name, threads in ours:
+        head += [
+            f"{name}, {threads} threads" if threads > 1 else f"{name}, 1 thread",
+            "best peer /",
+        ]
     body = []
     for result in results:
-        here = {row.peer: row.us for row in result.rows if row.threads == 2}
-        there = PEERS_US.get(result.case, {})
-        scaled = {name: here["fastbp"] * there[name] / here[name] for name in here if name in there}
-        if scaled:
-            cells = [significant(scaled[name]) if name in scaled else "-" for name in names]
-            middle = significant(median(scaled.values()))
-            body.append([result.case, *cells, middle, f"{CASES[result.case].limit_us:g}"])
-    head = ["case", *(f"by {name}" for name in names), "median", "reach at most"]
+        body.append([result.case])
+        for key in ours:
+            row = next((r for r in result.rows if (r.peer, r.threads) == key), None)
+            others = [r.us for r in result.rows if not r.shares and r.threads == key[1]]
+            body[-1].append(f"{median(row.shares):.2f}" if row else "-")
+            body[-1].append(f"{min(others) / row.us:.2f}" if row and others else "-")
     return "\n".join(markdown_table(head, body)) + "\n"
 
 
@@ -217,6 +227,7 @@ def main(argv=None):
     if args.markdown:
         for threads in args.threads:
             print(f"\n{threads} threads, µs per call\n\n{summary(results, threads)}")
+        print(f"\nShare of the multiply-add peak\n\n{peak_shares(results)}")
 
 
 if __name__ == "__main__":

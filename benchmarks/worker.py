@@ -94,6 +94,14 @@ class Worker:
     def peak(self, dtype):
         return peak_gflops(dtype)
 
+    def fma_peak(self, dtype):
+        """GFLOP/s of multiply-adds in registers, of fastbp's build, one thread; None for peers."""
+        if self.peer.__name__ != "peers.fastbp":
+            return None
+        from fastbp._core import core
+
+        return core(dtype).peak_gflops()
+
     def memory(self):
         """Bytes above the data: while binding it, and while evaluating twice."""
         case = MILLION

@@ -5,9 +5,11 @@
 
 ``prepare`` binds the data and compiles what can be compiled; it may raise ``Unsupported``. The
 callable is what one would hand to scipy.optimize.minimize(..., jac=True).
+
+"fastbp@v3" is fastbp as a processor with AVX2 runs it, whatever this one could do.
 """
 
-NAMES = ("fastbp", "numpy", "torch", "jax", "autograd", "sklearn")
+NAMES = ("fastbp", "fastbp@v3", "numpy", "torch", "jax", "autograd", "sklearn")
 
 
 class Unsupported(Exception):
