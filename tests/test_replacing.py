@@ -215,7 +215,7 @@ def test_a_file_without_locks_is_written_all_the_same(tmp_path, monkeypatch):
 def test_two_writers_at_once_never_lose_their_files(tmp_path):
     script = f"""
 from fastbp.replacing import replacing
-for i in range(300):
+for i in range(150):
     with replacing(os.path.join({str(tmp_path)!r}, sys.argv[1])) as file:
         file.write(b"x" * 100)
 """
