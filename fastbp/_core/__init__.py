@@ -58,7 +58,8 @@ def choose_level(available: tuple[str, ...], wanted: str | None) -> str:
     known = X86_LEVELS if available[-1] in X86_LEVELS else available
     if wanted not in known:
         raise ValueError(
-            f"FASTBP_CPU={wanted!r} is not a CPU level; use one of {', '.join(known)}, or unset it"
+            f"FASTBP_CPU={wanted[:40]!r} is not a CPU level; use one of {', '.join(known)}, "
+            "or unset it"
         )
     raise ValueError(
         f"FASTBP_CPU={wanted}: this CPU and this build of fastbp have only {', '.join(available)}; "

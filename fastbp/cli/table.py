@@ -70,9 +70,10 @@ class Table:
         for name in names:
             place = self.places[name]
             if name == UNNAMED.format(place):
+                option = f"'{name}'" if str(place) in self.places else place
                 raise CommandError(
                     f"{self.path}, row 1: column {place} (from 0) has no name; give it one, or "
-                    f"leave it out: --ignore {place}"
+                    f"leave it out: --ignore {option}"
                 )
 
     def read(self, numeric: Sequence[str], text: str | None = None) -> Data:
@@ -235,12 +236,23 @@ def _delimiters() -> str:
 
 
 def _looks_like_header(head: list[list[str]]) -> bool:
-    """Whether row 1 holds names: it has no number, or a column turns into numbers below it."""
-    first = head[0]
+    """Whether row 1 holds names: it has no number, or a column turns into numbers below it.
+
+    pandas names columns that have no names 0, 1, 2, ...; they are told from data by the empty cell
+    above the numbers of the rows, or by texts below them.
+    """
+    first = [cell.strip() for cell in head[0]]
     if all(number(cell) is None for cell in first):
         return True
+    names = first if first[0] else first[1:]
+    if names == [str(i) for i in range(len(names))]:
+        return names != first or any(
+            number(cell) is None and cell.strip().lower() not in MISSING
+            for cells in head[1:2]
+            for cell in cells
+        )
     return any(
-        number(cell) is None and cell.strip().lower() not in MISSING and number(below) is not None
+        number(cell) is None and cell.lower() not in MISSING and number(below) is not None
         for cells in head[1:2]
         for cell, below in zip(first, cells, strict=False)
     )

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 
+import pandas as pd
 import pytest
 from tables import column, flowers, plane, write
 
@@ -95,6 +96,22 @@ def test_a_column_without_a_name_can_be_left_out_by_its_index(run, refuse, heade
     assert column(run("predict", "t.fastbp", "bare.csv")[1], "y") == expected
 
 
+@pytest.mark.parametrize("index", [True, False])
+@pytest.mark.parametrize("names", [["a", "b", "y"], [0, 1, 2]])
+def test_what_pandas_writes_can_be_trained_on(run, refuse, index, names):
+    pd.DataFrame(species(), columns=names).to_csv("t.csv", index=index)
+    words = []
+    if index:  # 0 may be the name of another column
+        option = "0" if names[0] == "a" else "'column 0 (no name)'"
+        line = refuse("train", "t.csv", "--target", names[2], *FAST)
+        assert line.endswith(f"leave it out: --ignore {option}")
+        words = ["--ignore", option.strip("'")]
+    code, out, err = run("train", "t.csv", "--target", names[2], *words, *FAST)
+    assert (code, err) == (0, "")
+    assert f"Inputs: 2 columns: {names[0]}, {names[1]}" in out
+    assert "classification into no, yes" in out
+
+
 def test_a_column_without_a_name_can_be_the_target(run):
     write("t.csv", [["a", "b", ""], *species()])
     code, out, _ = run("train", "t.csv", "--target", 2, *FAST)
@@ -147,6 +164,12 @@ def test_columns_go_by_name_first_then_by_index(run):
         ("5.1,3.5,setosa\n4.9,3.0,virginica\n", False),
         ("0,1,kind\n5.1,3.5,2\n", True),  # columns named by numbers
         ("a,b\nx,y\n", True),
+        (",0,1\n0,1.5,no\n", True),  # what pandas writes of columns without names
+        (",0,1\n0,1.5,2\n", True),
+        ("0,1\n1.5,no\n", True),
+        ("0,1\n1.5,NA\n", False),
+        ("0,1\n1.5,2\n", False),
+        (",0,2\n0,1.5,2\n", False),
         ("1,,2\n3,4,5\n", False),
         ("1,NA,2\n3,4,5\n", False),
         ('"a b","c"\n1,2\n', True),
