@@ -17,12 +17,12 @@ STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 EXACT = "-ffp-contract=off"
 
 
-def built(source, folder, *flags, as_object=False):
+def built(source, folder, *flags, as_object=False, strict=STRICT):
     """The path of a shared library (or an object file) of this source code; no warning allowed."""
     path = folder / f"code{len(os.listdir(folder))}"
     path.with_suffix(".c").write_text(source, encoding="ascii")
     target = path.with_suffix(".o" if as_object else ".so")
-    command = [*COMPILER, *STRICT, *flags, *(["-c"] if as_object else ["-shared", "-fPIC"])]
+    command = [*COMPILER, *strict, *flags, *(["-c"] if as_object else ["-shared", "-fPIC"])]
     command += ["-o", str(target), str(path.with_suffix(".c")), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr[:3000]}\n{source[:3000]}"
@@ -37,7 +37,7 @@ class Function:
     """One circuit in a library; called with p and its data it gives arrays, values and slopes."""
 
     def __init__(self, library, name, circuit, work=0):
-        self.call = getattr(library, name)
+        self.call = getattr(library, f"fastbp_{name}")
         self.call.restype = None if circuit.shape else ctypes.c_double
         self.circuit = circuit
         self.shapes = [each.shape for each in circuit._inputs.data]

@@ -26,6 +26,8 @@ from fastbp.circuits.compiler import nodes
 compiled = pytest.mark.skipif(c_functions.MISSING is not None, reason=str(c_functions.MISSING))
 
 A, B, C = variables("a b c")
+MATHEMATICS = {*re.findall(r"(\w+)\(", " ".join(
+    [*c_source.EXPRESSIONS.values(), *c_source.HELPERS.values()]))}  # fmt: skip
 NAMES = [name for name in GATES[2:] if name not in (*reference.FUSED, *reference.UNMASKED)]
 # Units in the last place between C and the true value, rounded. GNU's library: tanh 2, sigmoid 2,
 # sigmoid_slope 3, the others 1.
@@ -36,6 +38,7 @@ ULP = {
     **dict.fromkeys(["tanh", "sigmoid", "sigmoid_slope"], 4),
 }
 EXACT = [name for name in NAMES if ULP[name] == 0]
+BITWISE = [*EXACT, *reference.UNMASKED, "multiply_add"]  # all gates that have the engine's bits
 
 
 def circuit_of(name):
@@ -100,7 +103,7 @@ def test_the_slopes_of_every_gate(name, gate_functions):
     function = gate_functions[name]
     program = function.circuit.program("jacobian")
     used = {GATES[op] for op in program.gates[:, 0]}
-    exact = name in EXACT and used <= {*EXACT, "multiply_add"}
+    exact = name in EXACT and used <= {*BITWISE}
     for point in points(name):
         value, slopes = function(point)
         assert same(value, function(point, slopes=False)[0])
@@ -177,6 +180,8 @@ def test_random_circuits_are_made_of_their_gates(
 
     def one(op, *operands):
         operands = operands[: reference.arity(GATES[op])]
+        if GATES[op] in reference.UNMASKED:  # of numbers C has it without a mask
+            return reference.in_doubles(op, *operands)
         return float(gate_functions[GATES[op]](operands, slopes=False)[0][0])
 
     f = random_circuit(seed, size, NAMES, n)
@@ -197,7 +202,9 @@ def test_the_neuron_of_example_e(folder):
     a, b, c, x, y = variables("a b c x y")
     f = circuit(circuits.sigmoid(a * x + b * y + c), wrt=[a, b, c])
     source = f.to_c("neuron")
-    assert "double neuron(const double *p, double x, double y, double *gradient)\n{" in source
+    assert (
+        "double fastbp_neuron(const double *p, double x_, double y_, double *gradient)\n{" in source
+    )
     value, slopes = Function(library(source, folder), "neuron", f)([1, 2, -3], -1, 3)
     assert abs(value[0] - 0.8807970779778823) < 3e-16
     assert slopes.round(9).tolist() == [-0.104993585, 0.314980756, 0.104993585]
@@ -226,7 +233,7 @@ def test_a_long_circuit(folder):
     source = f.to_c("chain")
     work = work_of(source)
     assert len(nodes(f, "gradient").graph) > 1800
-    assert source.count("static void chain_part_") > 5
+    assert source.count("static void fastbp_chain_part_") > 5
     assert (work > 0) == ("double *work" in source)
     function = Function(library(source, folder, "-O0"), "chain", f, work)
     for p in ([1.0, 0.001], [-4.0, 0.5]):
@@ -304,34 +311,81 @@ def test_nothing_is_needed_but_the_mathematical_functions(folder, monkeypatch):
         listing = subprocess.run(["nm", target], capture_output=True, text=True, check=True).stdout
         kinds = {line.split()[-1].lstrip("_"): line.split()[-2] for line in listing.splitlines()}
         needed = {name for name, letter in kinds.items() if letter == "U"}
-        kept = {name for name, letter in kinds.items() if letter in "bBdDcC" and name[:2] == "f_"}
-        assert needed - {"GLOBAL_OFFSET_TABLE_", "stack_chk_fail"} <= c_names.MATHEMATICS
-        assert kept <= {"f_parts"}
-        assert [name for name, letter in kinds.items() if letter == "T"] == ["f"]
+        kept = {
+            name for name, letter in kinds.items() if letter in "bBdDcC" and name[:7] == "fastbp_"
+        }
+        assert needed - {"GLOBAL_OFFSET_TABLE_", "stack_chk_fail"} <= MATHEMATICS
+        assert kept <= {"fastbp_f_parts"}
+        assert [name for name, letter in kinds.items() if letter == "T"] == ["fastbp_f"]
 
 
 # Names
 
-
-BAD_NAMES = [
-    ("", "no name in C"), ("2f", "no name in C"), ("f g", "no name in C"), ("f-1", "no name in C"),
-    ("größe", "no name in C"), ("f\n", "no name in C"), ("double", "keyword"),
-    ("restrict", "keyword"), ("class", "keyword"), ("_f", "underscore"), ("f__g", "underscore"),
-    ("main", "C library"), ("exp", "C library"), ("expf", "C library"), ("printf", "C library"),
-    ("malloc", "C library"), ("y0", "C library"), ("NAN", "C library"), ("M_PI", "C library"),
-    ("f" * 64, "64 characters"),
-]  # fmt: skip
+BAD_NAMES = ["", "f g", "f-1", "größe", "f\n", "_f", "f_", "f__g", "f" * 64, "f" * 57, "٣"]
 
 
-@pytest.mark.parametrize(("name", "why"), BAD_NAMES)
-def test_names_that_no_function_may_have(name, why):
-    with pytest.raises(ValueError, match=why):
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_names_that_are_no_words(name):
+    with pytest.raises(ValueError, match=r"single underscores between|characters, and a compiler"):
         circuit(A).to_c(name)
 
 
-def test_the_name_must_be_a_str():
-    with pytest.raises(TypeError, match=r"must be a str, got"):
+@pytest.mark.parametrize("prefix", ["", "mylib", "_", "_m_", "my__lib_", "3_", "ä_", "a b_"])
+def test_prefixes_that_are_no_words(prefix):
+    with pytest.raises(ValueError, match=r"ends with an underscore.*'mylib_'"):
+        circuit(A).to_c("f", prefix)
+
+
+def test_names_must_be_str():
+    with pytest.raises(TypeError, match=r"the name of a C function must be a str, got 3"):
         circuit(A).to_c(3)
+    with pytest.raises(TypeError, match=r"the prefix of the name of a C function must be a str"):
+        circuit(A).to_c("f", None)
+
+
+# What compilers and libraries own: built in, in math.h, in standards to come, keywords, macros.
+OWNED = """
+    j0f y1f jnf lgamma_r lgammaf_r gammaf gammal isnanf isinff finitef dreml drem significand scalbf
+    exp10f pow10 roundeven fmaximum fminimum_mag_num exp2m1 sinpi rootn rsqrt compoundn llogb
+    canonicalize totalorder issignaling setpayload daddl fromfp ufromfpx nextup exp sin main printf
+    memset write read open exit y0 j1 abs signgam double int class auto restrict typeof nullptr
+    constexpr true bool thread_local static_assert asm far near NAN INFINITY HUGE_VAL M_PI FP_NAN
+    EOF linux unix i386 errno stdin NULL DOMAIN OVERFLOW I complex strfoo memfoo isfoo tofoo wcsfoo
+    atomic_x mtx_lock size_t float_t int8_t E2BIG LC_ALL SIGINT 3d
+"""
+STANDARDS = [["-std=gnu17"], ["-std=c11"], ["-std=c17"], ["-std=c2x"], ["-std=gnu2x"]]
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wpedantic", "-Wshadow"]
+
+
+@compiled
+@pytest.mark.parametrize("standard", [[], *STANDARDS], ids=str)
+def test_names_that_a_library_owns(standard, folder):
+    """As functions and as data: with every standard, without a warning, beside the headers."""
+    f = circuit(circuits.sigmoid(A * B) + circuits.exp(circuits.sin(A)) * B, wrt=[A])
+    headers = "".join(f"#include <{h}.h>\n" for h in ("stdio", "stdlib", "string", "complex"))
+    source = headers + "".join(f.to_c(name) for name in OWNED.split())
+    made = [variable(name) for name in OWNED.split()]
+    source += circuit(circuits.exp(sum(v * A for v in made)), wrt=[A]).to_c("all")
+    c_functions.built(source, folder, strict=[*standard, *WARNINGS], as_object=True)
+
+
+IDENTIFIERS = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,9}(_[A-Za-z0-9]{1,5}){0,2}", fullmatch=True)
+
+
+@compiled
+@settings(max_examples=15, deadline=None, derandomize=True, database=None)
+@given(st.lists(IDENTIFIERS | st.text("a_é0-", min_size=1, max_size=5).map(str.strip), min_size=1,
+                max_size=30, unique=True))  # fmt: skip
+def test_any_identifiers(folder, names):
+    made = [variable(name) for name in names if name]
+    parameter = variable("the parameter")
+    f = circuit(circuits.sigmoid(sum((v * parameter for v in made), parameter)), wrt=[parameter])
+    source = "".join(f.to_c(name) for name in names if re.fullmatch(c_names.WORDS, name))
+    c_functions.built(f.to_c("f") + source.replace("#include <math.h>", ""), folder, "-Wshadow")
+    arguments = c_names.argument_names(names)
+    assert len({*arguments}) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z]\w*[^_]_", name, re.ASCII) or len(name) == 2
+               for name in arguments)  # fmt: skip
 
 
 @compiled
@@ -353,8 +407,8 @@ def test_data_of_any_name(folder):
         expected_value, expected = by_engine(f, [0.3], *values)
         np.testing.assert_allclose(value, expected_value, 1e-15)
         np.testing.assert_allclose(slopes, expected, 1e-15)
-    assert "    x  " in source
-    assert "data_1                data_1 (data)" in source
+    assert "    x_                    x (data)" in source
+    assert "    data_1_               data_1 (data)" in source
 
 
 def test_the_comment_says_what_is_where():
@@ -363,11 +417,11 @@ def test_the_comment_says_what_is_where():
     source = circuit(circuits.sum(W) * a + v[1] * d, wrt=[W, a]).to_c("f")
     comment = source[: source.index("*/")]
     for line in (
-        "double f(const double *p, double d, const double *v, double *gradient);",
+        "double fastbp_f(const double *p, double d_, const double *v_, double *gradient);",
         "p[0] ... p[5]         W[2, 3]",
         "p[6]                  a",
-        "v[0] ... v[3]         v[4] (data)",
-        "d                     d (data)",
+        "v_[0] ... v_[3]       v[4] (data)",
+        "d_                    d (data)",
         "gradient[0] ... gradient[6], unless gradient is NULL: d value / d p[i].",
     ):
         assert f" {line}" in comment

@@ -93,9 +93,9 @@ HELPERS = {
 }
 
 
-def c_source(circuit: "Circuit", name: str) -> str:
+def c_source(circuit: "Circuit", name: str, prefix: str) -> str:
     """The C code of a function of this name: see `Circuit.to_c`."""
-    name = function_name(name)
+    name = function_name(name, prefix)
     code = _Code(circuit, name)
     body = _whole(code) if len(code.gates) <= WHOLE else _in_parts(code)
     arguments = ["const double *p", *code.data_arguments]
@@ -141,10 +141,7 @@ class _Code:
         self.values, self.slope_slots = slots[:n], slots[n:]
         self.n_forward = self._gates_before(self.values)
         self.data = circuit._inputs.data
-        taken = {name, "p", "s", "i", "value", "gradient", "jacobian", "work"}
-        taken.update(f"{name}_{word}" for word in (*HELPERS, "parts", "values", "slopes"))
-        taken.update(f"t{i}" for i in range(min(len(self.gates), WHOLE)))
-        self.data_names = argument_names([each.name for each in self.data], taken)
+        self.data_names = argument_names(each.name for each in self.data)
         self.data_arguments = [
             f"const double *{argument}" if each.shape else f"double {argument}"
             for each, argument in zip(self.data, self.data_names, strict=True)

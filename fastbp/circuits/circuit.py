@@ -235,20 +235,27 @@ class Circuit:
             gradient = data.pop("gradient", None)
         return callable_into(self, p, value, gradient, data)
 
-    def to_c(self, name: str) -> str:
+    def to_c(self, name: str, prefix: str = "fastbp_") -> str:
         """A function in C that computes value and gradient, as source code that needs math.h alone.
 
-            double neuron(const double *p, double x, double y, double *gradient);
+            f.to_c("neuron")
+            double fastbp_neuron(const double *p, double x_, double y_, double *gradient);
 
         It returns the value, and writes the gradient unless that is NULL. A circuit of several
         outputs becomes
 
-            void neuron(const double *p, double x, double y, double *value, double *jacobian);
+            void fastbp_neuron(const double *p, double x_, double y_, double *value,
+                               double *jacobian);
 
         Data variables come one by one in the order of `data`, arrays of them as const double *; the
         comment at the top of the code says what is where. The function allocates nothing and may
         run in any number of threads. If it keeps more than 8192 numbers in between, it wants room
         for them from its caller, as a last argument `double *work`.
+
+        Names are made by rule, so that none can be one of a library, a macro or a keyword of any
+        standard: the function has the prefix in front, whatever else stands outside of functions
+        its whole name, and data an underscore behind; data whose name is none in C are data0_,
+        data1_, ... by their place.
 
         Compiled with -ffp-contract=off, arithmetic, square roots, comparisons and choices give the
         bits of the gates; only where the tape makes one gate of a product and a sum, it rounds
@@ -258,16 +265,19 @@ class Circuit:
         Parameters
         ----------
         name : str
-            Of the function; names of whatever else it needs start with it.
+            Letters of the English alphabet, digits and single underscores between them.
+        prefix : str
+            As a name, a letter first, with an underscore at its end; one that no library owns.
 
         Raises
         ------
         TypeError, ValueError
-            If the name is no str, or no name for a function in C: a keyword, or reserved.
+            If the name or the prefix is no str, or is made of other characters, or both are too
+            long.
         """
         from fastbp.circuits.c_source import c_source
 
-        return c_source(self, name)
+        return c_source(self, name, prefix)
 
     def tape(self, kind: str = "value") -> str:
         """The tape as text, one gate in a line.
