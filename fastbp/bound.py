@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp._memory import fingerprint
+from fastbp.composable import Composable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PICKLE_VERSION = 1
 # What `fun` remembers serves `jac` only while the data is what it was, and to know it the data is
 # read once more for each of the two: it is worth a cost evaluated twice if the data is small, or
 # if so many products are computed for each of its bytes. Measured in benchmarks/sharing.py.
@@ -20,7 +20,7 @@ PRODUCTS_PER_BYTE = 3
 Last = tuple[bytes, int, float, "NDArray[np.float64]"]
 
 
-class Bound:
+class Bound(Composable):
     """J(theta) and its gradient D for one model and one set of data; for any optimiser.
 
     A subclass says what is evaluated, and what may be theta:
@@ -30,15 +30,12 @@ class Bound:
         _cost(vector)        J alone
         _products()          about how many products a cost takes
         _engines()           what it evaluates with, for the counters
-        _arguments()         the arguments that make it anew, for pickles
-        _made_by             the call that makes it, for messages
 
-    Its attributes are set once, with `object.__setattr__`; those that begin with "_" may change.
+    besides what `Composable` asks for.
     """
 
     __slots__ = ("_is_shared", "_last", "_referred", "n_threads")
 
-    _made_by = ""
     _referred: "tuple[NDArray[Any], ...]"  # data that lies in the caller's memory
     _is_shared: bool | None  # whether fun and jac share evaluations; None: not known yet
     # The bytes of theta and the fingerprint of the data, and what was evaluated there; replaced as
@@ -52,9 +49,6 @@ class Bound:
         self._is_shared = None
         self._last = None
 
-    def _vector(self, theta: Any) -> "NDArray[np.float64]":
-        raise NotImplementedError
-
     def _evaluate(self, vector: Any) -> "tuple[float, NDArray[np.float64]]":
         raise NotImplementedError
 
@@ -65,9 +59,6 @@ class Bound:
         raise NotImplementedError
 
     def _engines(self) -> Iterable[Any]:
-        raise NotImplementedError
-
-    def _arguments(self) -> tuple[Any, ...]:
         raise NotImplementedError
 
     def __call__(self, theta: Any) -> "tuple[float, NDArray[np.float64]]":
@@ -147,27 +138,6 @@ class Bound:
         """Time spent in the evaluations, in seconds."""
         return float(sum(engine.seconds for engine in self._engines()))
 
-    def __setattr__(self, name: str, value: object) -> None:
-        if not name.startswith("_"):
-            raise AttributeError(
-                f"an objective is bound to its data and settings: {name} cannot be set; "
-                f"make another one with {self._made_by}"
-            )
-        object.__setattr__(self, name, value)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return rebuild, (PICKLE_VERSION, type(self), *self._arguments())
-
-
-def rebuild(version: int, kind: type[Bound], *arguments: Any) -> Bound:
-    """The objective of a pickle; its counters start at 0, its threads are those of this process."""
-    if version != PICKLE_VERSION:
-        raise ValueError(
-            f"this objective was pickled in format {version!r}; this fastbp reads format "
-            f"{PICKLE_VERSION}: read it with the fastbp that wrote it"
-        )
-    return kind(*arguments)
-
 
 def referred(pairs: "Iterable[tuple[NDArray[Any] | None, Any]]") -> "tuple[NDArray[Any], ...]":
     """Of (array, what was given for it) the arrays that may lie in the caller's memory."""
@@ -180,3 +150,8 @@ def _is_referred(array: "NDArray[Any]", given: Any) -> bool:
     if isinstance(given, np.ndarray):
         return array is given or np.may_share_memory(array, given)
     return not isinstance(given, list | tuple)  # a frame, a tensor: who knows
+
+
+def mass(n_samples: int, sample_weight: "NDArray[Any] | None") -> float:
+    """m: the number of samples, or the sum of their weights as they are now."""
+    return n_samples if sample_weight is None else float(np.sum(sample_weight, dtype=float))

@@ -6,11 +6,12 @@ import numpy as np
 
 from fastbp import parameters, targets, threads, validate
 from fastbp._core import core
-from fastbp.bound import Bound, referred
+from fastbp.bound import Bound, mass, referred
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fastbp.layers import Block
     from fastbp.network import Network
 
 
@@ -103,6 +104,20 @@ class Objective(Bound):
             self.sample_weight, self.l2, network.reduction == "mean", self.n_threads,
         )  # fmt: skip
         set_once(self, "_evaluate", self._problem.evaluate)  # no method of ours in between
+
+    @property
+    def n_parameters(self) -> int:
+        """The length of theta."""
+        return self.network.n_parameters
+
+    def blocks(self) -> "list[Block]":
+        """The bias and the weights of each layer: those of the network."""
+        return self.network.blocks()
+
+    def _m(self) -> float:
+        if self.network.reduction == "sum":
+            return 1.0
+        return mass(self.n_samples, self.sample_weight)
 
     def _vector(self, theta: Any) -> "NDArray[np.float64]":
         return parameters.theta(self.network, theta)

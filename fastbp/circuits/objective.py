@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from fastbp import threads, validate
 from fastbp._core import core
 from fastbp._recorder import Expression
-from fastbp.bound import Bound, referred
+from fastbp.bound import Bound, mass, referred
 from fastbp.circuits.arrays import ExpressionArray
 from fastbp.circuits.compiler import columns, in_place
 from fastbp.circuits.inputs import as_mapping, vector_name
+from fastbp.layers import Block
 
 if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
@@ -140,6 +141,21 @@ class CircuitObjective(Bound):
         """
         n = self.circuit.n_parameters
         return self._run_all("hessian", self._vector(p)).reshape(n, n)
+
+    @property
+    def n_parameters(self) -> int:
+        """The length of p."""
+        return self.circuit.n_parameters
+
+    def blocks(self) -> list[Block]:
+        """The variables that are parameters, with the indices of their entries in p."""
+        return [
+            Block(each.name, 0, "", np.arange(each.start, each.start + each.size))
+            for each in self.circuit._inputs.parameters
+        ]
+
+    def _m(self) -> float:
+        return mass(self.n_samples, self.sample_weight) if self.reduction == "mean" else 1.0
 
     def _vector(self, theta: Any, name: str = "p") -> NDArray[np.float64]:
         if validate.is_vector(theta, self.circuit.n_parameters):

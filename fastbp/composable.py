@@ -1,0 +1,293 @@
+"""What can be done with any objective: added up, frozen in part, penalised, written to a buffer."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastbp import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from fastbp.compose import Frozen, Sum
+    from fastbp.layers import Block
+
+PICKLE_VERSION = 1
+
+
+class Composable:
+    """An objective: J(theta) and its gradient by a call, J by `fun`, the gradient by `jac`.
+
+        a + 2 * b,   a - b,   a / 3,   sum([a, b, c])        on the same theta
+        a.with_penalty(l2=0.1)
+        a.frozen("layer 1 weights", theta)
+
+    are objectives again. A part may also be any callable that returns (J, D).
+
+    A subclass gives `_vector`, `__call__`, `cost`, `fun`, `jac`, and `_arguments`, the arguments
+    that make it anew. Its attributes are set once, with `object.__setattr__`; those that begin
+    with "_" may change.
+    """
+
+    __slots__ = ()
+
+    _made_by = ""  # the call that makes one, for messages
+    __array_ufunc__ = None  # so that NumPy's numbers leave products to __rmul__
+
+    @property
+    def n_parameters(self) -> int:
+        """The length of theta."""
+        raise NotImplementedError
+
+    @property
+    def n_evaluations(self) -> int:
+        """Number of evaluations since the objective was made."""
+        raise NotImplementedError
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in the evaluations, in seconds."""
+        raise NotImplementedError
+
+    def _vector(self, theta: Any) -> "NDArray[np.float64]":
+        raise NotImplementedError
+
+    def _arguments(self) -> tuple[Any, ...]:
+        raise NotImplementedError
+
+    def __call__(self, theta: Any) -> "tuple[float, NDArray[np.float64]]":
+        raise NotImplementedError
+
+    def cost(self, theta: Any) -> float:
+        raise NotImplementedError
+
+    def fun(self, theta: Any) -> float:
+        raise NotImplementedError
+
+    def jac(self, theta: Any) -> "NDArray[np.float64]":
+        raise NotImplementedError
+
+    def into(self, theta: Any, out: "NDArray[np.float64]") -> float:
+        """The cost at `theta`; its gradient is written into `out`.
+
+        For optimisers that hand a buffer, such as NLopt's:
+
+            opt.set_min_objective(objective.into)
+
+        Parameters
+        ----------
+        theta : ndarray, shape (n_parameters,)
+        out : ndarray of float64, shape (n_parameters,)
+            Contiguous and writable. An empty one, which NLopt gives to methods without gradient,
+            asks for the cost alone. It may be theta itself.
+
+        Returns
+        -------
+        J : float
+            J and the gradient have the same bits as those of a call.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `out` is no such array, or theta does not fit.
+        """
+        if isinstance(out, np.ndarray) and out.size == 0 < self.n_parameters:
+            return self.cost(theta)
+        check_out(out, self.n_parameters)
+        return self._write(theta, out)
+
+    def _write(self, theta: Any, out: "NDArray[np.float64]") -> float:
+        J, out[:] = self(theta)
+        return J
+
+    def blocks(self) -> "list[Block]":
+        """The parameters that belong together, with their names and the indices in theta."""
+        return []
+
+    def _m(self) -> float:
+        """What a penalty is divided by: m where J is a mean over samples, else 1."""
+        return 1.0
+
+    # What is made of it
+
+    def frozen(self, which: Any, theta: Any = None) -> "Frozen":
+        """This objective of some parameters; the others stay as they are.
+
+            part = objective.frozen("layer 1 weights", theta)
+            fit = minimize(part, part.reduce(theta), jac=True)
+            best = part.expand(fit.x)                          # the full theta
+
+        Parameters
+        ----------
+        which : ndarray of bool, Block, str, or list of Block and str
+            What is frozen: a mask that is True there, or blocks of parameters, as `net.blocks()`
+            gives them or by their names; of a circuit, the names of variables.
+        theta : array_like, shape (n_parameters,), optional
+            The values of what is frozen. 0 unless given, which leaves those parameters out.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `which` names no parameters of this objective, or leaves none.
+        """
+        from fastbp.compose import Frozen, mask_of
+
+        return Frozen(self, mask_of(self, which), theta)
+
+    def with_penalty(
+        self, l2: float = 0.0, l1: float = 0.0, biases: bool = False, towards: Any = None
+    ) -> "Sum":
+        """This objective plus a penalty on the size of the parameters.
+
+            J(theta) + l2/(2m) sum_j (theta_j - towards_j)^2 + l1/m sum_j |theta_j - towards_j|
+
+        with m as in J: the number of samples or the sum of their weights where J is a mean, 1
+        with reduction="sum". Where several objectives were added up there is no one m: nothing is
+        divided. So `net.objective(X, y).with_penalty(l2=1)` is `net.objective(X, y, l2=1)`. The
+        slope of |d| is sign(d), and 0 at d = 0: a subgradient, so that what starts at `towards`
+        and has no other slope stays there.
+
+        Parameters
+        ----------
+        l2, l1 : float, >= 0
+        biases : bool
+            Whether the sums have the biases of a network too; other parameters are always in them.
+        towards : array_like, shape (n_parameters,), optional
+            Where the penalty is 0; the origin unless given.
+        """
+        from fastbp.compose import Sum
+        from fastbp.penalty import Penalty
+
+        return Sum(((1.0, self), (1.0, Penalty(self, l2, l1, biases, towards))))
+
+    def __add__(self, other: Any) -> "Composable":
+        return _added(self, other)
+
+    def __radd__(self, other: Any) -> "Composable":
+        if isinstance(other, int) and other == 0:  # what sum() begins with
+            return self
+        return _added(other, self)
+
+    def __sub__(self, other: Any) -> "Composable":
+        return _added(self, other, -1.0)
+
+    def __rsub__(self, other: Any) -> "Composable":
+        return _added(other, self, -1.0)
+
+    def __neg__(self) -> "Composable":
+        return self * -1.0
+
+    def __mul__(self, factor: Any) -> "Composable":
+        from fastbp.compose import Sum
+
+        return Sum(((_factor(factor), self),))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Any) -> "Composable":
+        from fastbp.compose import Sum
+
+        number = _factor(divisor)
+        if number == 0:
+            raise ZeroDivisionError("an objective cannot be divided by 0")
+        return Sum(((1 / number, self),))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not name.startswith("_"):
+            raise AttributeError(
+                f"an objective is bound to its data and settings: {name} cannot be set; "
+                f"make another one with {self._made_by}"
+            )
+        object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, (PICKLE_VERSION, type(self), *self._arguments())
+
+
+class Composite(Composable):
+    """An objective that only passes theta on: it keeps nothing between calls."""
+
+    __slots__ = ("n_parameters",)
+
+    n_parameters: int
+
+    def _vector(self, theta: Any, name: str = "theta") -> "NDArray[np.float64]":
+        n = self.n_parameters
+        if validate.is_vector(theta, n):
+            return theta  # type: ignore[no-any-return]
+        array = validate.numbers(theta, name)
+        if array.ndim == 0 and n == 1:
+            array = array.reshape(1)
+        if array.shape != (n,):
+            raise ValueError(f"{name} has shape {array.shape}; expected ({n},) for {self!r}")
+        return np.require(array, np.float64, ["C", "A"])
+
+    def _objectives(self) -> "Iterable[Composable]":
+        """The objectives that evaluate something, each once."""
+        raise NotImplementedError
+
+    @property
+    def n_evaluations(self) -> int:
+        """Number of evaluations of its objectives, also those outside of it."""
+        return sum(part.n_evaluations for part in self._objectives())
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in these evaluations, in seconds."""
+        return float(sum(part.seconds for part in self._objectives()))
+
+
+def _added(a: Any, b: Any, factor: float = 1.0) -> Composable:
+    from fastbp.compose import Sum
+
+    for part in (a, b):
+        if not callable(part):
+            advice = "a constant changes no gradient: leave it out"
+            if not isinstance(part, int | float | np.number):
+                advice = "a part is an objective, or a callable that returns (J, D)"
+            raise TypeError(
+                f"an objective and {validate.described(part)} cannot be added up; {advice}"
+            )
+    return Sum(((1.0, a), (factor, b)))
+
+
+def _factor(value: Any) -> float:
+    array = None if isinstance(value, str | bytes | Composable) else np.asarray(value)
+    if array is None or array.ndim or array.dtype.kind not in "biuf" or not np.isfinite(array):
+        raise TypeError(
+            "an objective is multiplied or divided by one finite number, not by "
+            f"{validate.described(value)}"
+        )
+    return float(array)
+
+
+def check_out(out: Any, n: int) -> None:
+    """Refuses what the engine cannot write a gradient of n numbers to."""
+    if not validate.is_vector(out, n) or not out.flags.writeable:
+        held = validate.described(out)
+        if isinstance(out, np.ndarray):
+            missing = [
+                name
+                for name, has in (
+                    ("not contiguous", not out.flags.c_contiguous),
+                    ("read-only", not out.flags.writeable),
+                )
+                if has
+            ]
+            held += f" ({' and '.join(missing)})" if missing else ""
+        raise TypeError(
+            f"out must be a contiguous, writable ndarray of {n} float64, got {held}; "
+            f"np.empty({n}) makes one"
+        )
+
+
+def rebuild(version: int, kind: type[Composable], *arguments: Any) -> Composable:
+    """The objective of a pickle; its counters start at 0, its threads are those of this process."""
+    if version != PICKLE_VERSION:
+        raise ValueError(
+            f"this objective was pickled in format {version!r}; this fastbp reads format "
+            f"{PICKLE_VERSION}: read it with the fastbp that wrote it"
+        )
+    return kind(*arguments)

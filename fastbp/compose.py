@@ -1,0 +1,319 @@
+"""Objectives made of objectives: sums, and some of the parameters alone."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastbp import validate
+from fastbp.composable import Composable, Composite
+from fastbp.layers import Block
+from fastbp.penalty import Penalty
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Result = tuple[float, NDArray[np.float64]]
+
+
+class Sum(Composite):
+    """J = sum_k factor_k J_k on one theta; made by `+`, `-`, `*` and `/` of objectives.
+
+        J = sum_k factor_k J_k(theta),   D = sum_k factor_k D_k(theta)
+
+    in the order of the terms. `fun` and `jac` share what each of its objectives shares. A callable
+    is called for each, and again in `cost`: it returns (J, D). A term of factor 0 is left out.
+
+    Parameters
+    ----------
+    terms : iterable of (float, objective or callable)
+
+    Attributes
+    ----------
+    terms : tuple of (float, objective or callable)
+        Sums within sums are resolved.
+    n_parameters : int
+    network : Network
+        That of its objectives, if they have one and the same.
+
+    Raises
+    ------
+    ValueError
+        If the objectives have different numbers of parameters.
+    """
+
+    __slots__ = ("terms",)
+
+    _made_by = "a + 2 * b"
+    terms: tuple[tuple[float, Any], ...]
+
+    def __init__(self, terms: Iterable[tuple[float, Any]]) -> None:
+        flat: list[tuple[float, Any]] = []
+        for factor, part in terms:
+            inner = part.terms if isinstance(part, Sum) else ((1.0, part),)
+            flat += [(factor * each, objective) for each, objective in inner]
+        parts = [part for _, part in flat if isinstance(part, Composable)]
+        if not parts:
+            raise TypeError("a sum has at least one objective that knows its number of parameters")
+        for part in parts:
+            if part.n_parameters != parts[0].n_parameters:
+                raise ValueError(
+                    f"{parts[0]!r} has {parts[0].n_parameters} parameters and {part!r} has "
+                    f"{part.n_parameters}: objectives are added up on one theta; freeze what one "
+                    "of them lacks, or build both with the same parameters"
+                )
+        object.__setattr__(self, "terms", tuple(flat))
+        object.__setattr__(self, "n_parameters", parts[0].n_parameters)
+
+    def __call__(self, theta: Any) -> "Result":
+        """The cost and a fresh gradient at `theta`, float64 (n_parameters,)."""
+        vector = self._vector(theta)
+        total, D = 0.0, np.zeros(self.n_parameters)
+        for factor, part in self._used():
+            J, slope = part(vector) if isinstance(part, Composable) else _called(part, vector)
+            total += factor * J
+            D += factor * slope
+        return total, D
+
+    def cost(self, theta: Any) -> float:
+        """The cost alone, without the work of gradients."""
+        return self._total("cost", theta)
+
+    def fun(self, theta: Any) -> float:
+        """The cost at `theta`; its objectives share evaluations with `jac`."""
+        return self._total("fun", theta)
+
+    def jac(self, theta: Any) -> "NDArray[np.float64]":
+        """The gradient at `theta`, a fresh array."""
+        vector, D = self._vector(theta), np.zeros(self.n_parameters)
+        for factor, part in self._used():
+            D += factor * (
+                part.jac(vector) if isinstance(part, Composable) else _called(part, vector)[1]
+            )
+        return D
+
+    @property
+    def hessp(self) -> "Callable[[Any, Any], NDArray[np.float64]]":
+        """hessp(theta, v): the Hessian at `theta` times `v`; there if all parts have theirs."""
+        for factor, part in self._used():
+            if not hasattr(part, "hessp"):
+                raise AttributeError(f"no hessp: a part has none, {factor:g} * {part!r}")
+        return self._hessp
+
+    def _hessp(self, theta: Any, v: Any) -> "NDArray[np.float64]":
+        vector, direction = self._vector(theta), self._vector(v, "v")
+        product = np.zeros(self.n_parameters)
+        for factor, part in self._used():
+            product += factor * part.hessp(vector, direction)
+        return product
+
+    def _total(self, what: str, theta: Any) -> float:
+        vector, total = self._vector(theta), 0.0
+        for factor, part in self._used():
+            call = getattr(part, what) if isinstance(part, Composable) else None
+            total += factor * (call(vector) if call else _called(part, vector)[0])
+        return total
+
+    def _used(self) -> list[tuple[float, Any]]:
+        return [term for term in self.terms if term[0] != 0]
+
+    def _objectives(self) -> list[Composable]:
+        seen = {id(part): part for _, part in self.terms if isinstance(part, Composable)}
+        return list(seen.values())
+
+    @property
+    def network(self) -> Any:
+        """The network of its objectives, if they have one and the same."""
+        networks = [part.network for part in self._objectives() if hasattr(part, "network")]
+        if not networks or any(each != networks[0] for each in networks):
+            raise AttributeError(f"no network: its objectives have {len(networks)}, not one")
+        return networks[0]
+
+    def blocks(self) -> list[Block]:
+        """Those of the first objective that has some."""
+        return next((found for part in self._objectives() if (found := part.blocks())), [])
+
+    def _m(self) -> float:
+        own = [part for part in self._objectives() if not isinstance(part, Penalty)]
+        return own[0]._m() if len(own) == 1 == len(self.terms) - self._n_penalties() else 1.0
+
+    def _n_penalties(self) -> int:
+        return sum(isinstance(part, Penalty) for _, part in self.terms)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (self.terms,)
+
+    def __repr__(self) -> str:
+        texts = [part if factor == 1 else f"{factor:g} * {part}" for factor, part in self.terms]
+        return f"<Sum: {' + '.join(map(str, texts))}>"
+
+
+class Frozen(Composite):
+    """An objective of some of its parameters; the others keep their values.
+
+        J(free) = J(expand(free)),   D = those entries of the gradient there
+
+    Made by `objective.frozen`. Each call evaluates the whole gradient of the objective.
+
+    Parameters
+    ----------
+    objective : objective
+    mask : ndarray of bool, shape (n,)
+        True for what is frozen.
+    theta : array_like, shape (n,), optional
+        The values of what is frozen; 0 unless given.
+
+    Attributes
+    ----------
+    objective : objective
+    free : ndarray of int
+        The places of its parameters in the theta of the objective.
+    theta : ndarray
+        The values of what is frozen.
+    n_parameters : int
+        Of what is free.
+    """
+
+    __slots__ = ("free", "objective", "theta")
+
+    _made_by = "objective.frozen(...)"
+    objective: Composable
+    free: "NDArray[np.intp]"
+    theta: "NDArray[np.float64]"
+
+    def __init__(self, objective: Composable, mask: Any, theta: Any = None) -> None:
+        free = np.flatnonzero(~mask)
+        if free.size == 0:
+            raise ValueError(f"all {mask.size} parameters are frozen; leave at least one free")
+        held = np.zeros(mask.size) if theta is None else objective._vector(theta).copy()
+        for array in (free, held):
+            array.flags.writeable = False
+        set_once = object.__setattr__
+        set_once(self, "n_parameters", free.size)
+        set_once(self, "objective", objective)
+        set_once(self, "free", free)
+        set_once(self, "theta", held)
+
+    def expand(self, free: Any) -> "NDArray[np.float64]":
+        """The full theta, a fresh vector, of its free parameters."""
+        return self._placed(self.theta, self._vector(free))
+
+    def reduce(self, theta: Any) -> "NDArray[np.float64]":
+        """The free parameters, a fresh vector, of a full theta: the inverse of expand."""
+        return self.objective._vector(theta)[self.free]
+
+    def __call__(self, free: Any) -> "Result":
+        """The cost and a fresh gradient by the free parameters."""
+        J, D = self.objective(self.expand(free))
+        return J, D[self.free]
+
+    def cost(self, free: Any) -> float:
+        """The cost alone, without the work of a gradient."""
+        return self.objective.cost(self.expand(free))
+
+    def fun(self, free: Any) -> float:
+        """The cost; shares evaluations with `jac` as the objective does."""
+        return self.objective.fun(self.expand(free))
+
+    def jac(self, free: Any) -> "NDArray[np.float64]":
+        """The gradient by the free parameters, a fresh array."""
+        return self.objective.jac(self.expand(free))[self.free]
+
+    @property
+    def hessp(self) -> "Callable[[Any, Any], NDArray[np.float64]]":
+        """hessp(free, v): the Hessian by the free parameters times `v`; there if the objective
+        has one."""
+        whole = self.objective.hessp  # type: ignore[attr-defined]
+
+        def product(free: Any, v: Any) -> "NDArray[np.float64]":
+            direction = self._placed(np.zeros(self.theta.size), self._vector(v, "v"))
+            return whole(self.expand(free), direction)[self.free]  # type: ignore[no-any-return]
+
+        return product
+
+    def _placed(
+        self, others: "NDArray[np.float64]", free: "NDArray[np.float64]"
+    ) -> "NDArray[np.float64]":
+        theta = others.copy()
+        theta[self.free] = free
+        return theta
+
+    def blocks(self) -> list[Block]:
+        """What is left of the objective's blocks.
+
+        Weights that are not all of their Theta, or whose bias is partly frozen, have layer 0: they
+        are no matrix any more.
+        """
+        place = np.full(self.theta.size, -1)
+        place[self.free] = np.arange(self.free.size)
+        old = self.objective.blocks()
+        left = {b.name: (at := place[b.indices])[at >= 0] for b in old}
+        torn = {b.layer for b in old if 0 < left[b.name].size < b.indices.size}
+        return [
+            Block(b.name, 0 if b.kind != "bias" and b.layer in torn else b.layer, b.kind,
+                  left[b.name])
+            for b in old
+            if left[b.name].size
+        ]  # fmt: skip
+
+    def _m(self) -> float:
+        return self.objective._m()
+
+    def _objectives(self) -> tuple[Composable, ...]:
+        return (self.objective,)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        mask = np.ones(self.theta.size, bool)
+        mask[self.free] = False
+        return (self.objective, mask, self.theta)
+
+    def __repr__(self) -> str:
+        return f"<Frozen: {self.free.size} of {self.theta.size} parameters free, {self.objective}>"
+
+
+def mask_of(objective: Composable, which: Any) -> "NDArray[np.bool_]":
+    """Where parameters are frozen, of what `Composable.frozen` takes."""
+    n = objective.n_parameters
+    if isinstance(which, Block | str):
+        which = [which]
+    if isinstance(which, list | tuple) and all(isinstance(b, Block | str) for b in which):
+        mask = np.zeros(n, bool)
+        blocks = {block.name: block for block in objective.blocks()}
+        for block in which:
+            if isinstance(block, str):
+                validate.one_of(block, tuple(blocks), "block of parameters")
+                block = blocks[block]
+            if block.indices.size and not -n <= block.indices.min() <= block.indices.max() < n:
+                raise ValueError(
+                    f"{block.name} has index {block.indices.max()}, but the objective has {n} "
+                    "parameters: take the blocks of its own network"
+                )
+            mask[block.indices] = True
+        return mask
+    mask = np.asarray(which)
+    if mask.dtype != np.bool_ or mask.shape != (n,):
+        raise TypeError(
+            f"frozen takes a mask of {n} bools, True for what is frozen, or blocks of net.blocks() "
+            f"or their names; got {validate.described(which)}; of indices a mask is made by "
+            f"mask = np.zeros({n}, bool); mask[indices] = True"
+        )
+    return mask.copy()
+
+
+def _called(function: Any, theta: "NDArray[np.float64]") -> "Result":
+    """J and D of a callable that knows nothing of objectives."""
+    result = function(theta)
+    try:
+        J, D = result
+        number, slope = float(J), np.asarray(D, np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{function!r} is part of a sum and must return (J, D), a number and its gradient; "
+            f"it returned {validate.described(result)}"
+        ) from error
+    if slope.shape != theta.shape:
+        raise ValueError(
+            f"{function!r} is part of a sum and returned a gradient of shape {slope.shape}; "
+            f"expected {theta.shape}, one number for each parameter"
+        )
+    return number, slope

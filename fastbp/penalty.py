@@ -1,0 +1,96 @@
+"""What is added to an objective for the size of its parameters."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastbp import validate
+from fastbp.composable import Composable, Composite
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Result = tuple[float, NDArray[np.float64]]
+
+
+class Penalty(Composite):
+    """What `with_penalty` adds to an objective.
+
+        l2/(2m) sum_j (theta_j - towards_j)^2 + l1/m sum_j |theta_j - towards_j|
+
+    See `Composable.with_penalty`. `hessp` is that of the first sum: the second has curvature
+    nowhere but at 0.
+    """
+
+    __slots__ = ("biases", "l1", "l2", "objective", "towards", "where")
+
+    _made_by = "objective.with_penalty(...)"
+    objective: Composable
+    l2: float
+    l1: float
+    biases: bool
+    towards: "NDArray[np.float64] | None"
+    where: "NDArray[np.bool_]"  # the parameters in the sums
+
+    def __init__(
+        self, objective: Composable, l2: float, l1: float, biases: bool, towards: Any
+    ) -> None:
+        where = np.ones(objective.n_parameters, bool)
+        for block in [] if biases else objective.blocks():
+            if block.kind == "bias":
+                where[block.indices] = False
+        set_once = object.__setattr__
+        set_once(self, "n_parameters", objective.n_parameters)
+        set_once(self, "objective", objective)
+        set_once(self, "l2", validate.non_negative(l2, "l2"))
+        set_once(self, "l1", validate.non_negative(l1, "l1"))
+        set_once(self, "biases", bool(biases))
+        set_once(self, "where", where)
+        set_once(self, "towards", None)
+        if towards is not None:
+            towards = self._vector(towards, "towards").copy()
+            validate.finite_reals(towards, validate.FLOAT64, "towards", in_place=True)
+            set_once(self, "towards", towards)
+
+    def __call__(self, theta: Any) -> "Result":
+        """The penalty and its fresh gradient."""
+        d, m = self._distance(theta), self.objective._m()
+        D = (self.l2 / m) * d
+        if self.l1 != 0:
+            D += (self.l1 / m) * np.sign(d)
+        return self._of(d, m), D
+
+    def cost(self, theta: Any) -> float:
+        """The penalty alone."""
+        return self._of(self._distance(theta), self.objective._m())
+
+    fun = cost
+
+    def jac(self, theta: Any) -> "NDArray[np.float64]":
+        """The gradient of the penalty."""
+        return self(theta)[1]
+
+    def hessp(self, theta: Any, v: Any) -> "NDArray[np.float64]":
+        """l2/m v, and 0 for what is not penalised."""
+        self._vector(theta)
+        direction = np.where(self.where, self._vector(v, "v"), 0.0)
+        return (self.l2 / self.objective._m()) * direction
+
+    def _distance(self, theta: Any) -> "NDArray[np.float64]":
+        vector = self._vector(theta)
+        return np.where(self.where, vector if self.towards is None else vector - self.towards, 0.0)
+
+    def _of(self, d: "NDArray[np.float64]", m: float) -> float:
+        J = self.l2 / (2 * m) * float(np.add.reduce(d * d))
+        return J + self.l1 / m * float(np.add.reduce(np.abs(d))) if self.l1 != 0 else J
+
+    def _objectives(self) -> tuple[Composable, ...]:
+        return ()
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (self.objective, self.l2, self.l1, self.biases, self.towards)
+
+    def __repr__(self) -> str:
+        biases = ", biases" if self.biases else ""
+        towards = "" if self.towards is None else ", towards a theta"
+        return f"<Penalty: l2={self.l2:g}, l1={self.l1:g}{biases}{towards}>"
