@@ -110,9 +110,14 @@ class Bound(Composable):
         vector = self._vector(theta)
         return self._at(vector)[3].copy() if self._shares() else self._evaluate(vector)[1]
 
-    def _at(self, vector: "NDArray[np.float64]") -> Last:
-        """The last evaluation if theta and the data are what they were, else a new one."""
-        key, data = vector.tobytes(), fingerprint(self._referred, self.n_threads)
+    def _at(self, vector: "NDArray[np.float64]", data: int | None = None) -> Last:
+        """The last evaluation if theta and the data are what they were, else a new one.
+
+        `data` is the fingerprint, where it is known already.
+        """
+        key = vector.tobytes()
+        if data is None:
+            data = fingerprint(self._referred, self.n_threads)
         last = self._last
         if last is None or last[0] != key or last[1] != data:
             # The bytes that are remembered are the ones evaluated, and the tuple is replaced as a

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from fastbp import names, parameters, predictions, threads, validate
+from fastbp import last_call, names, parameters, predictions, threads, validate
 from fastbp._core import PRECISIONS, core
 from fastbp.initializers import Scheme, random_theta
 from fastbp.layers import Block, Dense, blocks, chain, table
@@ -55,8 +55,8 @@ class Network:
         loss cannot follow the output.
     """
 
-    __slots__ = ("activations", "dtype", "l2", "layers", "loss", "n_parameters", "reduction",
-                 "shapes", "widths")  # fmt: skip
+    __slots__ = ("_last_call", "activations", "dtype", "l2", "layers", "loss", "n_parameters",
+                 "reduction", "shapes", "widths")  # fmt: skip
 
     layers: tuple[Dense, ...]
     loss: "names.Loss | Circuit"
@@ -67,6 +67,7 @@ class Network:
     activations: "tuple[names.Activation | Circuit, ...]"
     shapes: tuple[tuple[int, int], ...]
     n_parameters: int
+    _last_call: "last_call.Call | None"
 
     @names.advised
     def __init__(
@@ -90,6 +91,7 @@ class Network:
         set_once(self, "widths", (linked[0].n_in, *(layer.n_out for layer in linked)))
         set_once(self, "activations", tuple(layer.activation for layer in linked))
         set_once(self, "shapes", tuple(layer.shape for layer in linked))
+        set_once(self, "_last_call", None)
         set_once(self, "n_parameters", sum(layer.n_parameters for layer in linked))
         names.check_pairing(self.loss, self.activations[-1], self.widths[-1])
 
@@ -265,9 +267,11 @@ class Network:
 
             minimize(net.cost, theta, args=(X, y, 1), method="TNC", jac=net.gradient)
 
-        The data is checked and bound anew in every call; `objective` does it once.
+        Arrays of the call before are not bound again, and what was evaluated for them at the same
+        theta is not evaluated again, unless they have changed in between; they are not kept alive.
+        Lists and frames are bound anew in every call. `objective` binds any data once.
         """
-        return Objective(self, X, y, l2, sample_weight).cost(theta)
+        return last_call.cost(self, theta, X, y, l2, sample_weight)
 
     def gradient(
         self, theta: Any, X: Any, y: Any, l2: float | None = None, sample_weight: Any = None
@@ -276,13 +280,13 @@ class Network:
 
         D(l) = Delta(l)/m + l2/m [0, W(l)]
         """
-        return Objective(self, X, y, l2, sample_weight)(theta)[1]
+        return last_call.cost_and_gradient(self, theta, X, y, l2, sample_weight)[1]
 
     def cost_and_gradient(
         self, theta: Any, X: Any, y: Any, l2: float | None = None, sample_weight: Any = None
     ) -> "tuple[float, NDArray[np.float64]]":
         """The cost and its gradient at `theta` from one evaluation; as `cost` and `gradient`."""
-        return Objective(self, X, y, l2, sample_weight)(theta)
+        return last_call.cost_and_gradient(self, theta, X, y, l2, sample_weight)
 
     def _for_engine(self) -> tuple[tuple[Any, ...], Any]:
         """Activations and loss as the engine takes them."""
