@@ -42,11 +42,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     folder = os.path.dirname(target)
     _remove_leftovers(folder)
     with _naming(name), _temporary(folder) as (file, temporary):
+        if os.path.exists(target):
+            _take_over_rights(target, temporary)
         yield file
         file.flush()
         os.fsync(file.fileno())
-        if os.path.exists(target):
-            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         # Still locked: released first, the file could be taken for a leftover.
         os.replace(temporary, target)
 
@@ -59,6 +59,14 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """
     if os.path.isfile(path) or os.path.isdir(path):
         os.close(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+
+
+def _take_over_rights(target: str, temporary: str) -> None:
+    """Owner and mode stay those of the file that is replaced, before there is anything to read."""
+    old = os.stat(target)
+    with contextlib.suppress(OSError):  # only root may give a file to somebody else
+        os.chown(temporary, old.st_uid, old.st_gid)
+    os.chmod(temporary, stat.S_IMODE(old.st_mode))
 
 
 class _Stream(io.BufferedWriter):

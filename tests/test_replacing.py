@@ -61,6 +61,26 @@ def test_the_rights_of_a_file_stay_and_new_ones_follow_the_umask(tmp_path):
     assert stat.S_IMODE(new.stat().st_mode) == stat.S_IMODE(usual.stat().st_mode)
 
 
+def test_what_nobody_else_may_read_is_so_from_the_start(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    path.chmod(0o600)
+    with replacing(path) as file:
+        file.write(b"secret")
+        file.flush()
+        modes = {stat.S_IMODE(entry.stat().st_mode) for entry in os.scandir(tmp_path)}
+    assert modes == {0o600}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="for root")
+def test_what_root_writes_stays_its_owners(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    os.chown(path, 65534, 65533)
+    write(path)
+    assert (path.stat().st_uid, path.stat().st_gid, path.read_text()) == (65534, 65533, "new")
+
+
 def test_a_link_stays_a_link_and_its_file_is_replaced(tmp_path):
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to("real")
