@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fastbp.layers import Block
 
 PICKLE_VERSION = 1
+Result = tuple[float, "NDArray[np.float64]"]  # J and its gradient
 
 
 class Composable:
@@ -57,7 +58,7 @@ class Composable:
     def _arguments(self) -> tuple[Any, ...]:
         raise NotImplementedError
 
-    def __call__(self, theta: Any) -> "tuple[float, NDArray[np.float64]]":
+    def __call__(self, theta: Any) -> Result:
         raise NotImplementedError
 
     def cost(self, theta: Any) -> float:

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import validate
-from fastbp.composable import Composable, Composite
+from fastbp.composable import Composable, Composite, Result
 from fastbp.layers import Block
 from fastbp.penalty import Penalty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    Result = tuple[float, NDArray[np.float64]]
 
 
 class Sum(Composite):
@@ -65,7 +63,7 @@ class Sum(Composite):
         object.__setattr__(self, "terms", tuple(flat))
         object.__setattr__(self, "n_parameters", parts[0].n_parameters)
 
-    def __call__(self, theta: Any) -> "Result":
+    def __call__(self, theta: Any) -> Result:
         """The cost and a fresh gradient at `theta`, float64 (n_parameters,)."""
         vector = self._vector(theta)
         total, D = 0.0, np.zeros(self.n_parameters)
@@ -202,7 +200,7 @@ class Frozen(Composite):
         """The free parameters, a fresh vector, of a full theta: the inverse of expand."""
         return self.objective._vector(theta)[self.free]
 
-    def __call__(self, free: Any) -> "Result":
+    def __call__(self, free: Any) -> Result:
         """The cost and a fresh gradient by the free parameters."""
         J, D = self.objective(self.expand(free))
         return J, D[self.free]
@@ -300,7 +298,7 @@ def mask_of(objective: Composable, which: Any) -> "NDArray[np.bool_]":
     return mask.copy()
 
 
-def _called(function: Any, theta: "NDArray[np.float64]") -> "Result":
+def _called(function: Any, theta: "NDArray[np.float64]") -> Result:
     """J and D of a callable that knows nothing of objectives."""
     result = function(theta)
     try:

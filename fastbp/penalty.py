@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import validate
-from fastbp.composable import Composable, Composite
+from fastbp.composable import Composable, Composite, Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    Result = tuple[float, NDArray[np.float64]]
 
 
 class Penalty(Composite):
@@ -52,7 +50,7 @@ class Penalty(Composite):
             validate.finite_reals(towards, validate.FLOAT64, "towards", in_place=True)
             set_once(self, "towards", towards)
 
-    def __call__(self, theta: Any) -> "Result":
+    def __call__(self, theta: Any) -> Result:
         """The penalty and its fresh gradient."""
         d, m = self._distance(theta), self.objective._m()
         D = (self.l2 / m) * d

@@ -42,6 +42,9 @@ LARGE_NET = fastbp.mlp(20, 30, 5)
 LARGE = LARGE_NET.objective(np.ones((5000, 20)), np.ones((5000, 5)), n_threads=2)
 LARGE_THETA = LARGE_NET.init(seed=0)
 ROW = np.ones((6, 1))
+FREE = np.delete(THETA, NET.blocks()[1].indices)
+BUFFER = np.empty_like(THETA)
+APART = NET.objective(np.ones((6, 5))[:, 1:3], Y)
 
 
 def fails(call, *arguments, **keywords):
@@ -135,6 +138,11 @@ CASES = {
     "objectives": (10_000, lambda: NET.objective(X, Y, sample_weight=Y)),
     "objectives with room for threads": (1_000, lambda: LARGE_NET.objective(*LARGE._data)),
     "classic calls": (10_000, lambda: NET.cost_and_gradient(THETA, X, Y, 1)),
+    "classic calls with other arrays": (5_000, lambda: NET.cost(THETA, X.astype("f4"), Y.copy())),
+    "composites": (10_000, lambda: (2 * OBJECTIVE.with_penalty(l1=1)).frozen("layer 1 bias")(FREE)),
+    "into a buffer": (100_000, lambda: OBJECTIVE.into(THETA, BUFFER)),
+    "into no buffer": (30_000, lambda: fails(OBJECTIVE.into, THETA, ROW)),
+    "data apart": (10_000, lambda: APART.fun(THETA)),
     "forward": (30_000, lambda: NET.forward(THETA, X)),
     "data not finite": (20_000, lambda: fails(NET.objective, WITH_NAN, Y)),
     "labels out of range": (20_000, lambda: fails(NET.objective, X, Y + 3)),
