@@ -268,6 +268,36 @@ ATTRIBUTES = {
         "m": "objective.n_samples",
         "save": "fastbp.files.save(path, objective.network, theta), or pickle",
     },
+    "CircuitObjective": {
+        "grad gradient": "objective.jac(p), or objective(p) for value and gradient",
+        "value value_and_gradient cost_and_gradient": "objective(p) gives value and gradient",
+        "hess": "objective.hessian(p), or objective.hessp(p, v)",
+        "fit train minimize optimize": "scipy.optimize.minimize(objective, p, jac=True)",
+        "data": "an objective does not give its data back: keep it",
+        "network": "this objective is one of a circuit: objective.circuit",
+    },
+    "Circuit": {
+        "grad": "circuit.gradient(p), or circuit.value_and_gradient(p)",
+        "value_and_grad": "circuit.value_and_gradient(p)",
+        "hess": "circuit.hessian(p), or circuit.hessp(p, v)",
+        "jac": "circuit.jacobian(p), or circuit.objective(data).jac",
+        "fun cost": "circuit(p), or circuit.objective(data).fun",
+        "backward backprop": "circuit.gradient(p); circuit.wires() has the slope of every gate",
+        "fit train minimize optimize": (
+            "scipy.optimize.minimize(circuit.objective(data), p, jac=True)"
+        ),
+        "compile jit": "a circuit is compiled when it is first called",
+        "save": "pickle.dumps(circuit)",
+        "inputs variables": "circuit.parameters and circuit.data",
+        "c_source export": "circuit.to_c(name)",
+    },
+    "Dense": {
+        "weights bias W b Theta weight get_weights": _PARAMETERS,
+        "units out_features": "layer.n_out",
+        "in_features input_dim": "layer.n_in",
+        "forward backward": "fastbp.kernels has the formulas of a layer by themselves",
+        "g": "layer.activation",
+    },
     "module": {
         "load": "fastbp.files.load(path)",
         "save": _FILE,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastbp.names import Activation, activations, advised, checked
+from fastbp.names import Activation, Advising, activations, advised, checked
 from fastbp.validate import MAX_WIDTH, count, described
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Block(NamedTuple):
     indices: "NDArray[np.intp]"  # of its entries in theta
 
 
-class Dense:
+class Dense(Advising):
     """A fully connected layer, z = W a + b, a' = g(z).
 
     Its parameters are one matrix Theta of shape (n_out, 1 + n_in): column 0 is the bias b, the

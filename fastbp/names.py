@@ -133,3 +133,16 @@ def advised(function: Callable[P, R]) -> Callable[P, R]:
         raise TypeError(f"{called} has no keyword {unknown!r}{hint}")
 
     return call
+
+
+class Advising:
+    """A class that says where it is what other libraries have as an attribute of it."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # a type checker knows which attributes there are
+
+        def __getattr__(self, name: str) -> Any:
+            from fastbp.elsewhere import missing
+
+            raise missing(self, name)

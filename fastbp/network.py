@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 
 
-class Network:
+class Network(names.Advising):
     """A feed-forward network: layers, a loss and a regularisation; it holds no parameters.
 
         z(l+1) = W a(l) + b,   a(l+1) = g(z(l+1)),   a(1) = x
@@ -27,7 +27,8 @@ class Network:
 
     No bias is in the second sum. With reduction="sum" both factors 1/m are left out. The parameters
     are a flat vector theta, the concatenation of Theta[0].ravel(), Theta[1].ravel(), ... where
-    Theta[l] has shape (s_{l+1}, 1 + s_l) and its column 0 is the bias.
+    Theta[l] has shape (s_{l+1}, 1 + s_l) and its column 0 is the bias. A vector that MATLAB or
+    Octave unrolled, column by column, has the same length and another meaning: see `unpack`.
 
     A network is immutable: networks with equal layers and settings are equal, can be keys of a
     dictionary, and may be used from any number of threads.
@@ -260,6 +261,7 @@ class Network:
         """
         return Objective(self, X, y, l2, sample_weight, n_threads)
 
+    @names.advised
     def cost(
         self, theta: Any, X: Any, y: Any, l2: float | None = None, sample_weight: Any = None
     ) -> float:
@@ -273,6 +275,7 @@ class Network:
         """
         return last_call.cost(self, theta, X, y, l2, sample_weight)
 
+    @names.advised
     def gradient(
         self, theta: Any, X: Any, y: Any, l2: float | None = None, sample_weight: Any = None
     ) -> "NDArray[np.float64]":
@@ -282,6 +285,7 @@ class Network:
         """
         return last_call.cost_and_gradient(self, theta, X, y, l2, sample_weight)[1]
 
+    @names.advised
     def cost_and_gradient(
         self, theta: Any, X: Any, y: Any, l2: float | None = None, sample_weight: Any = None
     ) -> "tuple[float, NDArray[np.float64]]":
@@ -371,13 +375,6 @@ class Network:
             f"Network {self.name}: loss {self.loss}, l2 {self.l2:g}, {self.dtype.name}, "
             f"{self.reduction}\n{self.table()}"
         )
-
-    if not TYPE_CHECKING:  # a type checker knows all attributes there are
-
-        def __getattr__(self, name: str) -> Any:
-            from fastbp.elsewhere import missing
-
-            raise missing(self, name)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Network is immutable ({name} cannot be set); make another one")

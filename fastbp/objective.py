@@ -135,13 +135,6 @@ class Objective(Bound):
         rest = (self.l2, self.sample_weight, self._explicit_threads)
         return (self.network, *self._data, *rest)
 
-    if not TYPE_CHECKING:  # a type checker knows all attributes there are
-
-        def __getattr__(self, name: str) -> Any:
-            from fastbp.elsewhere import missing
-
-            raise missing(self, name)
-
     def __repr__(self) -> str:
         weighted = "" if self.sample_weight is None else ", weighted"
         return (

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fastbp.network import Network
 
 Order = Literal["C", "F"]
+ORDERS = get_args(Order)
 
 
 def theta(network: "Network", value: Any) -> "NDArray[np.float64]":
@@ -34,7 +35,7 @@ def theta(network: "Network", value: Any) -> "NDArray[np.float64]":
 
 def unpack(network: "Network", theta: Any, order: Order) -> "list[NDArray[Any]]":
     """See Network.unpack."""
-    one_of(order, get_args(Order), "order")
+    one_of(order, ORDERS, "order")
     vector = theta if isinstance(theta, np.ndarray) else _array(network, theta)
     if vector.dtype.kind not in "biufcO":
         vector = numbers(vector, "theta")
@@ -51,7 +52,7 @@ def pack(network: "Network", Thetas: Any, order: Order) -> "NDArray[np.float64]"
     """See Network.pack."""
     if not isinstance(order, str):  # net.pack(Theta1, Theta2)
         raise TypeError("pack takes one list of matrices: net.pack([Theta1, Theta2, ...])")
-    one_of(order, get_args(Order), "order")
+    one_of(order, ORDERS, "order")
     matrices = _matrices(network, Thetas)
     return np.concatenate([Theta.ravel(order) for Theta in matrices], dtype=np.float64)
 

@@ -17,6 +17,7 @@ from fastbp.words import folded
 NET = fastbp.mlp(3, 4, 2)
 X, Y = np.ones((5, 3)), np.ones((5, 2))
 OBJECTIVE = NET.objective(X, Y)
+CIRCUIT = fastbp.circuit(fastbp.variable("x") ** 2)
 
 
 # Types
@@ -212,6 +213,9 @@ KEYWORDS = [
     (lambda **k: NET.objective(X, Y, **k), "weights", "here it is sample_weight="),
     (lambda **k: NET.objective(X, Y, **k), "n_jobs", "here it is n_threads="),
     (lambda **k: NET.objective(X, Y, **k), "lambda_", "here it is l2="),
+    (lambda **k: NET.cost(None, X, Y, **k), "reg", "here it is l2="),
+    (lambda **k: NET.gradient(None, X, Y, **k), "weights", "here it is sample_weight="),
+    (lambda **k: NET.cost_and_gradient(None, X, Y, **k), "n_jobs", "belongs to net.objective(X, y"),
 ]
 
 
@@ -290,7 +294,8 @@ def test_a_number_for_init_is_taken_for_epsilon(value):
 
 
 def owner(kind):
-    return {"Network": NET, "Objective": OBJECTIVE, "module": fastbp}[kind]
+    things = (NET, OBJECTIVE, CIRCUIT, CIRCUIT.objective(), NET.layers[0])
+    return {"module": fastbp, **{type(thing).__name__: thing for thing in things}}[kind]
 
 
 @pytest.mark.parametrize("kind", elsewhere.ATTRIBUTES)
@@ -327,7 +332,7 @@ def test_names_of_activations_are_no_functions():
 
 
 def test_other_attributes_are_missing_as_usual():
-    for thing in (NET, OBJECTIVE, fastbp):
+    for thing in (NET, OBJECTIVE, CIRCUIT, CIRCUIT.objective(), NET.layers[0], fastbp):
         assert getattr(thing, "nothing", 3) == 3
         with pytest.raises(AttributeError, match=r"has no attribute 'nothing'$") as raised:
             thing.nothing  # noqa: B018
@@ -342,6 +347,9 @@ def test_copies_and_pickles_are_as_before():
     for make in (copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))):
         assert make(NET) == NET
         assert make(OBJECTIVE)(theta)[0] == OBJECTIVE(theta)[0]
+        assert make(CIRCUIT)(3.0) == 9
+        assert make(CIRCUIT.objective())(3.0)[0] == 9
+        assert make(NET.layers[0]) == NET.layers[0]
     empty = fastbp.Network.__new__(fastbp.Network)
     with pytest.raises(AttributeError):
         empty.layers  # noqa: B018

@@ -14,6 +14,7 @@ from fastbp.circuits.buffers import callable_into
 from fastbp.circuits.inputs import Inputs, Values
 from fastbp.circuits.listing import listing
 from fastbp.circuits.wires import Wires, forward, step, wires
+from fastbp.names import Advising
 
 if TYPE_CHECKING:
     from fastbp.circuits.drawing import Drawing
@@ -53,7 +54,7 @@ def circuit(outputs: Any, wrt: Any = None) -> "Circuit":
     return Circuit(graph, [graph.add(each) for each in expressions], array.shape, inputs)
 
 
-class Circuit:
+class Circuit(Advising):
     """Compiled expressions of parameters p and data; made by `fastbp.circuit`.
 
         f(p), f(1.0, 2.0, -3.0), f(a=1.0, b=2.0, c=-3.0)    the value
