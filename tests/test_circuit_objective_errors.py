@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from refusals import check
 
@@ -46,7 +47,7 @@ def test_data_that_does_not_fit():
             (lambda: bound(x=nan), ValueError, "x is nan at row 4 (counted", "leave that row out"),
             (lambda: bound(x=inf), ValueError, "x is -inf at row 2", "finite"),
             (lambda: bound(x=nan[::-1]), ValueError, "x is nan at row 1"),
-            (lambda: bound(y=np.nan), ValueError, "nan", "finite"),
+            (lambda: bound(y=np.nan), ValueError, "y, the same for all samples, is nan", "finite"),
             (lambda: VECTOR.objective({"v": samples}), ValueError, "v is nan at row 3, column 2"),
             (lambda: bound(x=np.zeros(0)), ValueError, "not the same samples", "x has 0, y has 6"),
             (lambda: FED.objective({"x": [], "y": 1}), ValueError, "no samples"),
@@ -102,6 +103,15 @@ def test_options_that_do_not_fit():
             (options(sample_weight=np.full(M, 1e308)), ValueError, "sums to more than float64"),
         ]
     )
+
+
+def test_columns_of_a_frame_are_named():
+    v = variables("v", 3)
+    f = circuit(A * (v @ v), wrt=[A])
+    frame = pd.DataFrame(np.eye(M)[:, :3], columns=[*"pqr"])
+    assert f.objective({"v": frame})(2.0)[0] == 2 * 3 / M
+    frame.loc[3, "r"] = np.nan
+    check([(lambda: f.objective({"v": frame}), ValueError, "v is nan at row 3, column 2 'r'")])
 
 
 def test_an_objective_after_an_error_is_as_before():

@@ -97,16 +97,21 @@ class CircuitObjective(Bound):
         values = circuit._inputs.read((np.zeros(circuit.n_parameters),), named, as_mapping)
         if values.samples and values.m == 0:
             raise ValueError("the data has no samples; expected at least one row")
-        samples = {}
+        samples, start = {}, circuit.n_parameters
         for each in circuit._inputs.data:
             if each.name in values.samples:
                 array = values.samples[each.name]
                 if not each.shape:
                     array = array[:, 0]  # as it was given: a message names its row alone
-                array = validate.finite_reals(array, real, each.name, in_place(array, real))
+                as_it_is, given = in_place(array, real), named[each.name]
+                array = validate.finite_reals(array, real, each.name, as_it_is, given)
                 samples[each.name] = array.reshape(values.m, each.size)
+            else:
+                shared = values.uniform[start : start + each.size]
+                what = f"{each.name}, the same for all samples,"
+                validate.finite_reals(shared, real, what, real == shared.dtype)
+                start += each.size
         fixed = np.ascontiguousarray(values.uniform[circuit.n_parameters :])
-        validate.finite_reals(fixed, real, "the data that all samples share", real == fixed.dtype)
         set_once = object.__setattr__
         set_once(self, "circuit", circuit)
         set_once(self, "reduction", validate.one_of(reduction, REDUCTIONS, "reduction"))
