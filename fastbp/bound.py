@@ -7,7 +7,6 @@ import numpy as np
 
 from fastbp._memory import fingerprint
 from fastbp.composable import Composable
-from fastbp.names import Advising
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +20,7 @@ PRODUCTS_PER_BYTE = 3
 Last = tuple[bytes, int, float, "NDArray[np.float64]"]
 
 
-class Bound(Composable, Advising):
+class Bound(Composable):
     """J(theta) and its gradient D for one model and one set of data; for any optimiser.
 
     A subclass says what is evaluated, and what may be theta:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import validate
+from fastbp.names import Advising
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +19,7 @@ PICKLE_VERSION = 1
 Result = tuple[float, "NDArray[np.float64]"]  # J and its gradient
 
 
-class Composable:
+class Composable(Advising):
     """An objective: J(theta) and its gradient by a call, J by `fun`, the gradient by `jac`.
 
         a + 2 * b,   a - b,   a / 3,   sum([a, b, c])        on the same theta

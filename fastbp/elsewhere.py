@@ -263,7 +263,6 @@ ATTRIBUTES = {
         "cost_and_gradient value_and_gradient value_and_grad": "objective(theta) gives both",
         "fit train minimize optimize": _MINIMIZE,
         "predict forward predict_proba init unpack pack": "objective.network has it",
-        "n_parameters": "objective.network.n_parameters",
         "X y data": "an objective does not give its data back: keep X and y",
         "m": "objective.n_samples",
         "save": "fastbp.files.save(path, objective.network, theta), or pickle",

@@ -99,7 +99,10 @@ def _bound(
 
 
 def _is_plain(array: Any) -> bool:
-    return array is None or (type(array) in KEPT_TYPES and array.dtype.kind in "biuf")
+    """Whether an array can be kept: of numbers that NumPy has a name for, unlike float8."""
+    if array is None:
+        return True
+    return type(array) in KEPT_TYPES and array.dtype.kind in "biuf" and array.dtype.isbuiltin < 2
 
 
 def _same(a: "NDArray[Any] | None", b: "NDArray[Any] | None") -> bool:

@@ -143,6 +143,9 @@ class Advising:
     if not TYPE_CHECKING:  # a type checker knows which attributes there are
 
         def __getattr__(self, name: str) -> Any:
+            found = getattr(type(self), name, None)
+            if isinstance(found, property):
+                return found.fget(self)  # it is not to be had here, and says why once more
             from fastbp.elsewhere import missing
 
             raise missing(self, name)

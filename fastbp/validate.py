@@ -141,13 +141,13 @@ def numbers(value: Any, what: str, classes: bool | None = None) -> "NDArray[Any]
         from fastbp.refusals import refuse_unreadable
 
         refuse_unreadable(value, what, error)
+    if array.dtype.isbuiltin == 2 and np.can_cast(array.dtype, np.float64):  # such as bfloat16
+        return array.astype(np.float64)
     kind = array.dtype.kind
     if kind in "biuf":
         return array
     if kind == "O" and array.ndim:
         array = _from_nullable(value, array, what)
-    elif kind == "V" and np.can_cast(array.dtype, np.float64):  # such as bfloat16
-        array = array.astype(np.float64)
     if array.dtype.kind not in "biuf":
         from fastbp.refusals import refuse
 
