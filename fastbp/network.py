@@ -1,6 +1,7 @@
 """The network: what its layers are, how well a theta does on data, and in which direction to go."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -14,6 +15,7 @@ from fastbp.objective import Objective
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
+    from fastbp._core.interface import Engine
     from fastbp.circuits.circuit import Circuit
 
 FORMAT_VERSION = 1
@@ -56,7 +58,7 @@ class Network(names.Advising):
         loss cannot follow the output.
     """
 
-    __slots__ = ("_last_call", "activations", "dtype", "l2", "layers", "loss", "n_parameters",
+    __slots__ = ("_chain", "_last_call", "activations", "dtype", "l2", "layers", "loss", "n_parameters",
                  "reduction", "shapes", "widths")  # fmt: skip
 
     layers: tuple[Dense, ...]
@@ -69,6 +71,7 @@ class Network(names.Advising):
     shapes: tuple[tuple[int, int], ...]
     n_parameters: int
     _last_call: "last_call.Call | None"
+    _chain: "tuple[Engine, Any]"
 
     @names.advised
     def __init__(
@@ -177,15 +180,21 @@ class Network(names.Advising):
         TypeError, ValueError
             If theta or X does not fit the network.
         """
-        return self._outputs(parameters.theta(self, theta), X)(False)
+        return self._outputs(theta, X, False)
 
-    def _outputs(self, vector: "NDArray[np.float64]", X: Any) -> predictions.Outputs:
-        """The last layer on samples; X is checked here."""
-        data = validate.data(X, self.widths[0], self.dtype)
-        activations = self._for_engine()[0]
+    def _outputs(self, theta: Any, X: Any, z: bool) -> "NDArray[Any]":
+        """a(L), or z(L), of samples."""
+        engine, chain = self._compiled()
         n_threads = threads.get_num_threads()
-        forward = core(self.dtype.name).forward
-        return lambda z: forward(self.widths, activations, vector, data, n_threads, z)
+        try:
+            output = engine.forward(chain, theta, X, n_threads, z)
+        except TypeError:  # theta is not to be read as it is
+            output = None
+        if output is not None:
+            return output
+        vector = parameters.theta(self, theta)
+        data = validate.data(X, self.widths[0], self.dtype)
+        return engine.forward(chain, vector, data, n_threads, z, True)
 
     def predict(self, theta: Any, X: Any) -> "NDArray[Any]":
         """What the network says about each sample.
@@ -204,7 +213,7 @@ class Network(names.Advising):
         """
         vector = parameters.theta(self, theta)
         predictions.check_theta(vector)
-        return predictions.predicted(self, self._outputs(vector, X))
+        return predictions.predicted(self, partial(self._outputs, vector, X))
 
     def predict_proba(self, theta: Any, X: Any) -> "NDArray[Any]":
         """Probabilities of the classes; for sigmoid and softmax outputs.
@@ -220,7 +229,7 @@ class Network(names.Advising):
         """
         vector = parameters.theta(self, theta)
         predictions.check_theta(vector)
-        return predictions.probabilities(self, self._outputs(vector, X))
+        return predictions.probabilities(self, partial(self._outputs, vector, X))
 
     # Cost and gradient
 
@@ -292,11 +301,18 @@ class Network(names.Advising):
         """The cost and its gradient at `theta` from one evaluation; as `cost` and `gradient`."""
         return last_call.cost_and_gradient(self, theta, X, y, l2, sample_weight)
 
-    def _for_engine(self) -> tuple[tuple[Any, ...], Any]:
-        """Activations and loss as the engine takes them."""
+    def _compiled(self) -> "tuple[Engine, Any]":
+        """The engine of the network's dtype, and the network as it runs there."""
+        try:
+            return self._chain
+        except AttributeError:
+            pass
         dtype = self.dtype.name
         activations = tuple(names.compiled(g, "activation", dtype) for g in self.activations)
-        return activations, names.compiled(self.loss, "loss", dtype)
+        engine = core(dtype)
+        chain = engine.Chain(self.widths, activations, names.compiled(self.loss, "loss", dtype))
+        object.__setattr__(self, "_chain", (engine, chain))
+        return self._chain
 
     # Identity
 

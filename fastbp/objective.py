@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import parameters, targets, threads, validate
-from fastbp._core import core
 from fastbp.bound import Bound, mass, referred
 
 if TYPE_CHECKING:
@@ -99,9 +98,10 @@ class Objective(Bound):
         self._explicit_threads = n_threads
         self._data = (X, matrix if labels is None else labels)
         self._begin(referred(zip((*self._data, self.sample_weight), given, strict=True)))
-        self._problem = core(real.name).Problem(
-            network.widths, *network._for_engine(), X, labels, matrix,
-            self.sample_weight, self.l2, network.reduction == "mean", self.n_threads,
+        engine, chain = network._compiled()
+        self._problem = engine.Problem(
+            chain, X, labels, matrix, self.sample_weight, self.l2, network.reduction == "mean",
+            self.n_threads,
         )  # fmt: skip
         set_once(self, "_evaluate", self._problem.evaluate)  # no method of ours in between
 

@@ -3,7 +3,9 @@
     tables.pxi            the activations and losses there are
     elements.pxi          Elementwise: a circuit as activation or loss
     placement.pxi         how an evaluation is cut, and where everything lies
+    workspace.pxi         Chain: a network as the engine runs it; Workspace: m samples, and memory
     problem.pxi           Problem: a network bound to its data, evaluated in one call
+    model.pxi             Model: a network bound to its parameters
     kernels.pxi           single steps for fastbp.kernels and for tests
     programs.pxi          a Program of the recorder, read and run on numbers
     circuits.pxi          Tape, BufferTape: a circuit of numbers
@@ -19,7 +21,7 @@ from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_Check
 from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free
-from libc.string cimport memmove, memset
+from libc.string cimport memcpy, memmove, memset
 from posix.stdlib cimport posix_memalign
 
 import numpy as np
@@ -44,15 +46,17 @@ from layout cimport (
     Strips, by_rows, by_strips, column, round_up, row_stride, size_of, strips_size,
 )
 from losses cimport N_LOSSES, Loss, loss_table
-from plan cimport Evaluation, Plan, take
+from plan cimport Data, Evaluation, Plan, take
 from polling cimport POLL_NANOSECONDS, now
 from product cimport Ahead, no_data
 from samples cimport PARTS, SampleRun, Samples, Term, run_samples
+from scan cimport all_finite, find_extremes, find_integer_extremes
 from span cimport share_columns, span_shares
 from tape cimport (
     Code, Column, Element, Gate, Row, is_arithmetic, link, pair, run_threaded, threaded_t,
     whole_registers,
 )
+from tile cimport gathered_size
 from transpose cimport transpose
 from fastbp._threads cimport disown, try_own
 
@@ -93,7 +97,9 @@ cdef void *allocate(size_t n_bytes) except NULL:
 include "tables.pxi"
 include "elements.pxi"
 include "placement.pxi"
+include "workspace.pxi"
 include "problem.pxi"
+include "model.pxi"
 include "kernels.pxi"
 include "programs.pxi"
 include "circuits.pxi"

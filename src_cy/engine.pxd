@@ -8,11 +8,13 @@ cost and gradient have the same bits for every number of threads.
 from dense cimport Dense, pack, pack_shares, regularize, sums_of, widen
 from lanes cimport real
 from layout cimport Strips, adjacent, column, round_up
-from plan cimport Evaluation, Plan
+from plan cimport Data, Evaluation, Plan
 from polling cimport interruptible, poll, start_polling
 from product cimport Ahead
 from span cimport run_columns, span_shares
-from tile cimport few_tile_backward, few_tile_forward, tile_backward, tile_forward, tile_loss
+from tile cimport (
+    few_tile_backward, few_tile_forward, tile_backward, tile_data, tile_forward, tile_loss,
+)
 from transpose cimport transpose
 from weights cimport weigh
 from fastbp._threads cimport parallel_for
@@ -24,15 +26,16 @@ cdef enum:
 
 
 cdef inline void ask_for_tile(
-    const Plan *plan, Py_ssize_t tile, Py_ssize_t end, Ahead *ahead,
+    const Evaluation *run, Py_ssize_t tile, Py_ssize_t end, Ahead *ahead,
 ) noexcept nogil:
     """X of this tile comes from memory while another is computed, if it is one before `end`."""
-    cdef Py_ssize_t start = tile * plan.tile
-    ahead.next = <const char *>plan.X
+    cdef const Plan *plan = run.plan
+    cdef Py_ssize_t start = tile * plan.tile, row = run.data.x_row
+    ahead.next = <const char *>run.data.X
     ahead.end = ahead.next
-    if tile < end and plan.x_row > 0:
-        ahead.next += start * plan.x_row * sizeof(real)
-        ahead.end = ahead.next + min(plan.tile, plan.m - start) * plan.x_row * sizeof(real)
+    if tile < end and row > 0 and not plan.gathers:
+        ahead.next += start * row * sizeof(real)
+        ahead.end = ahead.next + min(plan.tile, plan.m - start) * row * sizeof(real)
 
 
 cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
@@ -47,6 +50,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef bint is_long = (
         plan.tile * plan.n_parameters * (SLOW_FEW if plan.few > 0 else 1) > LONG_TILE)
     cdef Ahead ahead = interruptible(context, worker, is_long)
+    cdef Data data
     cdef double cost = 0
     cdef bint some_left_out = False
     if plan.widens:
@@ -59,22 +63,23 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
         start = tile * plan.tile
         count = min(plan.tile, plan.m - start)
         columns = round_up(count)
-        ask_for_tile(plan, tile + step, end, &ahead)
+        ask_for_tile(run, tile + step, end, &ahead)
+        data = tile_data(run, scratch, start, count)
         if plan.few > 0:
-            few_tile_forward(run, scratch, &ahead)
+            few_tile_forward(run, scratch, &data, &ahead)
         else:
-            tile_forward(run, scratch, start, count, columns, &ahead)
+            tile_forward(run, scratch, &data, start, count, columns, &ahead)
         if run.output != NULL:
             transpose(last.n_out, count, scratch + (last.z_at if run.from_z else last.a_at),
                       plan.stride, run.output + start * last.n_out, last.n_out, False)
         else:
-            cost += tile_loss(run, scratch, start, count, columns, &some_left_out)
+            cost += tile_loss(run, scratch, &data, count, columns, &some_left_out)
             if run.gradient != NULL and plan.few > 0:
                 few_tile_backward(run, scratch, some_left_out, &ahead)
             elif run.gradient != NULL:
                 place = (tile - first) % plan.group
-                tile_backward(run, scratch, start, count, columns, some_left_out, sums, place == 0,
-                              &ahead)
+                tile_backward(run, scratch, &data, start, count, columns, some_left_out, sums,
+                              place == 0, &ahead)
                 if plan.widens and (place + 1 == plan.group or tile + 1 == stop):
                     widen(plan.n_delta, sums, tile - place == first,
                           run.partial + chunk * plan.n_delta)
@@ -189,8 +194,8 @@ cdef inline void weigh_samples(Evaluation *run) noexcept nogil:
     cdef const Plan *plan = run.plan
     cdef double total = plan.m
     run.weight_factor = 1
-    if plan.weights != NULL and run.output == NULL:
-        total = weigh(plan.weights, plan.m, &run.weight_factor)
+    if run.data.weights != NULL and run.output == NULL:
+        total = weigh(run.data.weights, plan.m, &run.weight_factor)
     run.l2 = run.weight_factor * plan.l2
     run.scale = 1 / (total if plan.mean else run.weight_factor)
 
@@ -217,11 +222,11 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, double *cost) noexcept nogil:
     start_polling(&run.next_poll, &run.stopped)
     weigh_samples(run)
     missing = 0
-    if sizeof(real) < sizeof(double):
+    if sizeof(real) < sizeof(double) and not run.is_packed:
         missing += parallel_for(run_narrow, poll, run,
                                 (plan.n_parameters + NARROW_SHARE - 1) // NARROW_SHARE,
                                 run.n_threads)
-    if plan.few == 0:
+    if plan.few == 0 and not run.is_packed:
         c = 0
         for step in range(plan.n_layers):
             c += pack_shares(plan.layers + step)

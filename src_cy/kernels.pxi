@@ -208,6 +208,31 @@ def apply_circuit_loss(Elementwise loss, a, y, int order):
     return buffers[3 if order == 0 else 2, :n].reshape(np.shape(a))
 
 
+def extremes(array):
+    """The least and the greatest number of a C-contiguous array, as Python's; not-a-number for
+    both if there is one. None, if it is not to be read as it is: another dtype or order, or empty.
+    """
+    cdef cnp.ndarray numbers
+    cdef Py_ssize_t n
+    cdef real low, high
+    cdef int64_t least, most
+    if not cnp.PyArray_Check(array) or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array):
+        return None
+    numbers = <cnp.ndarray>array
+    n = cnp.PyArray_SIZE(numbers)
+    if n == 0:
+        return None
+    if cnp.PyArray_TYPE(numbers) == REAL_TYPE:
+        with nogil:
+            find_extremes(n, <const real *>cnp.PyArray_DATA(numbers), &low, &high)
+        return low, high
+    if cnp.PyArray_TYPE(numbers) == cnp.NPY_INT64:
+        with nogil:
+            find_integer_extremes(n, <const int64_t *>cnp.PyArray_DATA(numbers), &least, &most)
+        return least, most
+    return None
+
+
 ELEMENTARY = (
     "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos", "tan", "sqrt", "sign",
     "sigmoid_slope", "softplus", "gaussian", "pow", "atan2", "hypot", "minimum", "maximum",

@@ -149,22 +149,25 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
     plan.edges_at = take(&top, edges_size)
     plan.y_at = take(&top, last.n_out * plan.stride)
     plan.cost_at = take(&top, samples)
-    plan.weights_at = take(&top, samples if plan.weights != NULL else 0)
+    plan.weights_at = take(&top, samples if plan.weighted else 0)
     plan.sums_at = take(&top, plan.n_delta if plan.widens else 0)
     plan.few_at = take(&top, plan.few * plan.few_row * (2 * plan.n_layers + 3))
     if sizeof(real) < sizeof(double):       # a in float64
         plan.wide_at = take(&top, 2 * plan.few * plan.few_row)
     plan.circuit_at = take(&top, circuit_size)
+    plan.gathered_at = take(&top, gathered_size(plan))
     plan.scratch = top
     plan.share = 0
     take(&plan.share, share_size)
 
 
-cdef void find_whole(Plan *plan) noexcept:
+cdef void find_whole(Plan *plan, Py_ssize_t x_row) noexcept:
     """Which samples can be read in whole registers without leaving the data."""
     cdef Dense *layer = plan.layers
     cdef Py_ssize_t beyond = layer.delta_columns - layer.shift - layer.n_in
     plan.whole_from = plan.whole_to = 0
-    if plan.x_row >= layer.n_in:    # else rows overlap, or are one and the same
-        plan.whole_from = (layer.shift + plan.x_row - 1) // plan.x_row
-        plan.whole_to = plan.m - (beyond + plan.x_row - 1) // plan.x_row
+    if plan.gathers:
+        plan.whole_to = plan.m
+    elif x_row >= layer.n_in:       # else rows overlap, or are one and the same
+        plan.whole_from = (layer.shift + x_row - 1) // x_row
+        plan.whole_to = plan.m - (beyond + x_row - 1) // x_row

@@ -1,6 +1,6 @@
-"""What an evaluation is made of: network and data laid out (Plan), and one run (Evaluation).
+"""What an evaluation is made of: m samples of a network laid out (Plan), and one run (Evaluation).
 
-placement.pxi and problem.pxi fill them in; tile.pxd, span.pxd and engine.pxd work them off.
+placement.pxi and workspace.pxi fill them in; tile.pxd, span.pxd and engine.pxd work them off.
 """
 from dense cimport Dense
 from lanes cimport real
@@ -14,19 +14,23 @@ cdef extern from *:
     ctypedef bint flag_t "fastbp_flag"      # one thread sets it while others look at it
 
 
+cdef struct Data:
+    const real *X
+    Py_ssize_t x_row
+    const int64_t *labels       # or targets; the other is NULL
+    const real *targets
+    const double *weights       # or NULL
+
+
 cdef struct Plan:
     Py_ssize_t m
     Py_ssize_t n_layers
     Py_ssize_t n_parameters
     Dense *layers
-    # data, as the user has it
-    const real *X
-    Py_ssize_t x_row
     Py_ssize_t whole_from       # samples whose row in X can be read in whole registers, with
     Py_ssize_t whole_to         # what lies around it: from whole_from on, before whole_to
-    const int64_t *labels
-    const real *targets
-    const double *weights
+    bint gathers                # the samples are some rows of the data: tiles are put together
+    bint weighted
     # cost
     int loss                    # row of the table; N_LOSSES: loss_circuit; -1: forward only
     bint loss_from_z
@@ -51,6 +55,7 @@ cdef struct Plan:
     # where things are in the scratch of a thread
     Py_ssize_t delta_at, below_at, zt_at, xt_at, at_at, edges_at, y_at, cost_at, sums_at, mixed_at
     Py_ssize_t few_at, wide_at, circuit_at, weights_at
+    Py_ssize_t gathered_at      # X and targets or labels of a tile
     Py_ssize_t scratch          # reals a thread needs for tiles
     Py_ssize_t share            # or, when these are done, for columns of Delta
     Py_ssize_t few              # the m samples are too few to fill the lanes (see few.pxd); or 0
@@ -59,6 +64,12 @@ cdef struct Plan:
 
 cdef struct Evaluation:
     const Plan *plan
+    Data data                   # as the user has it
+    const int64_t *rows         # of the samples, if they are gathered, checked; or NULL: each
+    Py_ssize_t first, step      # `step`th from `first` on
+    int64_t *row_numbers        # room for plan.m of them
+    double *row_weights         # and for their weights
+    bint is_packed              # the weights are, from a call before
     double weight_factor        # of all weights while they are used (see weights.pxd)
     double scale                # of the sums: 1/m, 1/(sum of weights), or 1; with that factor
     double l2                   # the same beside the sums: times the factor

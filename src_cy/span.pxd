@@ -12,7 +12,7 @@ from lanes cimport (
     LANES, STRIP, kernel_void, lanes_load, lanes_load_part, lanes_prefetch, lanes_store, real,
 )
 from layout cimport Strips, adjacent, by_strips, column, round_up
-from plan cimport Evaluation, Plan
+from plan cimport Data, Evaluation, Plan
 from polling cimport interruptible
 from product cimport Ahead, group_columns, multiply_add, nothing
 from transpose cimport turn
@@ -56,11 +56,11 @@ cdef inline kernel_void copy_to_strips(
 
 
 cdef inline void keep_data(
-    const Evaluation *run, Py_ssize_t start, Py_ssize_t count,
+    const Evaluation *run, const Data *data, Py_ssize_t start, Py_ssize_t count,
 ) noexcept nogil:
     """X of a tile, the inputs of the first layer."""
     cdef const Plan *plan = run.plan
-    copy_to_strips(count, plan.layers.n_in, plan.X + start * plan.x_row, plan.x_row,
+    copy_to_strips(count, plan.layers.n_in, data.X, data.x_row,
                    kept_inputs(run, plan.layers, start - run.span_start))
 
 

@@ -24,15 +24,16 @@ OUTPUT_ONLY = tuple([activations[i].name.decode() for i in range(<int>N_ACTIVATI
 INCREASING = tuple([activations[i].name.decode() for i in range(<int>N_ACTIVATIONS)
                     if activations[i].increasing])
 LOSSES = _losses()
+# (name, output activation; or None: any) -> row of the table
+LOSS_ROWS = {(losses[i].name.decode(), losses[i].output.decode() if losses[i].output else None): i
+             for i in range(<int>N_LOSSES)}
 SIGNED_LOSSES = tuple([losses[i].name.decode() for i in range(<int>N_LOSSES)
                        if losses[i].signed_labels])
 
 
 cdef int find_loss(loss, output) except -1:
     """The row that computes this loss for this output activation."""
-    cdef int i
-    for i in range(N_LOSSES):
-        if losses[i].name.decode() == loss and (
-                losses[i].output == NULL or losses[i].output.decode() == output):
-            return i
+    row = LOSS_ROWS.get((loss, output), LOSS_ROWS.get((loss, None)))
+    if row is not None:
+        return row
     raise ValueError(f"no loss {loss!r} of a {output!r} output")

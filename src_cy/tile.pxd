@@ -15,11 +15,58 @@ from few cimport few_backward, few_forward, few_gradient
 from interleave cimport Matrix
 from lanes cimport LANES, real
 from layout cimport Strips, adjacent, by_rows, by_strips, round_up
-from plan cimport Evaluation, Plan
+from plan cimport Data, Evaluation, Plan
 from product cimport Ahead
 from span cimport keep, keep_data
 from transpose cimport transpose, transpose_to_strips, turn
 from weights cimport leave_out, multiply_weights, tile_weights
+
+
+cdef inline Data tile_data(
+    const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count,
+) noexcept nogil:
+    """The samples of a tile: where the user has them, or rows of that put side by side."""
+    cdef const Plan *plan = run.plan
+    cdef Py_ssize_t K = plan.layers[plan.n_layers - 1].n_out, s, row
+    cdef Data data = run.data, gathered
+    cdef real *X = scratch + plan.gathered_at
+    cdef real *targets
+    cdef int64_t *labels
+    if data.weights != NULL:        # they lie in the order of the samples
+        data.weights += start
+    if not plan.gathers:
+        data.X += start * data.x_row
+        if data.labels != NULL:
+            data.labels += start
+        if data.targets != NULL:
+            data.targets += start * K
+        return data
+    gathered = data
+    gathered.X = X
+    gathered.x_row = round_up(plan.layers.n_in)
+    targets = X + plan.samples * gathered.x_row
+    labels = <int64_t *>targets
+    for s in range(count):
+        row = run.rows[start + s] if run.rows != NULL else run.first + (start + s) * run.step
+        memcpy(X + s * gathered.x_row, data.X + row * data.x_row,
+               plan.layers.n_in * sizeof(real))
+        if data.labels != NULL:
+            labels[s] = data.labels[row]
+        if data.targets != NULL:
+            memcpy(targets + s * K, data.targets + row * K, K * sizeof(real))
+    if data.labels != NULL:
+        gathered.labels = labels
+    if data.targets != NULL:
+        gathered.targets = targets
+    return gathered
+
+
+cdef inline Py_ssize_t gathered_size(const Plan *plan) noexcept nogil:
+    """Reals that `tile_data` needs. A label takes no more than two."""
+    cdef Py_ssize_t K = plan.layers[plan.n_layers - 1].n_out
+    if not plan.gathers:
+        return 0
+    return plan.samples * (round_up(plan.layers.n_in) + max(K, <Py_ssize_t>2))
 
 
 cdef inline void activate_samples(
@@ -52,25 +99,24 @@ cdef inline void leave_samples_out(
 
 
 cdef inline void tile_forward(
-    const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
-    Ahead *ahead,
+    const Evaluation *run, real *scratch, const Data *data, Py_ssize_t start, Py_ssize_t count,
+    Py_ssize_t columns, Ahead *ahead,
 ) noexcept nogil:
     cdef const Plan *plan = run.plan
     cdef const Dense *layer
-    cdef const real *X = plan.X + start * plan.x_row
     cdef Strips inputs = by_strips(scratch + plan.xt_at, plan.layers.n_in, plan.samples), z
     cdef Py_ssize_t i
     if plan.span > 0 and run.gradient != NULL:
-        keep_data(run, start, count)
+        keep_data(run, data, start, count)
     for i in range(plan.n_layers):
         layer = plan.layers + i
         z = samples_of(layer, scratch + layer.z_at)
         if layer.turned_at >= 0:            # the first, unless it is wide
-            forward_units(layer, run.packed, X, plan.x_row, count, columns,
+            forward_units(layer, run.packed, data.X, data.x_row, count, columns,
                           by_strips(scratch + plan.zt_at, plan.samples, layer.n_out), z, ahead)
         else:
             if i == 0:
-                transpose_to_strips(count, layer.n_in, X, plan.x_row, inputs)
+                transpose_to_strips(count, layer.n_in, data.X, data.x_row, inputs)
             forward(layer, run.theta, run.packed, inputs, columns, z, ahead)
         activate_samples(layer, 0, columns, z.data, scratch + layer.a_at, scratch + layer.a_at,
                          scratch + plan.circuit_at)
@@ -78,7 +124,7 @@ cdef inline void tile_forward(
 
 
 cdef inline void tile_targets(
-    const Plan *plan, Py_ssize_t start, Py_ssize_t count, real *y,
+    const Plan *plan, const Data *data, Py_ssize_t count, real *y,
 ) noexcept nogil:
     """y[k, sample]: the targets turned, or one-hot labels.
 
@@ -88,13 +134,13 @@ cdef inline void tile_targets(
     cdef Py_ssize_t K = plan.layers[plan.n_layers - 1].n_out
     cdef Py_ssize_t s
     cdef int64_t label
-    if plan.targets != NULL:
-        transpose(count, K, plan.targets + start * K, K, y, plan.stride, True)
+    if data.targets != NULL:
+        transpose(count, K, data.targets, K, y, plan.stride, True)
     else:
         for s in range(K * plan.stride):
             y[s] = plan.other_label
         for s in range(count):
-            label = plan.labels[start + s]
+            label = data.labels[s]
             if 0 <= label < K:
                 y[label * plan.stride + s] = 1
 
@@ -115,8 +161,8 @@ cdef inline double sum_cost(const real *cost, Py_ssize_t count) noexcept nogil:
 
 
 cdef inline double tile_loss(
-    const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
-    bint *some_left_out,
+    const Evaluation *run, real *scratch, const Data *data, Py_ssize_t count,
+    Py_ssize_t columns, bint *some_left_out,
 ) noexcept nogil:
     """The tile's cost; leaves delta(L), and says whether samples have no weight."""
     cdef const Plan *plan = run.plan
@@ -124,28 +170,28 @@ cdef inline double tile_loss(
     cdef real *delta = scratch + plan.delta_at
     cdef real *cost = scratch + plan.cost_at
     cdef real *w = scratch + plan.weights_at
-    tile_targets(plan, start, count, scratch + plan.y_at)
+    tile_targets(plan, data, count, scratch + plan.y_at)
     output_loss(last, plan.loss, plan.loss_from_z, plan.loss_circuit, columns, plan.stride,
                 scratch + last.z_at, scratch + last.a_at, scratch + plan.y_at, delta, cost,
                 scratch + plan.circuit_at)
-    if plan.weights != NULL:
+    if data.weights != NULL:
         some_left_out[0] = tile_weights(
-            plan.weights + start, run.weight_factor, count, columns, w)
+            data.weights, run.weight_factor, count, columns, w)
         multiply_weights(1, columns, plan.stride, w, cost)
         multiply_weights(last.n_out, columns, plan.stride, w, delta)
     return sum_cost(cost, count)
 
 
 cdef inline void accumulate_first(
-    const Plan *plan, real *scratch, Matrix delta, Py_ssize_t start, Py_ssize_t count, bint fresh,
-    real *sums, Ahead *ahead,
+    const Plan *plan, real *scratch, const Data *data, Matrix delta, Py_ssize_t start,
+    Py_ssize_t count, bint fresh, real *sums, Ahead *ahead,
 ) noexcept nogil:
     """Delta of the first layer's weights, made from X where it lies, in whole registers.
 
     At the ends of the data they would reach beyond it: there the outer ones of a row are copied.
     """
     cdef const Dense *layer = plan.layers
-    cdef const real *x = plan.X + start * plan.x_row - layer.shift
+    cdef const real *x = data.X - layer.shift
     cdef real *edges = scratch + plan.edges_at
     cdef Py_ssize_t low = 0, high = layer.delta_columns, end = layer.shift + layer.n_in, s, i
     if start < plan.whole_from or start + count > plan.whole_to:
@@ -153,19 +199,19 @@ cdef inline void accumulate_first(
         high = max(end // LANES * LANES, low)
         for s in range(count):
             for i in range(layer.shift, min(low, end)):
-                edges[2 * LANES * s + i] = x[s * plan.x_row + i]
+                edges[2 * LANES * s + i] = x[s * data.x_row + i]
             for i in range(high, end):
-                edges[2 * LANES * s + LANES + i - high] = x[s * plan.x_row + i]
+                edges[2 * LANES * s + LANES + i - high] = x[s * data.x_row + i]
         accumulate(layer, delta, count, 0, low, by_rows(edges, 2 * LANES), fresh, sums, ahead)
         # Columns are counted from the first of Delta.
         accumulate(layer, delta, count, high, layer.delta_columns,
                    by_rows(edges + LANES - high, 2 * LANES), fresh, sums, ahead)
-    accumulate(layer, delta, count, low, high, by_rows(x, plan.x_row), fresh, sums, ahead)
+    accumulate(layer, delta, count, low, high, by_rows(x, data.x_row), fresh, sums, ahead)
 
 
 cdef inline void add_to_sums(
-    const Plan *plan, real *scratch, const Dense *layer, Strips delta, Py_ssize_t start,
-    Py_ssize_t count, Py_ssize_t columns, real *sums, bint fresh, Ahead *ahead,
+    const Plan *plan, real *scratch, const Data *data, const Dense *layer, Strips delta,
+    Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns, real *sums, bint fresh, Ahead *ahead,
 ) noexcept nogil:
     """Delta of one layer."""
     cdef const Dense *under = layer - 1
@@ -173,7 +219,7 @@ cdef inline void add_to_sums(
     cdef Strips at
     accumulate_bias(layer, delta, count, fresh, sums)
     if layer == plan.layers:
-        accumulate_first(plan, scratch, P, start, count, fresh, sums, ahead)
+        accumulate_first(plan, scratch, data, P, start, count, fresh, sums, ahead)
     else:
         at = by_strips(scratch + plan.at_at, plan.samples, layer.n_in)
         turn(layer.n_in, columns, samples_of(under, scratch + under.a_at), at)
@@ -181,8 +227,8 @@ cdef inline void add_to_sums(
 
 
 cdef inline void tile_backward(
-    const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
-    bint some_left_out, real *sums, bint fresh, Ahead *ahead,
+    const Evaluation *run, real *scratch, const Data *data, Py_ssize_t start, Py_ssize_t count,
+    Py_ssize_t columns, bint some_left_out, real *sums, bint fresh, Ahead *ahead,
 ) noexcept nogil:
     """Adds to the Delta of all layers in `sums`, or sets it; or keeps what it is made of.
 
@@ -206,7 +252,8 @@ cdef inline void tile_backward(
         if plan.span > 0:
             keep(run, scratch, layer, delta, start, count, columns)
         else:
-            add_to_sums(plan, scratch, layer, delta, start, count, columns, sums, fresh, ahead)
+            add_to_sums(plan, scratch, data, layer, delta, start, count, columns, sums, fresh,
+                        ahead)
         if i == 0:
             return
         under = layer - 1
@@ -219,7 +266,7 @@ cdef inline void tile_backward(
 
 
 cdef inline void few_tile_forward(
-    const Evaluation *run, real *scratch, const Ahead *ahead,
+    const Evaluation *run, real *scratch, const Data *data, const Ahead *ahead,
 ) noexcept nogil:
     """As tile_forward, sample-major but for the outputs.
 
@@ -232,7 +279,7 @@ cdef inline void few_tile_forward(
     cdef real *a = scratch + plan.few_at
     cdef real *z
     for s in range(m):
-        memcpy(a + s * row, plan.X + s * plan.x_row, plan.layers.n_in * sizeof(real))
+        memcpy(a + s * row, data.X + s * data.x_row, plan.layers.n_in * sizeof(real))
     for i in range(plan.n_layers):
         layer = plan.layers + i
         z = a + m * row

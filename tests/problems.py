@@ -115,12 +115,14 @@ class Case:
         self.dtype = dtype
         self.core = core(dtype)
 
+    def chain(self):
+        o = self.oracle
+        return self.core.Chain(o.widths, o.activations, o.loss)
+
     def problem(self, n_threads=1, X=None):
         o = self.oracle
         return self.core.Problem(
-            o.widths,
-            o.activations,
-            o.loss,
+            self.chain(),
             o.X if X is None else X,
             self.labels,
             self.targets,

@@ -125,9 +125,8 @@ def test_large_preactivations(loss, output, dtype):
         reference = Oracle((1, k), (output,), loss, np.array([[z]]), y)
         if reference.distance_to_kink(theta) < 4 * eps:
             continue  # rounding may take either side
-        problem = core(dtype).Problem(
-            *((1, k), (output,), loss, reference.X, None, y.astype(dtype), None, 0.0, True, 1)
-        )
+        chain = core(dtype).Chain((1, k), (output,), loss)
+        problem = core(dtype).Problem(chain, reference.X, None, y.astype(dtype), None, 0.0, True, 1)
         cost, gradient = problem.evaluate(theta, True)
         true_cost, true_gradient = reference.cost_and_gradient(theta, object)
         # g' = a(1 - a) and delta = a - y lose their last bits where they vanish: eps at most.
@@ -157,7 +156,7 @@ def test_forward(output, dtype):
     for widths in [(7, 3), (33, 7, 33), (1, 7, 1, 5)]:
         case = Case("squared_error", output, "tanh", widths, 129, dtype)
         o = case.oracle
-        arguments = o.widths, o.activations, case.theta, o.X
+        arguments = case.chain(), case.theta, o.X
         value = core(dtype).forward(*arguments, 1)
         assert value.dtype == dtype
         assert value.shape == (129, widths[-1])
@@ -178,9 +177,7 @@ def test_threads_do_not_change_a_bit(settings, dtype):
             cost, gradient = problem.evaluate(case.theta, True)
             assert np.append(gradient, cost).tobytes() == alone, n_threads
     o = case.oracle
-    forward = [
-        case.core.forward(o.widths, o.activations, case.theta, o.X, n).tobytes() for n in (1, 2, 7)
-    ]
+    forward = [case.core.forward(case.chain(), case.theta, o.X, n).tobytes() for n in (1, 2, 7)]
     assert forward[0] == forward[1] == forward[2]
     relative = 1e-12 if dtype == "float64" else 2e-6
     kind = np.float64 if settings[3:] in LARGE else np.longdouble
@@ -191,9 +188,8 @@ def test_float32_sums_in_double():
     """A million equal terms: a float32 sum over them all would be off by a hundredth."""
     m = 1 << 20
     X, targets = np.full((m, 1), 0.1, np.float32), np.zeros((m, 1), np.float32)
-    problem = core("float32").Problem(
-        *((1, 1), ("identity",), "squared_error", X, None, targets, None, 0.0, False, 2)
-    )
+    chain = core("float32").Chain((1, 1), ("identity",), "squared_error")
+    problem = core("float32").Problem(chain, X, None, targets, None, 0.0, False, 2)
     cost, gradient = problem.evaluate(np.array([0.0, 1.0]), True)
     x = float(np.float32(0.1))
     np.testing.assert_allclose(cost, m * x * x / 2, rtol=1e-5)

@@ -12,14 +12,23 @@ from numpy.typing import NDArray
 from fastbp._recorder import Program
 
 
-class Problem(Protocol):
-    """A network bound to its data: the one call into the engine."""
+class Chain(Protocol):
+    """A network as the engine runs it."""
 
     def __init__(
         self,
         widths: tuple[int, ...],
         activations: tuple[Any, ...],  # names, or Elementwise
-        loss: Any,  # None: forward only
+        loss: Any,
+    ) -> None: ...
+
+
+class Problem(Protocol):
+    """A network bound to its data: the one call into the engine."""
+
+    def __init__(
+        self,
+        chain: Chain,
         X: NDArray[Any],
         labels: NDArray[np.int64] | None,
         targets: NDArray[Any] | None,
@@ -29,10 +38,11 @@ class Problem(Protocol):
         n_threads: int,
     ) -> None: ...
 
-    # The second part is a fresh float64 gradient, or None when none is wanted.
-    def evaluate(self, theta: NDArray[np.float64], gradient: bool = True) -> tuple[float, Any]: ...
-
-    def forward(self, theta: NDArray[np.float64], z: bool = False) -> NDArray[Any]: ...
+    # The second part is a fresh float64 gradient, or None when none is wanted. Rows are a slice,
+    # or a vector of int64.
+    def evaluate(
+        self, theta: NDArray[np.float64], gradient: bool = True, rows: Any = None
+    ) -> tuple[float, Any]: ...
 
     @property
     def n_evaluations(self) -> int: ...
@@ -42,6 +52,15 @@ class Problem(Protocol):
 
     @property
     def threads_used(self) -> int: ...
+
+
+class Model(Protocol):
+    """A network bound to its parameters, which nobody may change."""
+
+    def __init__(self, chain: Chain, theta: NDArray[np.float64], n_threads: int) -> None: ...
+
+    # None: X is not to be read as it is, or does not fit, or `out` does not.
+    def run(self, X: Any, out: Any = None, z: bool = False, is_checked: bool = False) -> Any: ...
 
 
 class Elementwise(Protocol):
@@ -124,21 +143,24 @@ class Engine(Protocol):
     ELEMENTARY: tuple[str, ...]  # what apply_elementary knows
     COMPILER: str
     REAL: int  # NumPy's number for the dtype
+    Chain: type[Chain]
     Problem: type[Problem]
+    Model: type[Model]
     Elementwise: type[Elementwise]
     Tape: type[Tape]
     BufferTape: type[BufferTape]
     TapeProblem: type[TapeProblem]
 
+    # None: X is not to be read as it is, or does not fit.
     def forward(
         self,
-        widths: tuple[int, ...],
-        activations: tuple[Any, ...],
+        chain: Chain,
         theta: NDArray[np.float64],
-        X: NDArray[Any],
+        X: Any,
         n_threads: int,
         z: bool = False,
-    ) -> NDArray[Any]: ...
+        is_checked: bool = False,
+    ) -> Any: ...
 
     # fastbp.kernels: the arrays are C-contiguous and of `real`, Delta and D of float64.
 
@@ -185,6 +207,9 @@ class Engine(Protocol):
 
     # The value of a gate, as every tape computes it.
     def apply_gate(self, op: int, a: float, b: float = 0.0, c: float = 0.0) -> float: ...
+
+    # Of a C-contiguous array of `real` or int64; None for any other.
+    def extremes(self, array: NDArray[Any]) -> tuple[float, float] | None: ...
 
     # For the tests: one function over an array.
 
