@@ -61,7 +61,11 @@ class Bound(Composable):
     def _engines(self) -> Iterable[Any]:
         raise NotImplementedError
 
-    def __call__(self, theta: Any) -> "tuple[float, NDArray[np.float64]]":
+    def _on_rows(self, theta: Any, rows: Any, gradient: bool) -> tuple[float, Any]:
+        """As `_evaluate`, of some rows of the data; D is None if no gradient is wanted."""
+        raise TypeError("rows= is for objectives of networks, made by net.objective(X, y)")
+
+    def __call__(self, theta: Any, rows: Any = None) -> "tuple[float, NDArray[np.float64]]":
         """The cost and a fresh gradient at `theta`.
 
         Parameters
@@ -69,6 +73,10 @@ class Bound(Composable):
         theta : ndarray, shape (n_parameters,)
             Contiguous float64 is read in place; anything else is converted. The one parameter of a
             circuit may be a number.
+        rows : slice, or array_like of int or bool, shape (k,) or (m,), optional
+            Of a network: J and D of these samples alone, gathered from the data that is bound, with
+            the bits of an objective of X[rows] and y[rows]. Negative numbers count from the end; a
+            number may come several times. m, or the sum of the weights, is that of these rows.
 
         Returns
         -------
@@ -78,8 +86,12 @@ class Bound(Composable):
         Raises
         ------
         TypeError, ValueError
-            If theta has the wrong length or shape, or is not real.
+            If theta has the wrong length or shape, or is not real, or if there are no rows.
+        IndexError
+            If there is no such row.
         """
+        if rows is not None:
+            return self._on_rows(theta, rows, True)
         try:
             return self._evaluate(theta)
         except (TypeError, ValueError) as error:
@@ -92,21 +104,28 @@ class Bound(Composable):
             del refusal  # it holds this frame, which would hold it, and theta, until collected
         return self._evaluate(vector)
 
-    def cost(self, theta: Any) -> float:
+    def cost(self, theta: Any, rows: Any = None) -> float:
         """The cost alone, without the work of a gradient; for methods that need none."""
+        if rows is not None:
+            return self._on_rows(theta, rows, False)[0]
         return self._cost(self._vector(theta))
 
-    def fun(self, theta: Any) -> float:
+    def fun(self, theta: Any, rows: Any = None) -> float:
         """The cost at `theta`.
 
         `fun` and `jac` at the same theta share one evaluation, unless the data has changed since,
-        or is so large beside the work that to look for a change takes longer than the cost.
+        or is so large beside the work that to look for a change takes longer than the cost, or
+        `rows` are given.
         """
+        if rows is not None:
+            return self._on_rows(theta, rows, False)[0]
         vector = self._vector(theta)
         return self._at(vector)[2] if self._shares() else self._cost(vector)
 
-    def jac(self, theta: Any) -> "NDArray[np.float64]":
+    def jac(self, theta: Any, rows: Any = None) -> "NDArray[np.float64]":
         """The gradient at `theta`, a fresh array; shares evaluations with `fun`."""
+        if rows is not None:
+            return self._on_rows(theta, rows, True)[1]  # type: ignore[no-any-return]
         vector = self._vector(theta)
         return self._at(vector)[3].copy() if self._shares() else self._evaluate(vector)[1]
 

@@ -2,7 +2,7 @@
 
     z, a  = forward(Theta, a_below, "tanh")              z = a_below W' + b,  a = g(z)
     cost, delta = output_delta("squared_error", "tanh", z, y)   delta = dloss/dz
-    below = backpropagate(Theta, delta, z_below, "tanh")        (delta W) * g'(z_below)
+    below = backpropagate(Theta, delta, z_below, "tanh")        (delta W + error) * g'(z_below)
     Delta = accumulate(delta, a_below)                          sum of delta [1, a_below]'
     D     = regularized_gradient(Delta, Theta, l2, m)           Delta/m + l2/m [0, W]
 
@@ -22,6 +22,7 @@ from fastbp.names import Activation, Loss, checked, compiled
 from fastbp.validate import non_negative, numbers, one_of, positive
 
 if TYPE_CHECKING:
+    from fastbp._core.interface import Engine
     from fastbp.circuits.circuit import Circuit
 
 __all__ = ["accumulate", "backpropagate", "forward", "output_delta", "regularized_gradient"]
@@ -47,15 +48,15 @@ def forward(
     TypeError, ValueError
         If shapes do not match, an array is not real, or the activation is unknown.
     """
+    result = _engine(Theta).layer_forward(Theta, a, activation)
+    if result is not None:
+        return result
     dtype = _common(Theta, a)
     Theta = _matrix(Theta, "Theta", dtype)
     a = _matrix(a, "a", dtype, columns=Theta.shape[1] - 1)
     engine = core(dtype)
     g = _activation(activation, engine.ACTIVATIONS, "activation", dtype)
-    z = np.empty((len(a), len(Theta)), dtype)
-    value = np.empty_like(z)
-    engine.layer_forward(Theta, a, g, z, value)
-    return z, value
+    return engine.layer_forward(Theta, a, g)
 
 
 def backpropagate(
@@ -63,8 +64,14 @@ def backpropagate(
     delta: ArrayLike,
     z: ArrayLike,
     activation: "Activation | Circuit" = "identity",
+    error: ArrayLike | None = None,
 ) -> NDArray[Any]:
-    """delta of the layer below: (delta W) * g'(z).
+    """delta of the layer below: (delta W + error) * g'(z).
+
+    By the chain rule dJ/da is summed over all that reads a: delta W comes from the layer above, and
+    `error` is whatever else there is. Of a branch it is the delta W of the other layer that reads
+    a, of a residual connection the dJ/da above, of a recurrent layer the delta W of the step after,
+    of a cost that has a term of its own for a (sparse or contractive networks) that term's slope.
 
     Parameters
     ----------
@@ -72,6 +79,7 @@ def backpropagate(
     delta : (m, s_out), dJ/dz of that layer
     z : (m, s_in), preactivations of the layer below
     activation : str, the name of the g of the layer below; or a circuit of z
+    error : (m, s_in), optional, the part of dJ/da that does not come through this layer
 
     Returns
     -------
@@ -82,16 +90,19 @@ def backpropagate(
     TypeError, ValueError
         If shapes do not match, an array is not real, or the activation is unknown.
     """
-    dtype = _common(Theta, delta, z)
+    below = _engine(Theta).layer_backward(Theta, delta, z, activation, error)
+    if below is not None:
+        return below
+    dtype = _common(Theta, delta, z, *(() if error is None else (error,)))
     Theta = _matrix(Theta, "Theta", dtype)
     delta = _matrix(delta, "delta", dtype, columns=len(Theta))
     z = _matrix(z, "z", dtype, rows=len(delta), columns=Theta.shape[1] - 1)
+    if error is not None:
+        error = _matrix(error, "error", dtype, rows=len(z), columns=z.shape[1])
     engine = core(dtype)
     hidden = tuple(name for name in engine.ACTIVATIONS if name not in engine.OUTPUT_ONLY)
     g = _activation(activation, hidden, "activation", dtype)
-    below = np.empty_like(z)
-    engine.layer_backward(Theta, delta, z, g, below)
-    return below
+    return engine.layer_backward(Theta, delta, z, g, error)
 
 
 def accumulate(
@@ -114,14 +125,15 @@ def accumulate(
     TypeError, ValueError
         If shapes do not match or an array is not real, or Delta cannot be added to in place.
     """
+    total = _engine(delta).layer_accumulate(delta, a, Delta)
+    if total is not None:
+        return total
     dtype = _common(delta, a)
     delta = _matrix(delta, "delta", dtype)
     a = _matrix(a, "a", dtype, rows=len(delta))
     shape = (delta.shape[1], 1 + a.shape[1])
-    if Delta is None:
-        Delta = np.zeros(shape)
-    elif not (
-        isinstance(Delta, np.ndarray)
+    if Delta is not None and not (
+        type(Delta) is np.ndarray
         and Delta.dtype == np.float64
         and Delta.shape == shape
         and Delta.flags.carray
@@ -130,8 +142,7 @@ def accumulate(
             f"Delta is added to in place: it must be a writeable C-contiguous float64 array of "
             f"shape {shape}, not {_describe(Delta)}"
         )
-    core(dtype).layer_accumulate(delta, a, Delta)
-    return Delta
+    return core(dtype).layer_accumulate(delta, a, Delta)
 
 
 def regularized_gradient(
@@ -154,12 +165,14 @@ def regularized_gradient(
     TypeError, ValueError
         If shapes do not match, an array is not real, or m is not positive.
     """
+    l2, m = non_negative(l2, "l2"), positive(m, "m, the number of samples,")
+    engine = core("float64")
+    D = engine.layer_gradient(Delta, Theta, l2, m)
+    if D is not None:
+        return D
     Delta = _matrix(Delta, "Delta", "float64")
     Theta = _matrix(Theta, "Theta", "float64", rows=Delta.shape[0], columns=Delta.shape[1])
-    l2, m = non_negative(l2, "l2"), positive(m, "m, the number of samples,")
-    D = np.empty_like(Delta)
-    core("float64").layer_gradient(Delta, Theta, l2, m, D)
-    return D
+    return engine.layer_gradient(Delta, Theta, l2, m)
 
 
 def output_delta(
@@ -184,6 +197,9 @@ def output_delta(
     TypeError, ValueError
         If shapes do not match, an array is not real, or loss and output do not go together.
     """
+    result = _engine(z).output_delta(loss, output, z, y)
+    if result is not None:
+        return result
     dtype = _common(z, y)
     z = _matrix(z, "z", dtype)
     y = _matrix(y, "y", dtype, rows=z.shape[0], columns=z.shape[1])
@@ -194,10 +210,12 @@ def output_delta(
         g = _activation(output, engine.ACTIVATIONS, f"output for {loss}", dtype)
     else:
         g = one_of(output, outputs, f"output for {loss}")
-    delta = np.empty_like(z)
-    cost = np.empty(len(z), dtype)
-    engine.output_delta(f, g, z, y, delta, cost)
-    return cost, delta
+    return engine.output_delta(f, g, z, y)
+
+
+def _engine(array: Any) -> "Engine":
+    """That which may read this array as it is; it says itself whether it can."""
+    return core("float32" if getattr(array, "dtype", None) == np.float32 else "float64")
 
 
 def _activation(value: Any, known: Sequence[str], what: str, dtype: str) -> Any:
@@ -231,7 +249,7 @@ def _matrix(
             f"{name} has shape {given.shape}; expected a non-empty matrix (rows, columns) = "
             f"({expected[0]}, {expected[1]})"
         )
-    return np.ascontiguousarray(given, dtype)
+    return np.require(given, dtype, ["C", "A"])
 
 
 def _describe(array: object) -> str:

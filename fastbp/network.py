@@ -10,6 +10,7 @@ from fastbp import last_call, names, parameters, predictions, threads, validate
 from fastbp._core import PRECISIONS, core
 from fastbp.initializers import Scheme, random_theta
 from fastbp.layers import Block, Dense, blocks, chain, table
+from fastbp.model import Model
 from fastbp.objective import Objective
 
 if TYPE_CHECKING:
@@ -230,6 +231,26 @@ class Network(names.Advising):
         vector = parameters.theta(self, theta)
         predictions.check_theta(vector)
         return predictions.probabilities(self, partial(self._outputs, vector, X))
+
+    def bind(self, theta: Any, n_threads: int | None = None) -> Model:
+        """This network bound to parameters, for predictions that are made often.
+
+            model = net.bind(theta)
+            model(X), model(x), model.predict(X)
+
+        Parameters
+        ----------
+        theta : array_like, shape (n_parameters,)
+            Checked, copied and packed once, here.
+        n_threads : int, optional
+            Upper limit of the threads of one call; see `fastbp.threads` for the rule without it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If theta does not fit the network.
+        """
+        return Model(self, theta, n_threads)
 
     # Cost and gradient
 

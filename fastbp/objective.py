@@ -6,6 +6,7 @@ import numpy as np
 
 from fastbp import parameters, targets, threads, validate
 from fastbp.bound import Bound, mass, referred
+from fastbp.rows import read as read_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -118,6 +119,21 @@ class Objective(Bound):
         if self.network.reduction == "sum":
             return 1.0
         return mass(self.n_samples, self.sample_weight)
+
+    def _on_rows(self, theta: Any, rows: Any, gradient: bool) -> tuple[float, Any]:
+        evaluate = self._problem.evaluate
+        try:
+            return evaluate(theta, gradient, rows)
+        except TypeError as error:
+            refusal = error
+        try:
+            vector = parameters.theta(self.network, theta)
+            numbers = read_rows(rows, self.n_samples)
+            if vector is theta and numbers is rows:  # as in __call__
+                raise refusal
+        finally:
+            del refusal
+        return evaluate(vector, gradient, numbers)
 
     def _vector(self, theta: Any) -> "NDArray[np.float64]":
         return parameters.theta(self.network, theta)

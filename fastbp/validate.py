@@ -99,6 +99,8 @@ def positive(value: Any, what: str) -> float:
 
 
 def _number(value: Any, what: str, range_: str) -> float:
+    if type(value) is float:
+        return value
     try:
         number = float(value) if np.asarray(value).dtype.kind in "biuf" else None
     except Exception:  # more than one, or something that cannot be an array

@@ -6,7 +6,8 @@
     workspace.pxi         Chain: a network as the engine runs it; Workspace: m samples, and memory
     problem.pxi           Problem: a network bound to its data, evaluated in one call
     model.pxi             Model: a network bound to its parameters
-    kernels.pxi           single steps for fastbp.kernels and for tests
+    kernels.pxi           single steps for fastbp.kernels
+    functions.pxi         one function over an array, for validation and for tests
     programs.pxi          a Program of the recorder, read and run on numbers
     circuits.pxi          Tape, BufferTape: a circuit of numbers
     circuit_samples.pxi   TapeProblem: a circuit bound to samples
@@ -101,6 +102,7 @@ include "workspace.pxi"
 include "problem.pxi"
 include "model.pxi"
 include "kernels.pxi"
+include "functions.pxi"
 include "programs.pxi"
 include "circuits.pxi"
 include "circuit_samples.pxi"

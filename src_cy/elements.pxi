@@ -77,7 +77,7 @@ cdef int set_activation(Dense *layer, activation) except -1:
         layer.activation = N_ACTIVATIONS        # none of the table
         layer.circuit = (<Elementwise>activation).activation()
     else:
-        layer.activation = ACTIVATIONS.index(activation)
+        layer.activation = ACTIVATION_ROWS[activation]
         layer.circuit = NULL
     return 0
 

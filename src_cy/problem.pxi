@@ -180,11 +180,14 @@ cdef Py_ssize_t bind_samples(X, Py_ssize_t n_in, Data *data) except -1:
 
 cdef Py_ssize_t count_rows(rows, Py_ssize_t m, Py_ssize_t *first, Py_ssize_t *step) except -1:
     """How many rows they are, of m; of a slice also which."""
-    cdef Py_ssize_t stop, count
+    cdef Py_ssize_t count
     if type(rows) is slice:
-        first[0], stop, step[0] = rows.indices(m)
-        count = max(<Py_ssize_t>0, (stop - first[0] + step[0] - (1 if step[0] > 0 else -1))
-                    // step[0])
+        numbers = range(*rows.indices(m))
+        count = len(numbers)
+        if count > 0:
+            first[0] = numbers[0]
+        if count > 1:       # else it may be too large for C
+            step[0] = numbers.step
     elif is_plain(rows, cnp.NPY_INT64, 1):
         count = cnp.PyArray_DIM(<cnp.ndarray>rows, 0)
     else:

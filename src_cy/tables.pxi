@@ -23,6 +23,7 @@ OUTPUT_ONLY = tuple([activations[i].name.decode() for i in range(<int>N_ACTIVATI
                      if activations[i].output_only])
 INCREASING = tuple([activations[i].name.decode() for i in range(<int>N_ACTIVATIONS)
                     if activations[i].increasing])
+ACTIVATION_ROWS = {name: i for i, name in enumerate(ACTIVATIONS)}
 LOSSES = _losses()
 # (name, output activation; or None: any) -> row of the table
 LOSS_ROWS = {(losses[i].name.decode(), losses[i].output.decode() if losses[i].output else None): i
@@ -31,9 +32,13 @@ SIGNED_LOSSES = tuple([losses[i].name.decode() for i in range(<int>N_LOSSES)
                        if losses[i].signed_labels])
 
 
+cdef object loss_row(loss, output):
+    """The number of the row that computes this loss for this output activation, or None."""
+    return LOSS_ROWS.get((loss, output), LOSS_ROWS.get((loss, None)))
+
+
 cdef int find_loss(loss, output) except -1:
-    """The row that computes this loss for this output activation."""
-    row = LOSS_ROWS.get((loss, output), LOSS_ROWS.get((loss, None)))
+    row = loss_row(loss, output)
     if row is not None:
         return row
     raise ValueError(f"no loss {loss!r} of a {output!r} output")

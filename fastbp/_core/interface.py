@@ -162,48 +162,20 @@ class Engine(Protocol):
         is_checked: bool = False,
     ) -> Any: ...
 
-    # fastbp.kernels: the arrays are C-contiguous and of `real`, Delta and D of float64.
+    # fastbp.kernels: matrices in C order of `real`, Delta and D of float64. None: not to be read as
+    # they are, or they do not fit.
 
-    def layer_forward(
-        self,
-        Theta: NDArray[Any],
-        inputs: NDArray[Any],
-        activation: Any,
-        z: NDArray[Any],
-        a: NDArray[Any],
-    ) -> None: ...
+    def layer_forward(self, Theta: Any, inputs: Any, activation: Any) -> Any: ...
 
     def layer_backward(
-        self,
-        Theta: NDArray[Any],
-        delta: NDArray[Any],
-        z: NDArray[Any],
-        activation: Any,
-        out: NDArray[Any],
-    ) -> None: ...
+        self, Theta: Any, delta: Any, z: Any, activation: Any, error: Any = None
+    ) -> Any: ...
 
-    def layer_accumulate(
-        self, delta: NDArray[Any], inputs: NDArray[Any], Delta: NDArray[np.float64]
-    ) -> None: ...
+    def layer_accumulate(self, delta: Any, inputs: Any, Delta: Any) -> Any: ...
 
-    def layer_gradient(
-        self,
-        Delta: NDArray[np.float64],
-        Theta: NDArray[np.float64],
-        l2: float,
-        m: float,
-        D: NDArray[np.float64],
-    ) -> None: ...
+    def layer_gradient(self, Delta: Any, Theta: Any, l2: float, m: float) -> Any: ...
 
-    def output_delta(
-        self,
-        loss: Any,
-        output: Any,
-        z: NDArray[Any],
-        y: NDArray[Any],
-        delta: NDArray[Any],
-        cost: NDArray[Any],
-    ) -> None: ...
+    def output_delta(self, loss: Any, output: Any, z: Any, y: Any) -> Any: ...
 
     # The value of a gate, as every tape computes it.
     def apply_gate(self, op: int, a: float, b: float = 0.0, c: float = 0.0) -> float: ...

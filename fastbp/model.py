@@ -1,0 +1,201 @@
+"""A network bound to its parameters: X in, outputs out."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastbp import parameters, predictions, threads, validate
+from fastbp.words import described
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastbp.network import Network
+
+PICKLE_VERSION = 1
+
+
+class Model:
+    """a(L) of one network at one theta, for any samples: for predictions that are made often.
+
+        model = net.bind(theta)
+        model(X)                        (m, K), as net.forward(theta, X)
+        model(x)                        one sample, (s_0,) -> (K,)
+
+    theta is checked, copied and packed once, here: changing it afterwards changes nothing. A call
+    gives the bits of `Network.forward`. A model is immutable and may be called from any number of
+    threads; it can be pickled. Made by `Network.bind`.
+
+    Parameters
+    ----------
+    network : Network
+    theta : array_like, shape (n_parameters,)
+        Any numbers; one that is not finite gives what IEEE arithmetic says, but predicts nothing.
+    n_threads : int, optional
+        Upper limit of the threads of one call; see `fastbp.threads`.
+
+    Attributes
+    ----------
+    network : Network
+    theta : ndarray of float64, shape (n_parameters,)
+        The copy, read-only.
+    n_threads : int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If theta does not fit the network.
+    """
+
+    __slots__ = ("_explicit_threads", "_is_finite", "_run", "n_threads", "network", "theta")
+
+    network: "Network"
+    theta: "NDArray[np.float64]"
+    n_threads: int
+    _explicit_threads: int | None
+    _is_finite: bool
+    _run: Any
+
+    def __init__(self, network: "Network", theta: Any, n_threads: int | None = None) -> None:
+        copy = np.array(parameters.theta(network, theta))
+        copy.flags.writeable = False
+        set_once = object.__setattr__
+        set_once(self, "network", network)
+        set_once(self, "theta", copy)
+        set_once(self, "n_threads", threads.resolve(n_threads))
+        set_once(self, "_explicit_threads", n_threads)
+        set_once(self, "_is_finite", bool(np.isfinite(copy).all()))
+        engine, chain = network._compiled()
+        # A copy of its own: somebody could make ours writeable again.
+        set_once(self, "_run", engine.Model(chain, copy.copy(), self.n_threads).run)
+
+    def __call__(self, X: Any, out: "NDArray[Any] | None" = None) -> "NDArray[Any]":
+        """The activations of the last layer, in the network's dtype.
+
+        Parameters
+        ----------
+        X : array_like, shape (m, s_0) or (s_0,)
+            Samples in rows, or one sample: finite numbers of any real dtype and memory order. A
+            C-contiguous ndarray of the network's dtype is read in place.
+        out : ndarray, shape (m, K) or (K,), optional
+            Where to write them: C-contiguous, of the network's dtype, and no memory of X.
+
+        Returns
+        -------
+        ndarray, shape (m, K) or (K,): `out`, or a fresh one
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X does not fit the network or is not finite, or `out` cannot be written to.
+        """
+        result = self._run(X, out)
+        return self._checked(X, out, False) if result is None else result
+
+    def predict(self, X: Any) -> Any:
+        """What the network says about each sample, as `Network.predict`; of one sample, (s_0,),
+        the class or the activations alone.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `Network.predict`.
+        """
+        rows, is_single = self._rows(X)
+        values = predictions.predicted(self.network, partial(self._outputs, rows))
+        return values[0] if is_single else values
+
+    def predict_proba(self, X: Any) -> "NDArray[Any]":
+        """Probabilities of the classes, as `Network.predict_proba`; of one sample a vector.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `Network.predict_proba`.
+        """
+        rows, is_single = self._rows(X)
+        values = predictions.probabilities(self.network, partial(self._outputs, rows))
+        return values[0] if is_single else values
+
+    def _rows(self, X: Any) -> tuple[Any, bool]:
+        """X as samples in rows, and whether it was one sample without a row."""
+        if not self._is_finite:
+            predictions.check_theta(self.theta)
+        if np.ndim(X) != 1:
+            return X, False
+        return self._sample(X), True
+
+    def _sample(self, x: Any) -> "NDArray[Any]":
+        """One sample as a row."""
+        array, n_in = validate.numbers(x, "X"), self.network.widths[0]
+        if array.shape != (n_in,):
+            raise ValueError(
+                f"X has shape {array.shape}; expected ({n_in},), one sample, or (m, {n_in}), one "
+                "row per sample"
+            )
+        return array.reshape(1, n_in)
+
+    def _outputs(self, X: Any, z: bool) -> "NDArray[Any]":
+        """a(L), or z(L), of samples in rows."""
+        result = self._run(X, None, z)
+        return self._checked(X, None, z) if result is None else result
+
+    def _checked(self, X: Any, out: Any, z: bool) -> "NDArray[Any]":
+        """The same of what cannot be read as it is."""
+        is_single = np.ndim(X) == 1
+        rows = self._sample(X) if is_single else X
+        data = validate.data(rows, self.network.widths[0], self.network.dtype)
+        if out is not None:
+            self._check_out(out, data, is_single)
+        values = self._run(data, out[np.newaxis] if is_single and out is not None else out, z, True)
+        if out is not None:
+            return out
+        return values[0] if is_single else values
+
+    def _check_out(self, out: Any, X: "NDArray[Any]", is_single: bool) -> None:
+        K, real = self.network.widths[-1], self.network.dtype
+        shape = (K,) if is_single else (len(X), K)
+        if not (
+            type(out) is np.ndarray
+            and out.dtype == real
+            and out.shape == shape
+            and out.flags.carray  # C-contiguous, aligned and writeable
+        ):
+            raise ValueError(
+                f"out is written to in place: it must be a writeable C-contiguous array of {real} "
+                f"and shape {shape}, not {described(out)}"
+            )
+        if np.may_share_memory(out, X):
+            raise ValueError(
+                "out lies in the memory of X, which is read while out is written; pass another "
+                f"array: np.empty({shape}, {str(real)!r})"
+            )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(
+            f"a Model is bound to its network and theta: {name} cannot be set; make another one "
+            "with net.bind(theta)"
+        )
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Model is bound to its network and theta: {name} cannot be deleted")
+
+    def __repr__(self) -> str:
+        return (
+            f"<Model: {self.network.name}, {self.theta.size} parameters, "
+            f"{self.network.dtype.name}, n_threads={self.n_threads}>"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, (PICKLE_VERSION, self.network, self.theta, self._explicit_threads)
+
+
+def rebuild(version: int, *arguments: Any) -> Model:
+    """The model of a pickle; its threads are those of this process."""
+    if version != PICKLE_VERSION:
+        raise ValueError(
+            f"this Model was pickled in format {version!r}; this fastbp reads format "
+            f"{PICKLE_VERSION}: read it with the fastbp that wrote it"
+        )
+    return Model(*arguments)
