@@ -13,6 +13,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import calls
 import circuits
 import footprint
 import memory
@@ -88,6 +89,8 @@ def sections(args):
     yield from circuits.sections(circuits.PARTS, circuits.NAMES, args.rounds, args.seconds)
     yield "## Circuits as activation or loss of a network, 1 thread"
     yield own_functions.markdown(args.rounds, args.seconds)
+    yield "## Short calls, 1 thread"
+    yield calls.markdown(args.rounds, args.seconds)
     yield "## Case by case"
     for result in results:
         yield table(result, markdown=True)

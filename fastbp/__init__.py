@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastbp.config import show_config
 from fastbp.layers import Dense
+from fastbp.model import Model
 from fastbp.names import activations, losses
 from fastbp.network import Network
 from fastbp.objective import Objective
@@ -25,6 +26,7 @@ __all__ = [
     "Dense",
     "GradientCheckError",
     "GradientReport",
+    "Model",
     "Network",
     "Objective",
     "__version__",

@@ -29,9 +29,10 @@ def read(rows: Any, m: int) -> Any:
     if kind == "b":
         return _marked(array, m)
     if kind not in "iu":
+        first = described(array[:1].tolist()[0])
         raise TypeError(
-            f"rows has dtype {array.dtype} ({described(array[:1].tolist()[0])} is the first); expected "
-            "integers, a mask of booleans or a slice"
+            f"rows has dtype {array.dtype} ({first} is the first); expected integers, a mask of "
+            "booleans or a slice"
         )
     if array.dtype == np.uint64 and array.max() > MOST:
         raise IndexError(

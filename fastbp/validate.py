@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from fastbp._core import core
 from fastbp.words import code, columns_of, listed
 from fastbp.words import described as described
 from fastbp.words import where as where
@@ -208,15 +209,17 @@ def extremes(array: "NDArray[Any]") -> tuple[float, float]:
     if array.size > BLOCK:
         parts = [_extremes(array[rows]) for rows in blocks(array)]
         lows, highs = zip(*parts, strict=True)
-        low, high = np.minimum.reduce(lows), np.maximum.reduce(highs)
-    else:
-        low, high = _extremes(array)
-    return low.item(), high.item()
+        return np.minimum.reduce(lows).item(), np.maximum.reduce(highs).item()
+    return _extremes(array)
 
 
-def _extremes(block: "NDArray[Any]") -> tuple[Any, Any]:
+def _extremes(block: "NDArray[Any]") -> tuple[float, float]:
+    found = core("float32" if block.dtype.itemsize == 4 else "float64").extremes(block)
+    if found is not None:
+        return found
     # Two SIMD passes over a block in cache: as fast as one sum, and exact where a sum overflows.
-    return np.minimum.reduce(block, axis=None), np.maximum.reduce(block, axis=None)
+    low, high = np.minimum.reduce(block, axis=None), np.maximum.reduce(block, axis=None)
+    return low.item(), high.item()
 
 
 def all_finite(array: "NDArray[Any]") -> bool:

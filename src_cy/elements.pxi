@@ -77,7 +77,10 @@ cdef int set_activation(Dense *layer, activation) except -1:
         layer.activation = N_ACTIVATIONS        # none of the table
         layer.circuit = (<Elementwise>activation).activation()
     else:
-        layer.activation = ACTIVATION_ROWS[activation]
+        row = ACTIVATION_ROWS.get(activation)
+        if row is None:
+            raise ValueError(f"no activation {activation!r}")
+        layer.activation = row
         layer.circuit = NULL
     return 0
 

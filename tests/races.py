@@ -37,11 +37,14 @@ def main():
         spans(theta)
 
     shared, start = objective((5, 6, 2), 3000)
+    model = shared.network.bind(start)
     with ThreadPoolExecutor(4) as pool:
         for _ in range(200):
             pool.submit(shared, start)
+            pool.submit(shared, start, rows=slice(100))
+            pool.submit(model, np.ones((700, 5)))
             pool.submit(fastbp.kernels.forward, np.ones((3, 6)), np.ones((600, 5)))
-    assert shared.n_evaluations == 200
+    assert shared.n_evaluations == 400
 
 
 if __name__ == "__main__":

@@ -81,6 +81,100 @@ def test_backpropagate(activation, m, dtype):
 
 @BOTH
 @pytest.mark.parametrize("m", SAMPLES)
+@pytest.mark.parametrize("activation", hidden_names())
+def test_backpropagate_with_an_error_from_elsewhere(activation, m, dtype):
+    rng = np.random.default_rng(m)
+    for n, (n_in, n_out) in enumerate([(1, 1), (3, 7), (33, 17)]):
+        layout = list(LAYOUTS)[(n + m) % 4]
+        Theta = read_only(draw(rng, n_out, 1 + n_in, dtype=dtype), layout)
+        delta = read_only(draw(rng, m, n_out, dtype=dtype), layout)
+        z = read_only(draw(rng, m, n_in, dtype=dtype), layout)
+        error = read_only(draw(rng, m, n_in, dtype=dtype), list(LAYOUTS)[n])
+        slope = oracle.ACTIVATIONS[activation][1](F, F.array(z))
+        exact = (F.array(delta) @ F.array(Theta)[:, 1:] + F.array(error)) * slope
+        below = kernels.backpropagate(Theta, delta, z, activation, error=error)
+        assert_near(below, exact, dtype, n_out + 1)
+
+
+def slope_of(cost, Theta, step=1e-6):
+    """Central differences of `cost`, entry by entry."""
+    D = np.empty_like(Theta)
+    for place in np.ndindex(Theta.shape):
+        change = np.zeros_like(Theta)
+        change[place] = step
+        D[place] = (cost(Theta + change) - cost(Theta - change)) / (2 * step)
+    return D
+
+
+def test_two_heads_on_one_layer():
+    """What the first head sends back is the error at the second."""
+    rng = np.random.default_rng(0)
+    X, ys = draw(rng, 9, 4), draw(rng, 2, 9, 3)
+    shared, heads = draw(rng, 5, 5), draw(rng, 2, 3, 6)
+
+    def cost(Theta):
+        a = kernels.forward(Theta, X, "tanh")[1]
+        return sum(
+            ((kernels.forward(head, a, "sigmoid")[1] - y) ** 2).sum() / 2
+            for head, y in zip(heads, ys, strict=True)
+        )
+
+    z, a = kernels.forward(shared, X, "tanh")
+    deltas = [
+        kernels.output_delta("squared_error", "sigmoid", kernels.forward(head, a, "sigmoid")[0], y)[
+            1
+        ]
+        for head, y in zip(heads, ys, strict=True)
+    ]
+    error = kernels.backpropagate(heads[0], deltas[0], z)  # identity: delta W alone
+    delta = kernels.backpropagate(heads[1], deltas[1], z, "tanh", error=error)
+    np.testing.assert_allclose(
+        kernels.accumulate(delta, X), slope_of(cost, shared), rtol=1e-6, atol=1e-8
+    )
+
+
+def test_backpropagation_through_time():
+    """h_t = tanh(Theta [1, x_t, h_{t-1}]), a linear output at every step: delta_t gets the error of
+    the step after."""
+    rng = np.random.default_rng(1)
+    steps, m, n, H = 6, 4, 3, 5
+    X, y = draw(rng, steps, m, n), draw(rng, steps, m, 2)
+    Theta, out = draw(rng, H, 1 + n + H) / 2, draw(rng, 2, 1 + H)
+
+    def run(Theta):
+        h, states = np.zeros((m, H)), []
+        for x in X:
+            inputs = np.hstack([x, h])
+            z, h = kernels.forward(Theta, inputs, "tanh")
+            states.append((inputs, z, h))
+        return states
+
+    def cost(Theta):
+        return sum(
+            ((kernels.forward(out, h)[1] - target) ** 2).sum() / 2
+            for (_, _, h), target in zip(run(Theta), y, strict=True)
+        )
+
+    Delta, error = np.zeros_like(Theta), np.zeros((m, H))
+    recurrent = np.ascontiguousarray(np.delete(Theta, range(1, 1 + n), axis=1))  # bias and h alone
+    for (inputs, z, h), target in zip(reversed(run(Theta)), y[::-1], strict=True):
+        above = kernels.forward(out, h)[1] - target
+        delta = kernels.backpropagate(out, above, z, "tanh", error=error)
+        kernels.accumulate(delta, inputs, Delta)
+        error = kernels.backpropagate(recurrent, delta, h)  # to the h of the step before
+    np.testing.assert_allclose(Delta, slope_of(cost, Theta), rtol=1e-6, atol=1e-8)
+
+
+def test_an_error_in_another_precision_makes_all_float64():
+    Theta, delta, z = (np.ones(shape, "f4") for shape in ((2, 3), (4, 2), (4, 2)))
+    below = kernels.backpropagate(Theta, delta, z, error=np.full((4, 2), 1e-9))
+    assert below.dtype == np.float64
+    np.testing.assert_array_equal(below, 2 + 1e-9)
+    assert kernels.backpropagate(Theta, delta, z, error=np.ones((4, 2), "f4")).dtype == "f4"
+
+
+@BOTH
+@pytest.mark.parametrize("m", SAMPLES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_accumulate(layout, m, dtype):
     rng = np.random.default_rng(m)
@@ -282,6 +376,8 @@ REFUSED = [
     (lambda: kernels.backpropagate(T, E, A[:3]), ValueError, r"z has shape \(3, 2\).*\(4, 2\)"),
     (lambda: kernels.backpropagate(T, E, A, "softmax"), ValueError, "softmax"),
     (lambda: kernels.backpropagate(T, E, A * 1j), TypeError, "z has dtype complex.*real numbers"),
+    (lambda: kernels.backpropagate(T, E, A, "tanh", E), ValueError, r"error has.*\(4, 2\)"),
+    (lambda: kernels.backpropagate(T, E, A, "tanh", A * 1j), TypeError, "error"),
     (lambda: kernels.accumulate(E, A[:2]), ValueError, r"a has shape \(2, 2\).*\(4, any\)"),
     (lambda: kernels.accumulate(E, A, T.astype("f4")), ValueError, r"place.*not float32.*\(3, 3\)"),
     (lambda: kernels.accumulate(E, A, T[:2]), ValueError, r"shape \(3, 3\), not.*\(2, 3\)"),

@@ -45,24 +45,31 @@ ROW = np.ones((6, 1))
 FREE = np.delete(THETA, NET.blocks()[1].indices)
 BUFFER = np.empty_like(THETA)
 APART = NET.objective(np.ones((6, 5))[:, 1:3], Y)
+ROWS = np.array([3, 1, -1])
+MODEL = NET.bind(THETA)
 
 
 def fails(call, *arguments, **keywords):
     try:
         call(*arguments, **keywords)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, IndexError):
         return
     raise AssertionError("no error")
 
 
 def half_bound(**wrong):
     """The engine's own refusals, after it has begun to allocate."""
-    arguments = {
-        "widths": (2, 3, 1), "activations": ("tanh", "sigmoid"), "loss": "cross_entropy", "X": X,
-        "labels": None, "targets": ROW, "sample_weight": None, "l2": 0.0, "mean": True,
-        "n_threads": 1,
+    engine, network = core("float64"), {
+        "widths": (2, 3, 1), "activations": ("tanh", "sigmoid"), "loss": "cross_entropy",
     }  # fmt: skip
-    fails(core("float64").Problem, **{**arguments, **wrong})
+    if network.keys() & wrong.keys():
+        fails(engine.Chain, **{**network, **wrong})
+        return
+    arguments = {
+        "chain": engine.Chain(**network), "X": X, "labels": None, "targets": ROW,
+        "sample_weight": None, "l2": 0.0, "mean": True, "n_threads": 1,
+    }  # fmt: skip
+    fails(engine.Problem, **{**arguments, **wrong})
 
 
 def every_refusal_of_the_engine():
@@ -144,6 +151,12 @@ CASES = {
     "into no buffer": (30_000, lambda: fails(OBJECTIVE.into, THETA, ROW)),
     "data apart": (10_000, lambda: APART.fun(THETA)),
     "forward": (30_000, lambda: NET.forward(THETA, X)),
+    "rows": (100_000, lambda: OBJECTIVE(THETA, rows=ROWS)),
+    "rows of many sizes": (20_000, lambda: [OBJECTIVE(THETA, rows=slice(n)) for n in (1, 2, 3)]),
+    "rows there are not": (20_000, lambda: fails(OBJECTIVE, THETA, [10**6])),
+    "models": (10_000, lambda: NET.bind(THETA)(X)),
+    "samples": (300_000, lambda: MODEL(X[0])),
+    "samples refused": (20_000, lambda: fails(MODEL, WITH_NAN)),
     "data not finite": (20_000, lambda: fails(NET.objective, WITH_NAN, Y)),
     "labels out of range": (20_000, lambda: fails(NET.objective, X, Y + 3)),
     "rows do not match": (20_000, lambda: fails(NET.objective, X, Y[:-1])),
