@@ -159,7 +159,7 @@ def circuits():
         "bound": lambda: objective(theta),
     }
     yield (
-        f"a second `circuit.objective(data)` and its call, {len(circuit)} gates",
+        f"a second `circuit.objective(data)` and its call, {circuit.n_gates} gates",
         "again",
         (f"its call alone; the first took {first:.0f} µs"),
         "bound",

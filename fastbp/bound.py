@@ -45,9 +45,12 @@ class Bound(Composable):
 
     def _begin(self, referred: "tuple[NDArray[Any], ...]") -> None:
         """Nothing is evaluated yet."""
-        self._referred = referred
-        self._is_shared = None
-        self._last = None
+        set_once = (
+            object.__setattr__
+        )  # ours looks at names: six of them for each batch that is bound
+        set_once(self, "_referred", referred)
+        set_once(self, "_is_shared", None)
+        set_once(self, "_last", None)
 
     def _evaluate(self, vector: Any) -> "tuple[float, NDArray[np.float64]]":
         raise NotImplementedError

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from fastbp._core.interface import Engine
     from fastbp.circuits.circuit import Circuit
 
+Pair = tuple[NDArray[Any], NDArray[Any]]
+
 __all__ = ["accumulate", "backpropagate", "forward", "output_delta", "regularized_gradient"]
 
 
@@ -48,7 +50,7 @@ def forward(
     TypeError, ValueError
         If shapes do not match, an array is not real, or the activation is unknown.
     """
-    result = _engine(Theta).layer_forward(Theta, a, activation)
+    result: Pair | None = _engine(Theta).layer_forward(Theta, a, activation)
     if result is not None:
         return result
     dtype = _common(Theta, a)
@@ -56,7 +58,8 @@ def forward(
     a = _matrix(a, "a", dtype, columns=Theta.shape[1] - 1)
     engine = core(dtype)
     g = _activation(activation, engine.ACTIVATIONS, "activation", dtype)
-    return engine.layer_forward(Theta, a, g)
+    converted: Pair = engine.layer_forward(Theta, a, g)
+    return converted
 
 
 def backpropagate(
@@ -90,7 +93,7 @@ def backpropagate(
     TypeError, ValueError
         If shapes do not match, an array is not real, or the activation is unknown.
     """
-    below = _engine(Theta).layer_backward(Theta, delta, z, activation, error)
+    below: NDArray[Any] | None = _engine(Theta).layer_backward(Theta, delta, z, activation, error)
     if below is not None:
         return below
     dtype = _common(Theta, delta, z, *(() if error is None else (error,)))
@@ -102,7 +105,8 @@ def backpropagate(
     engine = core(dtype)
     hidden = tuple(name for name in engine.ACTIVATIONS if name not in engine.OUTPUT_ONLY)
     g = _activation(activation, hidden, "activation", dtype)
-    return engine.layer_backward(Theta, delta, z, g, error)
+    converted: NDArray[Any] = engine.layer_backward(Theta, delta, z, g, error)
+    return converted
 
 
 def accumulate(
@@ -125,7 +129,7 @@ def accumulate(
     TypeError, ValueError
         If shapes do not match or an array is not real, or Delta cannot be added to in place.
     """
-    total = _engine(delta).layer_accumulate(delta, a, Delta)
+    total: NDArray[np.float64] | None = _engine(delta).layer_accumulate(delta, a, Delta)
     if total is not None:
         return total
     dtype = _common(delta, a)
@@ -142,7 +146,8 @@ def accumulate(
             f"Delta is added to in place: it must be a writeable C-contiguous float64 array of "
             f"shape {shape}, not {_describe(Delta)}"
         )
-    return core(dtype).layer_accumulate(delta, a, Delta)
+    converted: NDArray[np.float64] = core(dtype).layer_accumulate(delta, a, Delta)
+    return converted
 
 
 def regularized_gradient(
@@ -167,12 +172,13 @@ def regularized_gradient(
     """
     l2, m = non_negative(l2, "l2"), positive(m, "m, the number of samples,")
     engine = core("float64")
-    D = engine.layer_gradient(Delta, Theta, l2, m)
+    D: NDArray[np.float64] | None = engine.layer_gradient(Delta, Theta, l2, m)
     if D is not None:
         return D
     Delta = _matrix(Delta, "Delta", "float64")
     Theta = _matrix(Theta, "Theta", "float64", rows=Delta.shape[0], columns=Delta.shape[1])
-    return engine.layer_gradient(Delta, Theta, l2, m)
+    converted: NDArray[np.float64] = engine.layer_gradient(Delta, Theta, l2, m)
+    return converted
 
 
 def output_delta(
@@ -197,7 +203,7 @@ def output_delta(
     TypeError, ValueError
         If shapes do not match, an array is not real, or loss and output do not go together.
     """
-    result = _engine(z).output_delta(loss, output, z, y)
+    result: Pair | None = _engine(z).output_delta(loss, output, z, y)
     if result is not None:
         return result
     dtype = _common(z, y)
@@ -210,7 +216,8 @@ def output_delta(
         g = _activation(output, engine.ACTIVATIONS, f"output for {loss}", dtype)
     else:
         g = one_of(output, outputs, f"output for {loss}")
-    return engine.output_delta(f, g, z, y)
+    converted: Pair = engine.output_delta(f, g, z, y)
+    return converted
 
 
 def _engine(array: Any) -> "Engine":

@@ -148,10 +148,12 @@ class Model:
         data = validate.data(rows, self.network.widths[0], self.network.dtype)
         if out is not None:
             self._check_out(out, data, is_single)
-        values = self._run(data, out[np.newaxis] if is_single and out is not None else out, z, True)
-        if out is not None:
-            return out
-        return values[0] if is_single else values
+        values: NDArray[Any] = self._run(
+            data, out[np.newaxis] if is_single and out is not None else out, z, True
+        )
+        if out is None:
+            return values[0] if is_single else values
+        return out  # type: ignore[no-any-return]
 
     def _check_out(self, out: Any, X: "NDArray[Any]", is_single: bool) -> None:
         K, real = self.network.widths[-1], self.network.dtype

@@ -187,6 +187,7 @@ class Network(names.Advising):
         """a(L), or z(L), of samples."""
         engine, chain = self._compiled()
         n_threads = threads.get_num_threads()
+        output: NDArray[Any] | None
         try:
             output = engine.forward(chain, theta, X, n_threads, z)
         except TypeError:  # theta is not to be read as it is
@@ -195,7 +196,9 @@ class Network(names.Advising):
             return output
         vector = parameters.theta(self, theta)
         data = validate.data(X, self.widths[0], self.dtype)
-        return engine.forward(chain, vector, data, n_threads, z, True)
+        output = engine.forward(chain, vector, data, n_threads, z, True)
+        assert output is not None
+        return output
 
     def predict(self, theta: Any, X: Any) -> "NDArray[Any]":
         """What the network says about each sample.

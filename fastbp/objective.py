@@ -96,15 +96,16 @@ class Objective(Bound):
         set_once(self, "l2", network.l2 if l2 is None else validate.non_negative(l2, "l2"))
         set_once(self, "sample_weight", validate.sample_weight(sample_weight, m))
         set_once(self, "n_threads", threads.resolve(n_threads))
-        self._explicit_threads = n_threads
-        self._data = (X, matrix if labels is None else labels)
+        set_once(self, "_explicit_threads", n_threads)
+        set_once(self, "_data", (X, matrix if labels is None else labels))
         self._begin(referred(zip((*self._data, self.sample_weight), given, strict=True)))
         engine, chain = network._compiled()
-        self._problem = engine.Problem(
+        problem = engine.Problem(
             chain, X, labels, matrix, self.sample_weight, self.l2, network.reduction == "mean",
             self.n_threads,
         )  # fmt: skip
-        set_once(self, "_evaluate", self._problem.evaluate)  # no method of ours in between
+        set_once(self, "_problem", problem)
+        set_once(self, "_evaluate", problem.evaluate)  # no method of ours in between
 
     @property
     def n_parameters(self) -> int:

@@ -46,9 +46,9 @@ def read(y: Any, network: "Network", m: int) -> Read:
     array = numbers(y, "y", classes=K > 1 or network.loss in CLASSIFIERS)
     _check_shape(array, K, m, y)
     if K > 1 and array.shape in ((m,), (m, 1)):
-        return _labels(array.reshape(m), K, y), None
+        return _labels(_flat(array), K, y), None
     if K == 1:
-        array = array.reshape(m)
+        array = _flat(array)
     in_place = array.dtype == network.dtype and array.flags.c_contiguous and array.flags.aligned
     targets = finite_reals(array, network.dtype, "y", bool(in_place), y)
     if not isinstance(network.loss, str):
@@ -62,6 +62,11 @@ def read(y: Any, network: "Network", m: int) -> Read:
     elif network.loss == "cross_entropy" and network.layers[-1].activation == "softmax":
         _check_row_sums(targets)
     return None, targets.reshape(m, K)
+
+
+def _flat(array: "NDArray[Any]") -> "NDArray[Any]":
+    """A column as a vector; a vector is itself, not a view."""
+    return array if array.ndim == 1 else array.reshape(-1)
 
 
 def _check_shape(array: "NDArray[Any]", K: int, m: int, y: Any) -> None:

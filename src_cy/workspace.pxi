@@ -1,8 +1,60 @@
 # A network as the engine runs it, and the memory in which it runs m samples.
 
+cdef extern from *:
+    """
+    /* The last few blocks of scratch that were given back. Who binds batch after batch gets the
+       same memory again, not pages from the system each time. A block begins with its size, and
+       serves only for exactly that: what is read beyond the end is found in any other build. */
+    enum { SPARE_BLOCKS = 4, SPARE_BYTES = 1 << 20, BLOCK_HEAD = 64 };
+    static void *spare_blocks[SPARE_BLOCKS];
+    static unsigned spare_turn = 0;
+
+    static void *take_spare(size_t n_bytes) {
+        for (int i = 0; i < SPARE_BLOCKS; i++) {
+            void *none = NULL;
+            void *block = __atomic_exchange_n(&spare_blocks[i], NULL, __ATOMIC_ACQ_REL);
+            if (block != NULL && *(size_t *)block == n_bytes) return block;
+            if (block != NULL && !__atomic_compare_exchange_n(
+                    &spare_blocks[i], &none, block, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+                free(block);
+        }
+        return NULL;
+    }
+
+    static void give_spare(void *block) {
+        if (block != NULL && *(size_t *)block <= SPARE_BYTES) {
+            unsigned turn = __atomic_fetch_add(&spare_turn, 1, __ATOMIC_RELAXED);
+            block = __atomic_exchange_n(
+                &spare_blocks[turn % SPARE_BLOCKS], block, __ATOMIC_ACQ_REL);
+        }
+        free(block);
+    }
+    """
+    const size_t BLOCK_HEAD
+    void *take_spare(size_t n_bytes)
+    void give_spare(void *block)
+
+
 cdef enum:
     THREAD_WORK = 1000000       # multiply-adds of a forward pass worth waking a thread for
     SPARE_WORKSPACES = 2        # that are kept: batches of one size, and a last one that is shorter
+
+
+cdef real *new_room(Py_ssize_t n) except NULL:
+    """n zeroed reals, to be given back with `free_room`."""
+    cdef size_t n_bytes = BLOCK_HEAD + n * sizeof(real)
+    cdef char *block = <char *>take_spare(n_bytes)
+    if block == NULL:
+        block = <char *>allocate(n_bytes)
+        (<size_t *>block)[0] = n_bytes
+    else:
+        memset(block + BLOCK_HEAD, 0, n_bytes - BLOCK_HEAD)
+    return <real *>(block + BLOCK_HEAD)
+
+
+cdef void free_room(real *room) noexcept:
+    if room != NULL:
+        give_spare(<char *>room - BLOCK_HEAD)
 
 
 @cython.final
@@ -105,7 +157,7 @@ cdef class Workspace:
 
     def __dealloc__(self):
         free(self.plan.layers)
-        free(self.own.packed)
+        free_room(self.own.packed)
 
     cdef int new_scratch(self, Evaluation *run) except -1:
         """One block: packed weights, theta in `real`, scratch of the threads, partial sums or
@@ -127,7 +179,7 @@ cdef class Workspace:
         costs = take(&top, plan.n_chunks * reals)
         rows = take(&top, plan.m * reals if plan.gathers else 0)
         weights = take(&top, plan.m * reals if plan.gathers and plan.weighted else 0)
-        run.packed = <real *>allocate(top * sizeof(real)) + packed
+        run.packed = new_room(top) + packed
         run.plan = plan
         run.theta = run.packed + theta
         run.scratch = run.packed + scratch
@@ -155,7 +207,7 @@ cdef class Workspace:
         if is_own:
             disown(&self.owner)
         else:
-            free(run.packed)
+            free_room(run.packed)
 
     cdef int run(self, Evaluation *run, const double *theta, double *cost) except -1:
         cdef Py_ssize_t missing

@@ -154,7 +154,7 @@ class Engine(Protocol):
     # None: X is not to be read as it is, or does not fit.
     def forward(
         self,
-        chain: Chain,
+        chain: Any,  # Chain
         theta: NDArray[np.float64],
         X: Any,
         n_threads: int,
