@@ -59,8 +59,8 @@ class Network(names.Advising):
         loss cannot follow the output.
     """
 
-    __slots__ = ("_chain", "_last_call", "activations", "dtype", "l2", "layers", "loss", "n_parameters",
-                 "reduction", "shapes", "widths")  # fmt: skip
+    __slots__ = ("_chain", "_last_call", "activations", "dtype", "l2", "layers", "loss",
+                 "n_parameters", "reduction", "shapes", "widths")  # fmt: skip
 
     layers: tuple[Dense, ...]
     loss: "names.Loss | Circuit"
