@@ -11,6 +11,7 @@ from fastbp.rows import read as read_rows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fastbp._core.interface import Problem
     from fastbp.layers import Block
     from fastbp.network import Network
 
@@ -75,6 +76,9 @@ class Objective(Bound):
     n_samples: int
     l2: float
     sample_weight: "NDArray[Any] | None"
+    _explicit_threads: int | None
+    _data: "tuple[NDArray[Any], NDArray[Any]]"
+    _problem: "Problem"
 
     def __init__(
         self,
