@@ -222,6 +222,9 @@ cdef class Expression:
         graph = Graph([])
         return graph.constant_value(graph.add(self))
 
+    def __int__(self):
+        return int(float(self))
+
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
         from fastbp.circuits.arrays import apply_ufunc
         return apply_ufunc(ufunc, method, inputs, options)

@@ -431,5 +431,6 @@ def test_damaged_pickles_are_refused():
             make(inputs, bad, fold)
     with pytest.raises(ValueError, match="format 'x'"):
         rebuild("x", graph, outputs, *rest)
-    with pytest.raises(ValueError, match="nodes"):
-        rebuild(version, graph, [10**6], *rest)([1.0], x=2)
+    for bad in ([10**6], [-1], [1.0], [0, 1], [], None):
+        with pytest.raises(ValueError, match="damaged"):
+            rebuild(version, graph, bad, *rest)

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from fastbp._recorder import Expression, gate, is_operand, refuse_truth
+from fastbp.circuits.recordable import INSTEAD, RECORDABLE
 from fastbp.validate import not_masked
 
 
@@ -40,6 +41,10 @@ class ExpressionArray(np.ndarray[Any, Any]):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return apply_function(function, args, kwargs)
 
+    def __reduce__(self) -> Any:
+        # NumPy's own would not look whether a damaged pickle has as many elements as the shape
+        return _read, (self.shape, self.ravel().tolist())
+
     def __hash__(self) -> int:  # type: ignore[override]
         # as an Expression's: a vector of variables may be a key of data
         return id(self)
@@ -54,6 +59,29 @@ class ExpressionArray(np.ndarray[Any, Any]):
     def all(self, *arguments: Any, **options: Any) -> Any:
         """Refused, as a truth value."""
         refuse_truth("all() of expressions")
+
+
+def _read(shape: tuple[int, ...], elements: list[Any]) -> ExpressionArray:
+    """The array of a pickle."""
+    array = np.empty(len(elements), object)
+    array[:] = elements
+    return ExpressionArray(array.reshape(shape))
+
+
+def _by_function(name: str) -> Any:
+    """The method that asks the function of this name."""
+
+    def method(self: ExpressionArray, *arguments: Any, **options: Any) -> Any:
+        return apply_function(getattr(np, name), (self, *arguments), options)
+
+    method.__name__ = name
+    return method
+
+
+# These methods of arrays are refused as the functions are; NumPy's own would ask for truth values.
+for _name in ("argmax", "argmin", "argpartition", "argsort", "nonzero", "partition", "round",
+              "searchsorted", "sort"):  # fmt: skip
+    setattr(ExpressionArray, _name, _by_function(_name))
 
 
 def recorded(name: str, *operands: Any) -> Any:
@@ -176,6 +204,10 @@ _AND, _OR, _NOT = (
         ("~a", "1 - a"),
     )
 )
+_WRITE = (
+    "write its formula with arithmetic, functions of NumPy for each element, sums and np.where; "
+    "what depends on data alone can be computed before and passed as data"
+)
 _NO_GATE = (
     "there is no gate for it; what depends on data alone can be computed before and passed as data"
 )
@@ -212,6 +244,8 @@ def apply_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], options: 
     result = wrapped(run(*(_checked(_loopable(x), ufunc) for x in inputs), **options))
     if target is None:
         return result
+    if not isinstance(target, np.ndarray):
+        raise TypeError(f"out of np.{ufunc.__name__} must be an array, got {target!r}")
     if target.dtype != object:
         raise TypeError(
             f"np.{ufunc.__name__} of expressions cannot be written into an array of dtype "
@@ -245,9 +279,24 @@ def apply_function(function: Any, arguments: tuple[Any, ...], options: Any) -> A
     own_way = _FUNCTIONS.get(function)
     if own_way is not None:
         return own_way(*arguments, **options)
-    if function.__name__ in _INSTEAD:
-        _refuse(function)
-    return wrapped(_by_numpy(function, arguments, options))
+    if function not in RECORDABLE:
+        advice = _INSTEAD.get(function.__name__) or INSTEAD.get(function.__name__, _WRITE)
+        raise TypeError(f"{_name_of(function)} cannot be recorded; {advice}")
+    try:
+        return wrapped(_by_numpy(function, arguments, options))
+    except (AttributeError, NotImplementedError, SystemError, TypeError) as error:
+        if type(error) is TypeError and not any(word in str(error) for word in _OF_NUMPY):
+            raise
+        raise TypeError(
+            f"{_name_of(function)} cannot be recorded with these arguments ({error}); {_WRITE}"
+        ) from error
+
+
+_OF_NUMPY = ("_recorder.Expression'", "Cannot cast", "loop of ufunc")  # in messages about objects
+
+
+def _name_of(function: Any) -> str:
+    return f"{function.__module__.replace('numpy', 'np', 1)}.{function.__name__}"
 
 
 def _by_numpy(function: Any, arguments: tuple[Any, ...], options: Any) -> Any:
@@ -285,6 +334,8 @@ def _filled_like(function: Any, a: Any, *rest: Any, **options: Any) -> Any:
 
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     array = ExpressionArray(x)
+    if not (ord is None or isinstance(ord, str | int | float)):
+        raise TypeError(f"np.linalg.norm cannot be recorded with ord={ord!r}; expected a number")
     vectors = array.ndim == 1 if axis is None else np.size(axis) == 1
     if ord in (None, "fro") or (vectors and ord in (1, 2)):
         return wrapped(_by_numpy(np.linalg.norm, (array, ord, axis, keepdims), {}))
@@ -302,7 +353,12 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     return np.sum(lengths**ord, axis=axis, keepdims=keepdims) ** (1 / ord)
 
 
+def _truth(name: str, *arguments: Any, **options: Any) -> NoReturn:
+    refuse_truth(f"{name}() of expressions")
+
+
 _FUNCTIONS: dict[Any, Any] = {
+    **{each: partial(_truth, each.__name__) for each in (np.all, np.any)},
     np.where: _where,
     np.linalg.norm: _norm,
     np.empty_like: _empty_like,

@@ -11,7 +11,7 @@ from fastbp._recorder import Expression, Graph, Program
 from fastbp.circuits import compiler
 from fastbp.circuits.arrays import plain
 from fastbp.circuits.buffers import callable_into
-from fastbp.circuits.inputs import Inputs, Values
+from fastbp.circuits.inputs import Inputs, Values, check_parts
 from fastbp.circuits.listing import listing
 from fastbp.circuits.wires import Wires, forward, step, wires
 from fastbp.names import Advising
@@ -243,20 +243,12 @@ class Circuit(Advising):
             double fastbp_neuron(const double *p, double x_, double y_, double *gradient);
 
         It returns the value, and writes the gradient unless that is NULL. A circuit of several
-        outputs becomes
-
-            void fastbp_neuron(const double *p, double x_, double y_, double *value,
-                               double *jacobian);
-
-        Data variables come one by one in the order of `data`, arrays of them as const double *; the
-        comment at the top of the code says what is where. The function allocates nothing and may
-        run in any number of threads. If it keeps more than 8192 numbers in between, it wants room
-        for them from its caller, as a last argument `double *work`.
-
-        Names are made by rule, so that none can be one of a library, a macro or a keyword of any
-        standard: the function has the prefix in front, whatever else stands outside of functions
-        its whole name, and data an underscore behind; data whose name is none in C are data0_,
-        data1_, ... by their place.
+        outputs returns nothing and writes double *value and double *jacobian. Data comes one by
+        one in the order of `data`, arrays as const double *; the comment at the top of the code
+        says what is where. The function allocates nothing and may run in any number of threads. If
+        it keeps more than 8192 numbers in between, it wants room for them from its caller, as a
+        last argument `double *work`. By rule no name is one of a library, a macro or a keyword:
+        functions have the prefix in front, data an underscore behind, or is data0_, data1_, ...
 
         Compiled with -ffp-contract=off, arithmetic, square roots, comparisons and choices give the
         bits of the gates; only where the tape makes one gate of a product and a sum, it rounds
@@ -273,8 +265,7 @@ class Circuit(Advising):
         Raises
         ------
         TypeError, ValueError
-            If the name or the prefix is no str, or is made of other characters, or both are too
-            long.
+            If the name or the prefix is no str, is made of other characters, or too long.
         """
         from fastbp.circuits.c_source import c_source
 
@@ -405,4 +396,5 @@ def _rebuild(version: int, *arguments: Any) -> Circuit:
             f"this Circuit was pickled in format {version!r}; this fastbp reads format "
             f"{PICKLE_VERSION}: read it with the fastbp that wrote it"
         )
+    check_parts(*arguments)
     return Circuit(*arguments)

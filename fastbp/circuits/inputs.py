@@ -1,5 +1,6 @@
 """The inputs of a circuit: which are parameters, which are data, and what a call gives for them."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from keyword import iskeyword
 from typing import Any, NamedTuple
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp._recorder import Expression, variables_of
+from fastbp._recorder import Expression, Graph, variables_of
 from fastbp.validate import described, numbers
 
 
@@ -65,6 +66,20 @@ class Inputs:
             result.append(Input(name, shape, len(self.variables), len(variables), used))
             self.variables += variables
         return tuple(result)
+
+    def is_sound(self, variables: list[Expression]) -> bool:
+        """Whether these are inputs of a graph with these variables: a pickle may be damaged."""
+        groups = (*self.parameters, *self.data)
+        sizes = [each.size for each in groups]
+        return (
+            [*map(id, self.variables)] == [*map(id, variables[: len(self.variables)])]
+            and sum(sizes) == len(self.variables)
+            and self.n_parameters == sum(sizes[: len(self.parameters)])
+            and [each.start for each in groups] == [sum(sizes[:k]) for k in range(len(sizes))]
+            and all(math.prod(each.shape) == each.size >= 1 for each in groups)
+            and all(i in range(each.size) for each in groups for i in each.used)
+            and self.by_name == {each.name: each for each in groups}
+        )
 
     @property
     def text(self) -> str:
@@ -173,6 +188,24 @@ class Inputs:
         """What to do if data was given by position."""
         missing = [each for each in self.data if each.name not in keywords]
         return f"; pass data by name: {as_keywords(missing)}" if missing else ""
+
+
+def check_parts(graph: Any, outputs: Any, shape: Any, inputs: Any) -> None:
+    """Refuses what a damaged pickle makes of a circuit."""
+    try:
+        sound = (
+            isinstance(graph, Graph)
+            and isinstance(inputs, Inputs)
+            and isinstance(shape, tuple)
+            and all(type(x) is int and x >= 0 for x in (*outputs, *shape))
+            and all(x < len(graph) for x in outputs)
+            and len(outputs) == math.prod(shape)
+            and inputs.is_sound(graph.inputs)
+        )
+    except (TypeError, AttributeError, ValueError):
+        sound = False
+    if not sound:
+        raise ValueError("this pickle of a circuit is damaged: its inputs and outputs do not fit")
 
 
 def as_keywords(inputs: Iterable[Input]) -> str:
