@@ -185,8 +185,7 @@ def _array(
         while left and (piece := member.read(min(len(left), PIECE))):
             left[: len(piece)] = piece
             left = left[len(piece) :]
-        # The end of the member must be met: the checksum is compared there.
-        if left or member.read(1):
+        if left:
             raise ValueError(f"{name} was cut short")
     return content.view(dtype).reshape(shape)
 

@@ -381,8 +381,8 @@ class Network(names.Advising):
         version = description.get("version")
         if version != FORMAT_VERSION:
             raise ValueError(
-                f"this network is written in format {version!r}; this fastbp reads format "
-                f"{FORMAT_VERSION}: read it with the fastbp that wrote it"
+                f"this network is written in format {validate.described(version)}; this fastbp "
+                f"reads format {FORMAT_VERSION}: read it with the fastbp that wrote it"
             )
         try:
             layers = [
@@ -395,7 +395,7 @@ class Network(names.Advising):
             return cls(layers, **settings)
         except KeyError as error:
             raise ValueError(f"not the description of a network: {error} is missing") from error
-        except (TypeError, AttributeError, RecursionError, OverflowError) as error:
+        except (TypeError, AttributeError) as error:
             raise ValueError(f"not the description of a network: {error}") from error
 
     def __reduce__(self) -> tuple[Any, ...]:

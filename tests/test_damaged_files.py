@@ -4,6 +4,7 @@ The mutations know the structure of a file: archive, members, array headers, JSO
 """
 
 import copy
+import functools
 import io
 import json
 import os
@@ -158,6 +159,25 @@ def test_headers_that_are_no_model_are_refused(tmp_path, name):
     with pytest.raises(ValueError, match=REFUSED) as caught:
         files.load(path)
     assert len(str(caught.value)) < 500 + len(str(path))
+
+
+@pytest.mark.parametrize(
+    "way", [["loss"], ["l2"], ["layers", 0, "n_in"], ["layers", 0], ["version"]]
+)
+def test_descriptions_deeper_than_the_stack_are_refused(way):
+    description = parent = NET.to_dict()
+    for key in way[:-1]:
+        parent = parent[key]
+    parent[way[-1]] = functools.reduce(lambda inner, _: [inner], range(100000), 0)
+    with pytest.raises(ValueError, match=r"not the description|is written in format"):
+        fastbp.Network.from_dict(description)
+
+
+def test_a_long_table_of_contents_is_not_read(tmp_path):
+    path = tmp_path / "model"
+    path.write_bytes(archive(**{f"m{i}": b"" for i in range(30000)}))
+    with pytest.raises(ValueError, match=r"its table of contents has \d+ bytes"):
+        files.load(path)
 
 
 @pytest.mark.parametrize("dtype", ["<f4", ">f8", "<i4", "|u1", "<f2"])

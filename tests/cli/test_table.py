@@ -59,6 +59,7 @@ def species():
         ("my value\n1\n2\n", ","),
         ("y\n1\n2\n", ","),
         ("a,b\n1,2\n3 4\n", ","),
+        ("first name,y\n1 1,2\n3 3\n", ","),
     ],
 )
 def test_the_delimiter_is_found(text, delimiter):
