@@ -126,10 +126,10 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     """x where the condition is not 0 (nan is not), else y; as np.where.
 
     Conditions are expressions, such as the comparison a < b, numbers or booleans. Both branches are
-    computed. The slope of the one not taken is multiplied by 0: it must exist, since 0 times inf or
-    nan is nan. A safe operand sees to that:
+    computed; the derivatives are those of the branch that is taken, also where a slope of the other
+    is infinite or nan:
 
-        where(x > 0, sqrt(where(x > 0, x, 1)), 0)
+        where(x > 0, sqrt(x), 0)
     """
     return arrays.where(condition, x, y)
 
