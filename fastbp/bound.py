@@ -28,6 +28,7 @@ class Bound(Composable):
         _vector(theta)       theta as the engine reads it, or an error that says what is wrong
         _evaluate(vector)    J and a fresh D; TypeError or ValueError if it cannot read the vector
         _cost(vector)        J alone
+        _into(vector, out)   J; D is written to `out`, which shares no memory with the vector
         _products()          about how many products a cost takes
         _engines()           what it evaluates with, for the counters
 
@@ -57,6 +58,14 @@ class Bound(Composable):
 
     def _cost(self, vector: "NDArray[np.float64]") -> float:
         raise NotImplementedError
+
+    def _into(self, vector: "NDArray[np.float64]", out: "NDArray[np.float64]") -> float:
+        J, out[:] = self._evaluate(vector)
+        return J
+
+    def _write(self, theta: Any, out: "NDArray[np.float64]") -> float:
+        vector = self._vector(theta)
+        return self._into(vector.copy() if np.may_share_memory(vector, out) else vector, out)
 
     def _products(self) -> int:
         raise NotImplementedError

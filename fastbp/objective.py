@@ -146,6 +146,9 @@ class Objective(Bound):
     def _cost(self, vector: "NDArray[np.float64]") -> float:
         return self._problem.evaluate(vector, False)[0]
 
+    def _into(self, vector: "NDArray[np.float64]", out: "NDArray[np.float64]") -> float:
+        return self._problem.evaluate_into(vector, out)
+
     def _products(self) -> int:
         return self.n_samples * self.network.n_parameters
 

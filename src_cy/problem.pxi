@@ -87,6 +87,18 @@ cdef class Problem:
         self._run(theta, rows, <double *>cnp.PyArray_DATA(<cnp.ndarray>D), &cost)
         return cost, D
 
+    def evaluate_into(self, theta, out):
+        """J at theta; D is written to `out`, another contiguous float64 vector."""
+        cdef double cost = 0
+        if self.chain is None:
+            raise RuntimeError("this Problem is not bound to data")
+        self.chain.check_theta(theta)
+        if not is_vector(out, self.chain.plan.n_parameters) or not cnp.PyArray_ISWRITEABLE(
+                <cnp.ndarray>out):
+            raise TypeError("out is not a writable float64 vector of the network's length")
+        self._run(theta, None, <double *>cnp.PyArray_DATA(<cnp.ndarray>out), &cost)
+        return cost
+
     cdef int _run(self, theta, rows, double *gradient, double *cost) except -1:
         cdef Evaluation run
         cdef Workspace workspace = self.whole

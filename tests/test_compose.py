@@ -2,6 +2,7 @@
 
 import gc
 import pickle
+import tracemalloc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -436,3 +437,25 @@ def test_into_writes_where_it_is_told(objective):
         objective.into(theta, read_only)
     with pytest.raises((TypeError, ValueError), match=r"(theta|p) has"):
         objective.into(theta[:-1], np.zeros(n))
+
+
+def large_network():
+    net = fastbp.mlp(200, 100, 1)
+    return net.objective(np.ones((5, 200)), np.ones(5))
+
+
+@pytest.mark.parametrize("make", [large_network])
+def test_into_allocates_nothing(make):
+    objective = make()
+    theta, out = np.ones(objective.n_parameters), np.empty(objective.n_parameters)
+    J, D = objective(theta)
+    tracemalloc.start()
+    try:
+        objective.into(theta, out)
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        assert objective.into(theta, out) == J
+        assert tracemalloc.get_traced_memory()[1] - before < out.nbytes / 4
+    finally:
+        tracemalloc.stop()
+    assert np.array_equal(out, D)

@@ -44,6 +44,9 @@ class Problem(Protocol):
         self, theta: NDArray[np.float64], gradient: bool = True, rows: Any = None
     ) -> tuple[float, Any]: ...
 
+    # J; the gradient is written to `out`, which is not theta.
+    def evaluate_into(self, theta: NDArray[np.float64], out: NDArray[np.float64]) -> float: ...
+
     @property
     def n_evaluations(self) -> int: ...
 
