@@ -19,7 +19,7 @@ from fastbp.words import described as described
 from fastbp.words import where as where
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
 
 FLOAT64 = np.dtype(np.float64)
 MAX_WIDTH = 2**31 - 1
@@ -355,17 +355,16 @@ def _refuse_width(array: "NDArray[Any]", n_in: int, X: Any) -> NoReturn:
     )
 
 
-def sample_weight(value: Any, m: int, real: "DTypeLike" = np.float64) -> "NDArray[Any] | None":
-    """Weights as the engine reads them: contiguous real (m,), finite, >= 0, not all zero."""
-    real = np.dtype(real)
+def sample_weight(value: Any, m: int) -> "NDArray[np.float64] | None":
+    """Weights as the engine reads them: contiguous float64 (m,), finite, >= 0, not all zero."""
     if value is None:
         return None
     array = numbers(value, "sample_weight")
     if array.shape != (m,):
         advice = "use np.ravel(sample_weight)" if array.size == m else "give one weight per sample"
         raise ValueError(f"sample_weight has shape {array.shape}; expected ({m},); {advice}")
-    in_place = readable(array, real) and array.flags.c_contiguous
-    result = finite_reals(array, real, "sample_weight", bool(in_place))
+    in_place = readable(array, FLOAT64) and array.flags.c_contiguous
+    result = finite_reals(array, FLOAT64, "sample_weight", bool(in_place))
     low, high = extremes(result)
     if low < 0:
         place = first_where(result, lambda part: part < 0)
@@ -375,19 +374,5 @@ def sample_weight(value: Any, m: int, real: "DTypeLike" = np.float64) -> "NDArra
             "a weight of 0 leaves a sample out"
         )
     if high == 0:
-        raise ValueError(
-            f"sample_weight is 0 for every sample in {real}; expected at least one weight > 0"
-        )
+        raise ValueError("sample_weight is 0 for every sample; expected at least one weight > 0")
     return result
-
-
-def finite_sum(weights: "NDArray[Any] | None") -> None:
-    """Refuses weights whose sum overflows."""
-    if weights is None:
-        return
-    with np.errstate(over="ignore"):
-        total = float(np.add.reduce(weights, dtype=np.float64))
-    if total == np.inf:
-        raise ValueError(
-            "sample_weight sums to more than float64 holds; divide the weights by their largest"
-        )

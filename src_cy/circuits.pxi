@@ -90,6 +90,8 @@ cdef class Tape:
             raise ValueError(f"{len(shape)} dimensions")
         for i in range(self.n_dimensions):
             self.shape[i] = shape[i]
+            if not 0 <= self.shape[i] <= self.code.n_outputs:
+                raise ValueError(f"{self.code.n_outputs} outputs have no shape {shape}")
             size *= self.shape[i]
         if size != self.code.n_outputs - (self.form == 2) or self.form == 0 != self.n_dimensions:
             raise ValueError(f"{self.code.n_outputs} outputs make no {form} of shape {shape}")

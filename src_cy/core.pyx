@@ -10,6 +10,7 @@
     functions.pxi         one function over an array, for validation and for tests
     programs.pxi          a Program of the recorder, read and run on numbers
     circuits.pxi          Tape, BufferTape: a circuit of numbers
+    sample_tapes.pxi      SampleTape: a Program laid out for samples
     circuit_samples.pxi   TapeProblem: a circuit bound to samples
 
 It trusts its caller for meaning (fastbp/ validates) and checks here only what would let it read
@@ -50,7 +51,7 @@ from losses cimport N_LOSSES, Loss, loss_table
 from plan cimport Data, Evaluation, Plan, take
 from polling cimport POLL_NANOSECONDS, now
 from product cimport Ahead, no_data
-from samples cimport PARTS, SampleRun, Samples, Term, run_samples
+from samples cimport PARTS, SampleCode, SampleRun, Samples, Term, run_samples
 from scan cimport all_finite, find_extremes, find_integer_extremes
 from span cimport share_columns, span_shares
 from tape cimport (
@@ -59,6 +60,7 @@ from tape cimport (
 )
 from tile cimport gathered_size
 from transpose cimport transpose
+from weights cimport WeightParts, factor_for
 from fastbp._threads cimport disown, try_own
 
 cdef extern from *:
@@ -105,5 +107,6 @@ include "kernels.pxi"
 include "functions.pxi"
 include "programs.pxi"
 include "circuits.pxi"
+include "sample_tapes.pxi"
 include "circuit_samples.pxi"
 include "peak.pxi"

@@ -2,6 +2,8 @@
 
 As in engine.pxd the samples are cut into tiles and the tiles into chunks, by m and the circuit
 alone; sums are made in an order that depends on neither the threads nor the length of a register.
+Nor on the tape: a cost has the same bits with and without a gradient beside it, although the tiles
+of a longer tape are shorter. Where chunks begin follows from what such tapes have in common.
 """
 from libc.string cimport memcpy, memset
 
@@ -9,15 +11,18 @@ from lanes cimport (
     LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_stream, lanes_t, real,
     stream_end,
 )
+from lanes_math cimport lanes_eq, lanes_rounded, lanes_select
 from plan cimport flag_t
 from polling cimport look, start_polling
 from tape cimport (
     Code, Column, Coming, Gate, Row, lay_rows, run_rows, run_threaded, whole_registers,
 )
+from weights cimport WeightParts, add_parts_of_tile, all_parts, factor_for, start_parts
 from fastbp._threads cimport parallel_for
 
 cdef enum:
     PARTS = 32                  # partial sums of a row
+    SUM_SAMPLES = 512           # that are added up in `real`, then to sums in double precision
 
 
 # An output as it is added up: a row, or the product of two that needs no row of its own.
@@ -26,20 +31,26 @@ cdef struct Term:
     bint product
 
 
-cdef struct Samples:
+# A program laid out for samples.
+cdef struct SampleCode:
     Code code
     Gate *sum_gates             # without those of products that are only added up
     Py_ssize_t n_sum_gates
     Term *terms                 # of each output
+    Py_ssize_t share            # of the columns, for each long gate (see run_rows)
+
+
+cdef struct Samples:
+    const SampleCode *tape
     Column *columns
     bint adjacent               # all columns have their samples side by side
-    Py_ssize_t share            # of the columns, for each long gate (see run_rows)
-    const real *weights         # or NULL
-    double total_weight
+    const double *weights       # or NULL
+    double weight_factor        # of the evaluation before
     bint mean
     Py_ssize_t m
     Py_ssize_t tile
-    Py_ssize_t n_tiles
+    Py_ssize_t grain            # samples; a chunk begins at a multiple of them
+    Py_ssize_t n_grains
     Py_ssize_t n_chunks
     Py_ssize_t poll_tiles       # after so many Ctrl-C is looked for
     Py_ssize_t stride           # reals from row to row
@@ -54,6 +65,8 @@ cdef struct SampleRun:
     Row *rows                   # n_slots for each thread
     real *scratch
     double *partial             # n_chunks x n_outputs x PARTS
+    WeightParts *weights        # n_chunks
+    double weight_factor        # that their sums, and all others, are multiplied by
     double *sums                # n_outputs
     real *values                # n_outputs x m instead of sums, or NULL
     long long next_poll
@@ -83,37 +96,45 @@ cdef inline void fetch(const Column *column, Py_ssize_t start, Py_ssize_t count,
 cdef inline void add_terms(
     Py_ssize_t columns, const Row *a, const Row *b, const real *w, lanes_t *acc,
 ) noexcept nogil:
+    """A product is rounded before it is added, as it would be in a row of its own."""
     cdef Py_ssize_t i = 0, j = a.step // LANES, l = 0 if b == NULL else b.step // LANES, at
+    cdef lanes_t v, zero = lanes_splat(0), weight
     cdef int k
     while i < columns:
         for k in range(PARTS // LANES):
             at = i + k * LANES
-            if b == NULL and w == NULL:
-                acc[k] += lanes_load(a.at + at)
-            elif b == NULL:
-                acc[k] += lanes_load(a.at + at) * lanes_load(w + at)
-            elif w == NULL:
-                acc[k] += lanes_load(a.at + j * at) * lanes_load(b.at + l * at)
+            if b == NULL:
+                v = lanes_load(a.at + at)
             else:
-                acc[k] += (lanes_load(a.at + j * at) * lanes_load(b.at + l * at)
-                           * lanes_load(w + at))
+                v = lanes_rounded(lanes_load(a.at + j * at) * lanes_load(b.at + l * at))
+            if w == NULL:
+                acc[k] += v
+            else:
+                weight = lanes_load(w + at)
+                # what is left out may be infinite or nan
+                acc[k] += lanes_select(lanes_eq(weight, zero), zero, v) * weight
         i += PARTS
 
 
 cdef inline kernel_void add_up(
-    Py_ssize_t columns, const Row *a, const Row *b, const real *w, double *parts,
+    Py_ssize_t columns, const Row *a, const Row *b, const real *w, real *running, double *parts,
+    bint first, bint last,
 ) noexcept nogil:
-    """parts[i % PARTS] += a[i], b[i] and w[i] multiplied, those that there are: an order that no
-    register length changes."""
+    """running[i % PARTS] += a[i], b[i] and w[i] multiplied, those that there are: an order that no
+    register length changes. It begins with the first columns; with the last, parts += running."""
     cdef lanes_t acc[16]
     cdef real narrow[PARTS]
     cdef int k
     for k in range(PARTS // LANES):
-        acc[k] = lanes_splat(0)
+        acc[k] = lanes_splat(0) if first else lanes_load(running + k * LANES)
     if b == NULL and w == NULL: add_terms(columns, a, NULL, NULL, acc)
     elif b == NULL: add_terms(columns, a, NULL, w, acc)
     elif w == NULL: add_terms(columns, a, b, NULL, acc)
     else: add_terms(columns, a, b, w, acc)
+    if not last:
+        for k in range(PARTS // LANES):
+            lanes_store(running + k * LANES, acc[k])
+        return
     for k in range(PARTS // LANES):
         if sizeof(real) == sizeof(double):
             lanes_store(<real *>parts + k * LANES, acc[k] + lanes_load(<real *>parts + k * LANES))
@@ -134,29 +155,26 @@ cdef inline void add_parts(double *parts) noexcept nogil:
 
 
 cdef inline void tile_sums(
-    const Samples *samples, const Row *rows, real *spare, Py_ssize_t start, Py_ssize_t count,
-    Py_ssize_t columns, double *partial,
+    const Samples *samples, const Row *rows, real *spare, Py_ssize_t count, Py_ssize_t columns,
+    bint first, bint last, double *partial,
 ) noexcept nogil:
-    """spare: two rows, for what is not to be added where the tile is not full."""
-    cdef const Code *code = &samples.code
-    cdef const real *w = NULL
+    """spare: the weights; a row, for what is not to be added where the tile is not full; what is
+    summed of each output. first, last: of the tiles that are summed in `real`."""
+    cdef const SampleCode *tape = samples.tape
+    cdef const Code *code = &tape.code
+    cdef const real *w = spare if samples.weights != NULL else NULL
+    cdef real *running = spare + 2 * samples.stride
     cdef const Row *a
     cdef const Row *b
     cdef Row row
     cdef Py_ssize_t j, i
     row.at = spare + samples.stride
     row.step = LANES
-    if samples.weights != NULL:
-        w = samples.weights + start
-        if count < columns:
-            memcpy(spare, w, count * sizeof(real))
-            memset(spare + count, 0, (columns - count) * sizeof(real))
-            w = spare
     for j in range(code.n_outputs):
         if code.outputs[j] < code.n_numbers:
             continue
-        a = rows + samples.terms[j].a
-        b = rows + samples.terms[j].b if samples.terms[j].product else NULL
+        a = rows + tape.terms[j].a
+        b = rows + tape.terms[j].b if tape.terms[j].product else NULL
         if count < columns:
             for i in range(count):
                 row.at[i] = a.at[i if a.step > 0 else 0]
@@ -165,14 +183,15 @@ cdef inline void tile_sums(
             memset(row.at + count, 0, (columns - count) * sizeof(real))
             a = &row
             b = NULL
-        add_up(columns, a, b, w, partial + j * PARTS)
+        add_up(columns, a, b, w, running + j * PARTS, partial + j * PARTS, first,
+               last)
 
 
 cdef inline void place_outputs(
     const SampleRun *run, Row *rows, Py_ssize_t start, bint full, real *scratch,
 ) noexcept nogil:
     """The rows of outputs: where their values go, or in the scratch if the tile is not full."""
-    cdef const Code *code = &run.samples.code
+    cdef const Code *code = &run.samples.tape.code
     cdef Py_ssize_t j, first_result = code.n_numbers + code.n_columns
     cdef unsigned int slot
     for j in range(code.n_outputs):
@@ -200,7 +219,7 @@ cdef inline void tile_values(
     const SampleRun *run, const Row *rows, Py_ssize_t start, Py_ssize_t count,
 ) noexcept nogil:
     """The outputs that no gate has put into its place."""
-    cdef const Code *code = &run.samples.code
+    cdef const Code *code = &run.samples.tape.code
     cdef Py_ssize_t j, i
     cdef real *out
     for j in range(code.n_outputs):
@@ -217,12 +236,16 @@ cdef inline void tile_values(
 cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
     cdef SampleRun *run = <SampleRun *>context
     cdef const Samples *samples = run.samples
-    cdef const Code *code = &samples.code
+    cdef const SampleCode *tape = samples.tape
+    cdef const Code *code = &tape.code
     cdef Row *rows = run.rows + worker * code.n_slots
     cdef real *scratch = run.scratch + worker * samples.scratch
+    cdef real *spare = scratch + (code.n_slots - code.n_numbers) * samples.stride
     cdef double *partial = run.partial + chunk * code.n_outputs * PARTS
-    cdef Py_ssize_t tile, start, count, columns, j
-    cdef Py_ssize_t stop = (chunk + 1) * samples.n_tiles // samples.n_chunks
+    cdef Py_ssize_t begin = chunk * samples.n_grains // samples.n_chunks * samples.grain
+    cdef Py_ssize_t end = min(
+        samples.m, (chunk + 1) * samples.n_grains // samples.n_chunks * samples.grain)
+    cdef Py_ssize_t tile = 0, start, stop, columns, j
     cdef Coming coming
     coming.columns = samples.columns
     coming.n_columns = code.n_columns if samples.adjacent else 0
@@ -232,28 +255,36 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
         # An earlier call for values may have left these rows in its result.
         place_outputs(run, rows, 0, False, scratch)
         memset(partial, 0, code.n_outputs * PARTS * sizeof(double))
-    for tile in range(chunk * samples.n_tiles // samples.n_chunks, stop):
+        start_parts(&run.weights[chunk])
+    start = begin
+    while start < end:
         if run.stopped:
             return
-        start = tile * samples.tile
-        count = min(samples.tile, samples.m - start)
-        columns = whole_registers(count)
+        stop = min(start + samples.tile, end)
+        columns = whole_registers(stop - start)
         for j in range(code.n_columns):
-            fetch(samples.columns + j, start, count, columns, rows + code.n_numbers + j,
+            fetch(samples.columns + j, start, stop - start, columns, rows + code.n_numbers + j,
                   scratch + j * samples.stride)
-        coming.start = start + count
-        if tile + 1 == stop:
+        coming.start = stop
+        if stop == end:
             coming.n_columns = 0
         if run.values != NULL:
-            place_outputs(run, rows, start, count == columns and not samples.stream, scratch)
-            run_rows(code.gates, code.n_gates, rows, columns, &coming, samples.share)
-            tile_values(run, rows, start, count)
+            place_outputs(
+                run, rows, start, stop - start == columns and not samples.stream, scratch)
+            run_rows(code.gates, code.n_gates, rows, columns, &coming, tape.share)
+            tile_values(run, rows, start, stop - start)
         else:
-            run_rows(samples.sum_gates, samples.n_sum_gates, rows, columns, &coming, samples.share)
-            tile_sums(samples, rows, scratch + (code.n_slots - code.n_numbers) * samples.stride,
-                      start, count, columns, partial)
+            run_rows(tape.sum_gates, tape.n_sum_gates, rows, columns, &coming, tape.share)
+            if samples.weights != NULL:
+                add_parts_of_tile(samples.weights + start, run.weight_factor, stop - start,
+                                  columns, stop < end, spare, &run.weights[chunk])
+            tile_sums(samples, rows, spare, stop - start, columns,
+                      (start - begin) % SUM_SAMPLES == 0,
+                      stop == end or (stop - begin) % SUM_SAMPLES == 0, partial)
         if worker == 0 and tile % samples.poll_tiles == 0:
             poll_samples(context)
+        tile += 1
+        start = stop
     if run.values == NULL:
         for j in range(code.n_outputs):
             add_parts(partial + j * PARTS)
@@ -263,17 +294,29 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
 
 cdef inline Py_ssize_t run_samples(SampleRun *run, int n_threads) noexcept nogil:
     """Values, or sums of the outputs; the inputs are in `numbers`. Returns as parallel_for."""
-    cdef const Samples *samples = run.samples
-    cdef const Code *code = &samples.code
-    cdef Py_ssize_t i, j, step, missing, chunk = code.n_outputs * PARTS
+    cdef const Code *code = &run.samples.tape.code
+    cdef Py_ssize_t i, missing = 0
     start_polling(&run.next_poll, &run.stopped)
     run_threaded(code.number_gates, run.numbers)
     for i in range(code.n_numbers):
         lanes_store(run.splats + i * LANES, lanes_splat(run.numbers[i]))
-    missing = parallel_for(run_sample_chunk, poll_samples, run, samples.n_chunks, n_threads)
-    if run.stopped or missing > 0 or run.values != NULL:
-        return missing
-    step = 1
+    for _ in range(2):
+        missing = parallel_for(
+            run_sample_chunk, poll_samples, run, run.samples.n_chunks, n_threads)
+        if run.stopped or missing > 0 or run.values != NULL:
+            break
+        if add_chunks(run):
+            break
+    return missing
+
+
+cdef inline bint add_chunks(SampleRun *run) noexcept nogil:
+    """The sums, from those of the chunks; False if the weights want another factor than they had.
+    """
+    cdef const Samples *samples = run.samples
+    cdef const Code *code = &samples.tape.code
+    cdef Py_ssize_t i, j, step = 1, chunk = code.n_outputs * PARTS
+    cdef double total = samples.m, largest = 0, factor = 1
     while step < samples.n_chunks:
         i = 0
         while i + step < samples.n_chunks:
@@ -281,13 +324,19 @@ cdef inline Py_ssize_t run_samples(SampleRun *run, int n_threads) noexcept nogil
                 run.partial[i * chunk + j * PARTS] += run.partial[(i + step) * chunk + j * PARTS]
             i += 2 * step
         step *= 2
+    if samples.weights != NULL:
+        total = 0
+        for i in range(samples.n_chunks):
+            total += all_parts(&run.weights[i], &largest)
+        factor = run.weight_factor
+        run.weight_factor = factor_for(largest)
     for j in range(code.n_outputs):
         if code.outputs[j] >= code.n_numbers:
             run.sums[j] = run.partial[j * PARTS]
-            if samples.mean:
-                run.sums[j] /= samples.total_weight
         else:
             run.sums[j] = run.numbers[code.outputs[j]]
-            if not samples.mean:
-                run.sums[j] *= samples.total_weight
-    return 0
+            if samples.mean:
+                continue
+            run.sums[j] *= total
+        run.sums[j] /= total if samples.mean else factor
+    return samples.weights == NULL or run.weight_factor == factor

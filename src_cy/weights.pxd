@@ -6,11 +6,19 @@ sample out: whatever overflows there, 0 is added.
 """
 from libc.math cimport INFINITY, frexp, ldexp
 
-from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, real
+from lanes cimport (
+    LANES, kernel_void, lanes_load, lanes_prefetch_far, lanes_splat, lanes_store, real,
+)
 from lanes_math cimport lanes_eq, lanes_select
 
 cdef enum:
     WEIGHT_SUMS = 8     # side by side: the order of the sum depends on m alone
+    WEIGHT_PARTS = 32   # of a chunk
+
+
+cdef struct WeightParts:
+    double[32] sums
+    double[32] largest
 
 
 cdef inline double weight_sum(
@@ -44,14 +52,19 @@ cdef inline double weight_sum(
     return part[0]
 
 
+cdef inline double factor_for(double largest) noexcept nogil:
+    """The power of two that takes the largest weight to [1, 2)."""
+    cdef int exponent = 1
+    if not 0 < largest < INFINITY:      # there is nothing to scale: all 0, or not finite
+        return 1
+    frexp(largest, &exponent)
+    return ldexp(1, min(max(1 - exponent, -1022), 1022))
+
+
 cdef inline double weigh(const double *weights, Py_ssize_t m, double *factor) noexcept nogil:
     """The sum of the weights times the factor, a power of two."""
     cdef double largest, total = weight_sum(weights, m, 1, &largest)
-    cdef int exponent = 1
-    factor[0] = 1
-    if 0 < largest < INFINITY:      # else there is nothing to scale: all 0, or not finite
-        frexp(largest, &exponent)
-        factor[0] = ldexp(1, min(max(1 - exponent, -1022), 1022))
+    factor[0] = factor_for(largest)
     if total == INFINITY:
         return weight_sum(weights, m, factor[0], &largest)
     return factor[0] * total
@@ -100,3 +113,61 @@ cdef inline kernel_void leave_out(
                 lanes_load(values + c)))
             c += LANES
         values += stride
+
+
+# Tile by tile, by whoever has the tile: the factor is then that of the evaluation before.
+
+cdef inline void start_parts(WeightParts *parts) noexcept nogil:
+    cdef int k
+    for k in range(WEIGHT_PARTS):
+        parts.sums[k] = 0
+        parts.largest[k] = 0
+
+
+cdef inline kernel_void add_parts_of_tile(
+    const double *weights, double factor, Py_ssize_t count, Py_ssize_t columns, bint more,
+    real *out, WeightParts *parts,
+) noexcept nogil:
+    """As tile_weights; adds them to the sums of parts, and finds the largest of each. more: as many
+    weights follow; they are asked for, to come while the gates of their tile are computed."""
+    cdef double sums[WEIGHT_PARTS]      # what out cannot be: it is known to change by itself alone
+    cdef double largest[WEIGHT_PARTS]
+    cdef Py_ssize_t s = 0
+    cdef int k
+    for k in range(WEIGHT_PARTS):
+        sums[k] = parts.sums[k]
+        largest[k] = parts.largest[k]
+    if more:
+        while s < count:
+            lanes_prefetch_far(<const char *>(weights + count + s))
+            s += 8
+        s = 0
+    while s + WEIGHT_PARTS <= count:
+        for k in range(WEIGHT_PARTS):
+            sums[k] += factor * weights[s + k]
+            largest[k] = largest[k] if largest[k] > weights[s + k] else weights[s + k]
+        s += WEIGHT_PARTS
+    for k in range(<int>(count - s)):
+        sums[k] += factor * weights[s + k]
+        largest[k] = max(largest[k], weights[s + k])
+    for k in range(WEIGHT_PARTS):
+        parts.sums[k] = sums[k]
+        parts.largest[k] = largest[k]
+    for s in range(count):
+        out[s] = <real>(factor * weights[s])
+    for s in range(count, columns):
+        out[s] = 0
+
+
+cdef inline double all_parts(const WeightParts *parts, double *largest) noexcept nogil:
+    """The sum of a chunk's weights; largest[0] becomes the largest of them, if that is larger."""
+    cdef double sums[WEIGHT_PARTS]
+    cdef int k, width = WEIGHT_PARTS // 2
+    for k in range(WEIGHT_PARTS):
+        sums[k] = parts.sums[k]
+        largest[0] = max(largest[0], parts.largest[k])
+    while width > 0:
+        for k in range(width):
+            sums[k] += sums[k + width]
+        width //= 2
+    return sums[0]

@@ -69,9 +69,10 @@ def problem(
 ):
     m = (len(columns[0]) if columns else 1) if m is None else m
     columns = [np.asarray(column, dtype) for column in columns]
-    weights = None if weights is None else np.asarray(weights, dtype)
+    weights = None if weights is None else np.asarray(weights, np.float64)
     fixed = np.array(fixed, np.float64)
-    return core(dtype).TapeProblem(program, columns, fixed, weights, m, mean, threads)
+    tape = core(dtype).SampleTape(program)
+    return core(dtype).TapeProblem(tape, columns, fixed, weights, m, mean, threads)
 
 
 def special(dtype, rng, n=300):

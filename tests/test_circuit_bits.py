@@ -8,6 +8,7 @@ import copy
 import random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tapes import same
@@ -92,6 +93,31 @@ def test_whatever_was_compiled_before(expression, seed, rng):
         act()
     for got, expected in zip(kinds(used, p, data), want, strict=True):
         assert all(same(a, b) for a, b in zip(got, expected, strict=True))
+
+
+M = 1500
+RNG = np.random.default_rng(0)
+SUMS = {
+    "xexpy": P * circuits.exp(Q * X) + R,
+    "neuron": (circuits.sigmoid(P * X + Q * Y + R) - Y) ** 2,
+    "product": P * X,
+    "factor": P * (X * X),
+    "many gates": sum(circuits.tanh(P * X + k * Q) * R + Y for k in range(30)),
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("m", [1, 63, 64, 65, 700, 40_000])
+def test_costs_of_samples(name, dtype, m):
+    """The tapes differ in their tiles; the sum does not."""
+    f = circuit(SUMS[name], wrt=[P, Q, R])
+    data = {each: RNG.normal(size=m) for each in f.data}
+    for weights in (None, RNG.uniform(size=m)):
+        for reduction in ("mean", "sum"):
+            objective = f.objective(data, reduction, weights, dtype=dtype)
+            for p in RNG.normal(size=(5, 3)):
+                assert objective.cost(p) == objective(p)[0] == objective.fun(p)
 
 
 def test_circuits_and_their_copies():

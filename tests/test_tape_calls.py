@@ -171,6 +171,7 @@ def test_shapes_forms_and_names_are_checked():
 
 def test_data_is_checked():
     made = program([("add", 2, 0, 1)], [2], 2, n_columns=1, n_numbers=1)
+    tape = core("float64").SampleTape(made)
     x, one = np.ones(5), np.ones(1)
     with pytest.raises(ValueError, match="column 0"):
         problem(made, [x], m=6)
@@ -183,12 +184,12 @@ def test_data_is_checked():
     with pytest.raises(ValueError, match="too many"):
         problem(made, [x], fixed=[1.0, 2.0])
     with pytest.raises(ValueError, match="Buffer dtype"):
-        core("float64").TapeProblem(made, [x.astype("f4")], EMPTY, None, 5, True, 1)
+        core("float64").TapeProblem(tape, [x.astype("f4")], EMPTY, None, 5, True, 1)
     bound = problem(made, [x])
     with pytest.raises(TypeError, match="vector of 1 inputs"):
         bound.evaluate(np.ones(2))
     with pytest.raises(RuntimeError, match="bound once"):
-        bound.__init__(made, [x], EMPTY, None, 5, True, 1)
+        bound.__init__(tape, [x], EMPTY, None, 5, True, 1)
     assert bound.evaluate(one)[0] == 10
     for sources, targets in [([x], [one]), ([one, one], [x]), ([], [one])]:
         with pytest.raises(ValueError, match="buffers of"):

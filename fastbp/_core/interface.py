@@ -105,18 +105,28 @@ class BufferTape(Protocol):
     def run(self) -> None: ...
 
 
+class SampleTape(Protocol):
+    """A program laid out for samples: shared, and never changed, by all that is bound to data."""
+
+    def __init__(self, program: Program) -> None: ...
+
+    @property
+    def n_outputs(self) -> int: ...
+
+
 class TapeProblem(Protocol):
     """A circuit bound to samples."""
 
     def __init__(
         self,
-        program: Program,
+        tape: SampleTape,
         columns: list[NDArray[Any]],  # one for each varying input
         fixed: NDArray[np.float64],  # the last of the uniform inputs
-        sample_weight: NDArray[Any] | None,
+        sample_weight: NDArray[np.float64] | None,
         m: int,
         mean: bool,
         n_threads: int,
+        alike: tuple[int, int] | None = None,  # size and sums: tapes alike sum in the same order
     ) -> None: ...
 
     # Sum or mean over the samples of the first output, and a fresh vector of those of the others.
@@ -152,6 +162,7 @@ class Engine(Protocol):
     Elementwise: type[Elementwise]
     Tape: type[Tape]
     BufferTape: type[BufferTape]
+    SampleTape: type[SampleTape]
     TapeProblem: type[TapeProblem]
 
     # None: X is not to be read as it is, or does not fit.

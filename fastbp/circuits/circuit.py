@@ -65,8 +65,9 @@ class Circuit(Advising):
     as arrays of samples, with one row for each, gives results with one row for each sample. All
     numbers are float64; what is undefined is nan, what overflows inf, never an exception.
 
-    Each derivative is compiled at its first use, into a tape of its own. A circuit is immutable and
-    may be used from any number of threads.
+    Each derivative is compiled at its first use, into a tape of its own, which all objectives of
+    the circuit share. A value or a gradient has the same bits whichever call made it. A circuit is
+    immutable and may be used from any number of threads.
 
     Attributes
     ----------
@@ -191,7 +192,9 @@ class Circuit(Advising):
         reduction : {"mean", "sum"}
             Of the samples' values.
         sample_weight : array_like, shape (m,), optional
-            Weights >= 0 of the samples; a mean is divided by their sum.
+            Weights >= 0 of the samples, in float64 whatever `dtype` is; a mean is divided by their
+            sum, and does not depend on their scale. A weight of 0 leaves a sample out, whatever its
+            value is.
         n_threads : int, optional
             Upper limit of the threads of one call; see `fastbp.threads`.
         dtype : {"float64", "float32"}

@@ -1,5 +1,6 @@
 """From the graph of a circuit to tapes: which nodes a kind of evaluation needs, and its results."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,16 +14,43 @@ from fastbp.circuits.inputs import Values
 if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
 
+# Of a circuit so many tapes and programs are kept; data may vary in more ways than that.
+KEPT = 64
 KINDS = ("value", "value_and_gradient", "gradient", "jacobian", "hessp", "hessian")
+
+
+def kept(circuit: "Circuit", key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    """What `make` has made for this key, now or before. The oldest leave when there are many."""
+    compiled = circuit._compiled
+    made = compiled.get(key)
+    if made is None:
+        made = compiled.setdefault(key, make())
+        for old in list(compiled)[:-KEPT]:
+            compiled.pop(old, None)
+    return made
 
 
 def program(circuit: "Circuit", kind: str, varying: tuple[str, ...]) -> Program:
     """See Circuit.program."""
-    key = (kind, *varying)
-    made: Program | None = circuit._compiled.get(key)
-    if made is None:
-        made = circuit._compiled[key] = fresh_program(circuit, kind, varying)
-    return made
+
+    def make() -> Program:
+        return fresh_program(circuit, kind, varying)
+
+    return kept(circuit, ("program", kind, *varying), make)  # type: ignore[no-any-return]
+
+
+def sample_tape(circuit: "Circuit", kind: str, varying: tuple[str, ...], dtype: str) -> Any:
+    """The tape of a kind for samples, shared by all data that varies in the same way."""
+
+    def make() -> Any:
+        return core(dtype).SampleTape(fresh_program(circuit, kind, varying))
+
+    return kept(circuit, ("samples", dtype, kind, *varying), make)
+
+
+def alike(circuit: "Circuit") -> tuple[int, int]:
+    """What decides how samples are cut: the same for all tapes whose sums have the same bits."""
+    return circuit._n_nodes, 1 + circuit.n_parameters
 
 
 def fresh_program(circuit: "Circuit", kind: str, varying: tuple[str, ...]) -> Program:
@@ -79,22 +107,21 @@ def shape_of(circuit: "Circuit", kind: str) -> tuple[int, ...]:
 
 def tape(circuit: "Circuit", kind: str) -> Any:
     """The compiled tape of a kind, for data that is the same for all samples."""
-    made = circuit._compiled.get(("tape", kind))
-    if made is None:
+
+    def otherwise(own: Any, arguments: Any, keywords: Any) -> Any:
+        return result(circuit, kind, own, circuit._inputs.read(arguments, keywords))
+
+    def make() -> Any:
         form, shape = "values", shape_of(circuit, kind)
         if kind == "value_and_gradient":
             form = "value_and_rest"
         elif not shape:
             form = "value"
         names = {} if kind == "hessp" else circuit._inputs.names()
-
-        def otherwise(own: Any, arguments: Any, keywords: Any) -> Any:
-            return result(circuit, kind, own, circuit._inputs.read(arguments, keywords))
-
         read = fresh_program(circuit, kind, ())
-        made = core("float64").Tape(read, form, shape, circuit.n_parameters, names, otherwise)
-        made = circuit._compiled.setdefault(("tape", kind), made)
-    return made
+        return core("float64").Tape(read, form, shape, circuit.n_parameters, names, otherwise)
+
+    return kept(circuit, ("tape", kind), make)
 
 
 def result(circuit: "Circuit", kind: str, tape: Any, values: Values) -> Any:
@@ -110,12 +137,12 @@ def result(circuit: "Circuit", kind: str, tape: Any, values: Values) -> Any:
 def _sample_values(circuit: "Circuit", kind: str, values: Values) -> NDArray[np.float64]:
     """(outputs, m)."""
     varying = tuple(name for name in circuit.data if name in values.samples)
-    gates = program(circuit, kind, varying)
+    tape = sample_tape(circuit, kind, varying, "float64")
     if values.m == 0:
-        return np.empty((len(gates.outputs), 0))
+        return np.empty((tape.n_outputs, 0))
     problem = core("float64").TapeProblem(
-        gates, columns(circuit, values.samples, np.dtype(np.float64)), np.empty(0), None, values.m,
-        False, threads.get_num_threads(),
+        tape, columns(circuit, values.samples, np.dtype(np.float64)), np.empty(0), None, values.m,
+        False, threads.get_num_threads(), alike(circuit),
     )  # fmt: skip
     return problem.values(values.uniform)
 

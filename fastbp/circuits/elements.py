@@ -11,6 +11,7 @@ from typing import Any
 from fastbp._core import core
 from fastbp._recorder import GATES, Graph, variable
 from fastbp.circuits.circuit import Circuit
+from fastbp.circuits.compiler import kept
 from fastbp.circuits.inputs import Inputs
 from fastbp.validate import count
 
@@ -49,9 +50,8 @@ def _has_vectors(value: Circuit) -> bool:
 
 def compiled(value: Circuit, kind: str, dtype: str) -> Any:
     """A circuit as the engine of a dtype takes it for an "activation" or a "loss"."""
-    key = (kind, dtype)
-    made = value._compiled.get(key)
-    if made is None:
+
+    def make() -> Any:
         graph, output = value._graph_of_value(), value._outputs[0]
         [slope] = graph.gradient(output, [0])
         [curvature] = graph.gradient(slope, [0])
@@ -60,9 +60,9 @@ def compiled(value: Circuit, kind: str, dtype: str) -> Any:
             programs = [graph.emit(pair, [], [0, 1]) for pair in pairs]
         else:
             programs = [graph.emit([node], [], [0]) for node in (output, slope, curvature)]
-        made = core(dtype).Elementwise(tuple(programs))
-        made = value._compiled.setdefault(key, made)
-    return made
+        return core(dtype).Elementwise(tuple(programs))
+
+    return kept(value, (kind, dtype), make)
 
 
 def to_dict(value: Circuit) -> dict[str, Any]:

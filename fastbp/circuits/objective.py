@@ -10,7 +10,7 @@ from fastbp._core import core
 from fastbp._recorder import Expression
 from fastbp.bound import Bound, mass, referred
 from fastbp.circuits.arrays import ExpressionArray
-from fastbp.circuits.compiler import columns, in_place
+from fastbp.circuits.compiler import alike, columns, in_place, sample_tape
 from fastbp.circuits.inputs import as_mapping, vector_name
 from fastbp.layers import Block
 
@@ -33,9 +33,11 @@ class CircuitObjective(Bound):
     `hessian` is for methods that want all second derivatives.
 
     The data is checked and converted once, here. Data that needs no conversion is referred to, not
-    copied: changing it afterwards changes the objective. Any number of threads may call one
-    objective; value and gradient have the same bits for every number of threads. Values that are
-    undefined or overflow give nan or inf, as IEEE arithmetic says, never an exception.
+    copied: changing it afterwards changes the objective; weights, both parts of a mean. Any number
+    of threads may call one objective; value and gradient have the same bits for every number of
+    threads, and the value with or without a gradient. A sample of weight 0 leaves nothing. Values
+    of others that are undefined or overflow give nan or inf, as IEEE arithmetic says, never an
+    exception.
 
     Parameters
     ----------
@@ -116,9 +118,7 @@ class CircuitObjective(Bound):
         set_once(self, "circuit", circuit)
         set_once(self, "reduction", validate.one_of(reduction, REDUCTIONS, "reduction"))
         set_once(self, "n_samples", values.m)
-        weights = validate.sample_weight(sample_weight, values.m, real)
-        validate.finite_sum(weights)
-        set_once(self, "sample_weight", weights)
+        set_once(self, "sample_weight", validate.sample_weight(sample_weight, values.m))
         set_once(self, "n_threads", threads.resolve(n_threads))
         set_once(self, "dtype", real)
         self._explicit_threads = n_threads
@@ -184,10 +184,10 @@ class CircuitObjective(Bound):
     def _run(self, kind: str, vector: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         problem = self._problems.get(kind)
         if problem is None:
-            program = self.circuit.program(kind, self._varying)
+            tape = sample_tape(self.circuit, kind, self._varying, self.dtype.name)
             problem = core(self.dtype.name).TapeProblem(
-                program, self._columns, self._fixed, self.sample_weight, self.n_samples,
-                self.reduction == "mean", self.n_threads,
+                tape, self._columns, self._fixed, self.sample_weight, self.n_samples,
+                self.reduction == "mean", self.n_threads, alike(self.circuit),
             )  # fmt: skip
             problem = self._problems.setdefault(kind, problem)
         return problem.evaluate(vector)  # type: ignore[no-any-return]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fastbp import validate
 from fastbp._core import core
 from fastbp._recorder import GATES, Expression
+from fastbp.circuits import compiler
 
 if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
@@ -157,12 +158,8 @@ def _output_number(circuit: "Circuit", output: Any) -> int:
 
 def _sheet(circuit: "Circuit", output: int | None) -> Sheet:
     """The sheet for the grads of one output, or, with None, of the sum of all."""
-    key = ("wires", output)
-    sheets: dict[Any, Sheet] = circuit.__dict__["_compiled"]
-    sheet = sheets.get(key)
-    if sheet is None:
-        sheet = sheets.setdefault(key, _compiled(circuit, output))
-    return sheet
+    made: Sheet = compiler.kept(circuit, ("wires", output), lambda: _compiled(circuit, output))
+    return made
 
 
 def _compiled(circuit: "Circuit", output: int | None) -> Sheet:
