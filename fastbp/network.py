@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from fastbp import last_call, names, parameters, predictions, threads, validate
-from fastbp._core import PRECISIONS, core
+from fastbp._core import core
+from fastbp.description import describe, from_description
 from fastbp.initializers import Scheme, random_theta
 from fastbp.layers import Block, Dense, blocks, chain, table
 from fastbp.model import Model
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from fastbp._core.interface import Engine
     from fastbp.circuits.circuit import Circuit
-
-FORMAT_VERSION = 1
 
 
 class Network(names.Advising):
@@ -351,21 +350,7 @@ class Network(names.Advising):
 
     def to_dict(self) -> dict[str, Any]:
         """The network as plain numbers, strings and lists, ready for JSON."""
-        return {
-            "version": FORMAT_VERSION,
-            "layers": [
-                {
-                    "n_in": layer.n_in,
-                    "n_out": layer.n_out,
-                    "activation": names.described(layer.activation),
-                }
-                for layer in self.layers
-            ],
-            "loss": names.described(self.loss),
-            "l2": self.l2,
-            "dtype": self.dtype.name,
-            "reduction": self.reduction,
-        }
+        return describe(self)
 
     @classmethod
     def from_dict(cls, description: dict[str, Any]) -> "Network":
@@ -376,27 +361,7 @@ class Network(names.Advising):
         ValueError
             If the version is unknown, or the description is not one that `to_dict` gives.
         """
-        if not isinstance(description, dict):
-            raise ValueError(f"not the description of a network: {validate.described(description)}")
-        version = description.get("version")
-        if version != FORMAT_VERSION:
-            raise ValueError(
-                f"this network is written in format {validate.described(version)}; this fastbp "
-                f"reads format {FORMAT_VERSION}: read it with the fastbp that wrote it"
-            )
-        try:
-            layers = [
-                Dense(**{key: names.from_description(value) for key, value in layer.items()})
-                for layer in description["layers"]
-            ]
-            settings = {key: description[key] for key in ("loss", "l2", "dtype", "reduction")}
-            settings["loss"] = names.from_description(settings["loss"])
-            validate.one_of(settings["dtype"], tuple(PRECISIONS), "dtype")
-            return cls(layers, **settings)
-        except KeyError as error:
-            raise ValueError(f"not the description of a network: {error} is missing") from error
-        except (TypeError, AttributeError) as error:
-            raise ValueError(f"not the description of a network: {error}") from error
+        return from_description(cls, description)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.to_dict(),)
