@@ -301,7 +301,7 @@ ATTRIBUTES = {
         "load": "fastbp.files.load(path)",
         "save": _FILE,
         "fit train minimize optimize": _TRAINING,
-        "MLPClassifier MLPRegressor MLP NeuralNetwork Sequential Model": "fastbp.mlp(400, 25, 10)",
+        "MLPClassifier MLPRegressor MLP NeuralNetwork Sequential": "fastbp.mlp(400, 25, 10)",
         "grad jacobian hessian value_and_grad": "derivatives of expressions: fastbp.circuit(...)",
         "check_grad gradcheck": "fastbp.check_gradient",
         "Layer Linear Conv2d LSTM": "the layer there is: fastbp.Dense(n_in, n_out, activation)",
