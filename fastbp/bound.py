@@ -60,8 +60,7 @@ class Bound(Composable):
         raise NotImplementedError
 
     def _into(self, vector: "NDArray[np.float64]", out: "NDArray[np.float64]") -> float:
-        J, out[:] = self._evaluate(vector)
-        return J
+        raise NotImplementedError
 
     def _write(self, theta: Any, out: "NDArray[np.float64]") -> float:
         vector = self._vector(theta)

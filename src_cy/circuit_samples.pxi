@@ -215,6 +215,15 @@ cdef class TapeProblem:
         self._run(inputs, NULL, &first, <double *>cnp.PyArray_DATA(<cnp.ndarray>out))
         return first, out
 
+    def evaluate_into(self, inputs, out):
+        """As `evaluate`, but the others are written to `out`, a contiguous float64 vector."""
+        cdef double first = 0
+        if not is_vector(out, self._code().n_outputs - 1) or not cnp.PyArray_ISWRITEABLE(
+                <cnp.ndarray>out):
+            raise TypeError("out is not a writable float64 vector of their number")
+        self._run(inputs, NULL, &first, <double *>cnp.PyArray_DATA(<cnp.ndarray>out))
+        return first
+
     def values(self, inputs):
         """The outputs of each sample, (n_outputs, m)."""
         cdef cnp.npy_intp shape[2]

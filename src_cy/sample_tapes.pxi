@@ -28,6 +28,10 @@ cdef class SampleTape:
             <Py_ssize_t>1, count_long(code.gates, code.n_gates))
 
     @property
+    def n_gates(self):
+        return self.tape.code.n_gates
+
+    @property
     def n_outputs(self):
         return self.tape.code.n_outputs
 

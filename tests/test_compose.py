@@ -444,7 +444,12 @@ def large_network():
     return net.objective(np.ones((5, 200)), np.ones(5))
 
 
-@pytest.mark.parametrize("make", [large_network])
+def large_circuit():
+    w, x = fastbp.variables("w", 2000), fastbp.variable("x")
+    return fastbp.circuit((np.sum(w * w) - x) ** 2, wrt=[w]).objective({"x": np.ones(3)})
+
+
+@pytest.mark.parametrize("make", [large_network, large_circuit])
 def test_into_allocates_nothing(make):
     objective = make()
     theta, out = np.ones(objective.n_parameters), np.empty(objective.n_parameters)

@@ -111,6 +111,9 @@ class SampleTape(Protocol):
     def __init__(self, program: Program) -> None: ...
 
     @property
+    def n_gates(self) -> int: ...
+
+    @property
     def n_outputs(self) -> int: ...
 
 
@@ -131,6 +134,9 @@ class TapeProblem(Protocol):
 
     # Sum or mean over the samples of the first output, and a fresh vector of those of the others.
     def evaluate(self, inputs: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]: ...
+
+    # The same, with the others written to `out`.
+    def evaluate_into(self, inputs: NDArray[np.float64], out: NDArray[np.float64]) -> float: ...
 
     # The outputs of each sample, (n_outputs, m).
     def values(self, inputs: NDArray[np.float64]) -> NDArray[Any]: ...

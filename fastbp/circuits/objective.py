@@ -176,12 +176,17 @@ class CircuitObjective(Bound):
         return np.require(array, np.float64, ["C", "A"])
 
     def _evaluate(self, vector: Any) -> tuple[float, NDArray[np.float64]]:
-        return self._run("value_and_gradient", vector)
+        return self._problem("value_and_gradient").evaluate(vector)  # type: ignore[no-any-return]
 
     def _cost(self, vector: NDArray[np.float64]) -> float:
-        return self._run("value", vector)[0]
+        return self._problem("value").evaluate(vector)[0]  # type: ignore[no-any-return]
 
-    def _run(self, kind: str, vector: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def _into(self, vector: NDArray[np.float64], out: NDArray[np.float64]) -> float:
+        problem = self._problem("value_and_gradient")
+        return problem.evaluate_into(vector, out)  # type: ignore[no-any-return]
+
+    def _problem(self, kind: str) -> Any:
+        """The circuit bound to the data, for this kind of evaluation."""
         problem = self._problems.get(kind)
         if problem is None:
             tape = sample_tape(self.circuit, kind, self._varying, self.dtype.name)
@@ -190,17 +195,18 @@ class CircuitObjective(Bound):
                 self.reduction == "mean", self.n_threads, alike(self.circuit),
             )  # fmt: skip
             problem = self._problems.setdefault(kind, problem)
-        return problem.evaluate(vector)  # type: ignore[no-any-return]
+        return problem
 
     def _run_all(self, kind: str, vector: NDArray[np.float64]) -> NDArray[np.float64]:
         """All outputs of a kind as one vector: it has none if there are no parameters."""
         if self.circuit.n_parameters == 0:
             return np.empty(0)
-        first, rest = self._run(kind, vector)
+        first, rest = self._problem(kind).evaluate(vector)
         return np.concatenate([[first], rest])
 
     def _products(self) -> int:
-        return self.n_samples * len(self.circuit.program("value_and_gradient", self._varying).gates)
+        tape = sample_tape(self.circuit, "value_and_gradient", self._varying, self.dtype.name)
+        return self.n_samples * int(tape.n_gates)
 
     def _engines(self) -> list[Any]:
         return [*self._problems.values()]
