@@ -90,7 +90,7 @@ def sections(args):
     yield "## Circuits as activation or loss of a network, 1 thread"
     yield own_functions.markdown(args.rounds, args.seconds)
     yield "## Short calls, 1 thread"
-    yield calls.markdown(args.rounds, args.seconds)
+    yield calls.markdown(200, 0.0006)
     yield "## Case by case"
     for result in results:
         yield table(result, markdown=True)

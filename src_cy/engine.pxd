@@ -215,11 +215,12 @@ cdef inline Py_ssize_t evaluate_spans(Evaluation *run) noexcept nogil:
     return missing
 
 
-cdef inline Py_ssize_t evaluate(Evaluation *run, double *cost) noexcept nogil:
-    """Everything. Returns how many shares of the work were not done (see parallel_for)."""
+cdef inline Py_ssize_t evaluate(Evaluation *run, long long start, double *cost) noexcept nogil:
+    """Everything; it is `start` now. Returns how many shares of the work were not done (see
+    parallel_for)."""
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t missing, c, step
-    start_polling(&run.next_poll, &run.stopped)
+    start_polling(start, &run.next_poll, &run.stopped)
     weigh_samples(run)
     missing = 0
     if sizeof(real) < sizeof(double) and not run.is_packed:

@@ -78,7 +78,8 @@ cdef int run_forward(Workspace workspace, const Data *data, theta, out, bint z,
         run.gradient = NULL
         run.from_z = z
         run.output = <real *>cnp.PyArray_DATA(<cnp.ndarray>out)
-        workspace.run(&run, <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta), &cost)
+        workspace.run(
+            &run, <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta), now(), &cost)
         if is_own:
             workspace.is_packed = keeps
     finally:

@@ -20,9 +20,11 @@ cdef inline long long now() noexcept nogil:
     return <long long>t.tv_sec * 1000000000 + t.tv_nsec
 
 
-cdef inline void start_polling(long long *next_poll, flag_t *stopped) noexcept nogil:
+cdef inline void start_polling(
+    long long start, long long *next_poll, flag_t *stopped,
+) noexcept nogil:
     stopped[0] = False
-    next_poll[0] = now() + POLL_NANOSECONDS
+    next_poll[0] = start + POLL_NANOSECONDS
 
 
 cdef inline void look(long long *next_poll, flag_t *stopped) noexcept nogil:

@@ -120,7 +120,8 @@ cdef class Problem:
                 gather_weights(&run, workspace.plan.m)
             run.gradient = gradient
             run.output = NULL
-            workspace.run(&run, <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta), cost)
+            workspace.run(
+                &run, <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta), start, cost)
         finally:
             workspace.give_back(&run, is_own)
         count_up(&self.n_evaluations, 1)

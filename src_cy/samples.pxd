@@ -13,7 +13,7 @@ from lanes cimport (
 )
 from lanes_math cimport lanes_eq, lanes_rounded, lanes_select
 from plan cimport flag_t
-from polling cimport look, start_polling
+from polling cimport look, now, start_polling
 from tape cimport (
     Code, Column, Coming, Gate, Row, lay_rows, run_rows, run_threaded, whole_registers,
 )
@@ -296,7 +296,7 @@ cdef inline Py_ssize_t run_samples(SampleRun *run, int n_threads) noexcept nogil
     """Values, or sums of the outputs; the inputs are in `numbers`. Returns as parallel_for."""
     cdef const Code *code = &run.samples.tape.code
     cdef Py_ssize_t i, missing = 0
-    start_polling(&run.next_poll, &run.stopped)
+    start_polling(now(), &run.next_poll, &run.stopped)
     run_threaded(code.number_gates, run.numbers)
     for i in range(code.n_numbers):
         lanes_store(run.splats + i * LANES, lanes_splat(run.numbers[i]))

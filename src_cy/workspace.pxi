@@ -209,13 +209,15 @@ cdef class Workspace:
         else:
             free_room(run.packed)
 
-    cdef int run(self, Evaluation *run, const double *theta, double *cost) except -1:
+    cdef int run(
+        self, Evaluation *run, const double *theta, long long start, double *cost,
+    ) except -1:
         cdef Py_ssize_t missing
         run.source = theta
         if sizeof(real) == sizeof(double):
             run.theta = <const real *>theta
         with nogil:
-            missing = evaluate(run, cost)
+            missing = evaluate(run, start, cost)
             if run.stopped:
                 missing = -1
         if missing < 0:
