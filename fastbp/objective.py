@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp import parameters, targets, threads, validate
+from fastbp import names, parameters, targets, threads, validate
 from fastbp.bound import Bound, mass, referred
 from fastbp.rows import read as read_rows
 
@@ -103,7 +103,7 @@ class Objective(Bound):
         set_once(self, "_explicit_threads", n_threads)
         set_once(self, "_data", (X, matrix if labels is None else labels))
         self._begin(referred(zip((*self._data, self.sample_weight), given, strict=True)))
-        engine, chain = network._compiled()
+        engine, chain = names.cost_chain(network)
         problem = engine.Problem(
             chain, X, labels, matrix, self.sample_weight, self.l2, network.reduction == "mean",
             self.n_threads,

@@ -199,7 +199,7 @@ cdef inline int pair(int first, int second) noexcept nogil:
 
 
 cdef inline void link(int op, threaded_t *g) noexcept nogil:
-    """Tells g where its code is; out, a, b, c are its slots."""
+    """Tells g where its code is; out, a, b, c are its slots. Rows of gates have one order there."""
     cdef int go = GO_CALL
     if op == EXP: g.call = number_exp
     elif op == EXPM1: g.call = number_expm1
@@ -222,24 +222,15 @@ cdef inline void link(int op, threaded_t *g) noexcept nogil:
     elif op == SIN_AND_COS: g.call = number_sin_and_cos
     elif op == SOFTPLUS_AND_SIGMOID: g.call = number_softplus_and_sigmoid
     elif op == ERF_AND_GAUSSIAN: g.call = number_erf_and_gaussian
-    elif op == ADD: go = GO_ADD
-    elif op == SUBTRACT: go = GO_SUBTRACT
-    elif op == MULTIPLY: go = GO_MULTIPLY
-    elif op == DIVIDE: go = GO_DIVIDE
-    elif op == MULTIPLY_ADD: go = GO_MULTIPLY_ADD
-    elif op == NEGATIVE: go = GO_NEGATIVE
-    elif op == ABSOLUTE: go = GO_ABSOLUTE
-    elif op == SQRT: go = GO_SQRT
-    elif op == RELU: go = GO_RELU
-    elif op == MINIMUM: go = GO_MINIMUM
-    elif op == MAXIMUM: go = GO_MAXIMUM
-    elif op == LESS: go = GO_LESS
-    elif op == LESS_EQUAL: go = GO_LESS_EQUAL
-    elif op == EQUAL: go = GO_EQUAL
-    elif op == NOT_EQUAL: go = GO_NOT_EQUAL
-    elif op == SELECT: go = GO_SELECT
+    elif NEGATIVE <= op <= SQRT: go = GO_NEGATIVE + op - NEGATIVE
+    elif ADD <= op <= DIVIDE: go = GO_ADD + op - ADD
+    elif MINIMUM <= op <= MAXIMUM: go = GO_MINIMUM + op - MINIMUM
+    elif LESS <= op <= NOT_EQUAL: go = GO_LESS + op - LESS
     elif MASKED_MULTIPLY <= op <= MASKED_MULTIPLY_ADD:
         go = GO_MASKED_MULTIPLY + op - MASKED_MULTIPLY
+    elif op == MULTIPLY_ADD: go = GO_MULTIPLY_ADD
+    elif op == RELU: go = GO_RELU
+    elif op == SELECT: go = GO_SELECT
     else: go = GO_STOP
     link_threaded(g, go)
 

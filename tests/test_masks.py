@@ -145,22 +145,44 @@ def test_derivatives_that_exist(name):
         np.testing.assert_allclose(derivatives(expression, point)[6:], h @ [1, -2], rtol=1e-15)
 
 
-def test_the_case_of_a_circuit_as_loss():
-    """The focal loss of an output that is 1.0 in double precision: its slope is -1.8e-52."""
-    a, y = A, Y
-    focal = -(y * (1 - a) ** 2 * log(a) + (1 - y) * a**2 * log1p(-a))
-    net = fastbp.mlp(1, 1, output="sigmoid", loss=fastbp.circuit(focal, wrt=[a, y]))
-    for z, label in ((30.0, 1.0), (-30.0, 0.0), (3.0, 1.0), (-2.0, 1.0), (0.5, 0.0)):
+LOSSES = {  # of a and y: as a circuit, and in mpmath of s, 1 - s and y
+    "focal": (-(Y * (1 - X) ** 2 * log(X) + (1 - Y) * X**2 * log(1 - X)),
+              lambda s, r, y: -(y * r**2 * mp.log(s) + (1 - y) * s**2 * mp.log(r))),
+    "cross entropy": (-Y * log(X) - (1 - Y) * log1p(-X),
+                      lambda s, r, y: -y * mp.log(s) - (1 - y) * mp.log(r)),
+    "squared error": ((X - Y) ** 2, lambda s, r, y: (s - y) ** 2 if y != 1 else r**2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_losses_of_saturated_outputs(name, dtype):
+    """Where a is 1.0 or 0.0 as a number, the cost and its slope are those of z."""
+    expression, of_s = LOSSES[name]
+    loss = fastbp.circuit(expression, wrt=[X, Y])
+    net = fastbp.mlp(1, 1, output="sigmoid", loss=loss, dtype=dtype)
+    for z, label in itertools.product((0.5, -3.0, 20.0, -20.0, 40.0, -40.0, 90.0), (0.0, 1.0)):
+        if name == "squared error" and label == 1 and z > 15:
+            continue  # a - 1 is no 1 - a: what is lost there is lost
         cost, gradient = net.cost_and_gradient([z, 0.0], [[0.0]], [label])
-        with mp.workdps(60):
 
-            def exact(z, label=label):
-                s = 1 / (1 + mp.exp(-z))
-                return -(label * (1 - s) ** 2 * mp.log(s) + (1 - label) * s**2 * mp.log(1 - s))
+        def exact(z, label=label):
+            return of_s(1 / (1 + mp.exp(-z)), 1 / (1 + mp.exp(z)), label)
 
-            want, slope = exact(mpf(z)), mp.diff(exact, mpf(z))
-        assert cost == pytest.approx(float(want), rel=1e-2, abs=1e-38)
-        assert gradient[0] == pytest.approx(float(slope), rel=1e-2, abs=1e-38)
+        with mp.workdps(150):
+            want, slope = float(exact(mpf(z))), float(mp.diff(exact, mpf(z)))
+        smallest = 1e-30 if dtype == "float32" else 1e-200
+        rel = 1e-5 if dtype == "float32" else 1e-12
+        assert cost == pytest.approx(want, rel=rel, abs=smallest), (z, label)
+        assert gradient[0] == pytest.approx(slope, rel=rel, abs=smallest), (z, label)
+
+
+def test_the_case_of_the_focal_loss():
+    loss = fastbp.circuit(LOSSES["focal"][0], wrt=[X, Y])
+    net = fastbp.mlp(1, 1, output="sigmoid", loss=loss)
+    cost, gradient = net.cost_and_gradient([40.0, 0.0], [[0.0]], [1.0])
+    assert cost == pytest.approx(7.7e-53, rel=1e-2)
+    assert gradient.tolist() == pytest.approx([-3 * cost, 0], rel=1e-12)
 
 
 def test_a_safe_divisor_of_the_users_own():

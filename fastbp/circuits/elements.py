@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from fastbp._core import core
-from fastbp._recorder import GATES, Graph, variable
+from fastbp._recorder import GATES, Expression, Graph, gate, variable
 from fastbp.circuits.circuit import Circuit
 from fastbp.circuits.compiler import kept
 from fastbp.circuits.inputs import Inputs
@@ -49,13 +49,16 @@ def _has_vectors(value: Circuit) -> bool:
 
 
 def compiled(value: Circuit, kind: str, dtype: str) -> Any:
-    """A circuit as the engine of a dtype takes it for an "activation" or a "loss"."""
+    """A circuit as the engine of a dtype takes it for an "activation", a "loss", or a "logit loss":
+    a loss of a = sigmoid(z) as one of z."""
 
     def make() -> Any:
         graph, output = value._graph_of_value(), value._outputs[0]
+        if kind == "logit loss":
+            graph, output = _of_logit(graph, output)
         [slope] = graph.gradient(output, [0])
         [curvature] = graph.gradient(slope, [0])
-        if kind == "loss":
+        if kind != "activation":
             pairs = ([output, slope], [slope, curvature])
             programs = [graph.emit(pair, [], [0, 1]) for pair in pairs]
         else:
@@ -63,6 +66,35 @@ def compiled(value: Circuit, kind: str, dtype: str) -> Any:
         return core(dtype).Elementwise(tuple(programs))
 
     return kept(value, (kind, dtype), make)
+
+
+def _of_logit(graph: Graph, output: int) -> tuple[Graph, int]:
+    """The graph of a loss of a and y, with sigmoid(z) for a.
+
+    Where sigmoid(z) rounds to 1 or 0, 1 - a and log(a) would have lost what z still has.
+    """
+    z, y = variable("z"), variable("y")
+    a, rest = gate("sigmoid", z), gate("sigmoid", -z)  # rest: 1 - a
+    log_a, log_rest = -gate("softplus", -z), -gate("softplus", z)
+    made: list[Any] = [a, y]
+    known: dict[tuple[Any, ...], Expression] = {
+        ("subtract", 1.0, id(a)): rest, ("subtract", 1.0, id(rest)): a,
+        ("subtract", id(a), 1.0): -rest,
+        ("log", id(a)): log_a, ("log", id(rest)): log_rest,
+    }  # fmt: skip
+    for op, operands, constant in graph.nodes()[2:]:
+        name = GATES[op]
+        below = [made[i] for i in operands]
+        if op == CONSTANT:
+            made.append(constant)
+            continue
+        keys = [x if isinstance(x, float) else id(x) for x in below]
+        same = known.get((name, *keys))
+        made.append(gate(name, *below) if same is None else same)
+        if name == "negative" and below[0] is a:
+            known["log1p", id(made[-1])] = log_rest
+    whole = Graph([z, y])
+    return whole, whole.add(made[output])
 
 
 def to_dict(value: Circuit) -> dict[str, Any]:
