@@ -392,7 +392,7 @@ def test_a_loss_is_no_activation_to_the_engine():
     with pytest.raises(ValueError, match="no activation"):
         engine.apply_activation(loss, z, 0)
     with pytest.raises(ValueError, match="no loss"):
-        engine.output_delta(activation, "tanh", z, z, z.copy(), np.zeros(2))
+        engine.output_delta(activation, "tanh", z, z)
     single = elements.compiled(ACTIVATIONS["tanh"], "activation", "float32")
     with pytest.raises((TypeError, ValueError)):
         engine.apply_activation(single, z, 0)

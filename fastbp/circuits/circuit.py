@@ -65,9 +65,9 @@ class Circuit(Advising):
     as arrays of samples, with one row for each, gives results with one row for each sample. All
     numbers are float64; what is undefined is nan, what overflows inf, never an exception.
 
-    Each derivative is compiled at its first use, into a tape of its own, which all objectives of
-    the circuit share. A value or a gradient has the same bits whichever call made it. A circuit is
-    immutable and may be used from any number of threads.
+    Each derivative is compiled at its first use, into a tape of its own that all objectives share.
+    Results have the same bits whichever call made them. A circuit is immutable and may be used from
+    any number of threads.
 
     Attributes
     ----------
@@ -192,9 +192,8 @@ class Circuit(Advising):
         reduction : {"mean", "sum"}
             Of the samples' values.
         sample_weight : array_like, shape (m,), optional
-            Weights >= 0 of the samples, in float64 whatever `dtype` is; a mean is divided by their
-            sum, and does not depend on their scale. A weight of 0 leaves a sample out, whatever its
-            value is.
+            Weights >= 0 of the samples, always float64; a mean is divided by their sum and does not
+            depend on their scale. A weight of 0 leaves a sample out, whatever its value is.
         n_threads : int, optional
             Upper limit of the threads of one call; see `fastbp.threads`.
         dtype : {"float64", "float32"}
@@ -224,8 +223,7 @@ class Circuit(Advising):
         p : buffer of n_parameters numbers
         value : writeable buffer, one number for each output
         gradient : writeable buffer, optional
-            Of n_parameters numbers for each output; for several outputs the Jacobian. By position,
-            or by name unless the circuit has data of this name.
+            Of n_parameters numbers for each output; by name unless the circuit has such data.
         **data : buffers, one for each data variable
 
         All buffers are C-contiguous float64 arrays. One such function is for one thread at a time.
