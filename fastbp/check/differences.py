@@ -193,9 +193,13 @@ class Ladder:
     def _holds_nearer(self, slope: Slope, rung: int) -> bool:
         """Whether plain differences with shorter steps agree with this slope, as they must: far
         out, a J that oscillates faster than the steps looks smooth by chance."""
-        reach = abs(self.D[rung] - slope.value) + slope.width
-        nearer = (k for k in self.D if k < rung)
-        return all(abs(self.D[k] - slope.value) <= reach + 2.0 * self.roundoff[k] for k in nearer)
+        far = abs(self.D[rung] - slope.value)
+        return all(
+            abs(self.D[k] - slope.value)
+            <= far * RATIO ** (k - rung) + slope.width + self.roundoff[k]
+            for k in self.D
+            if k < rung
+        )
 
     def _doubt(self, rung: int) -> float:
         """What noise may hide near theta: kinks. A J has some if it bends less as steps grow."""
@@ -256,7 +260,7 @@ def refine(
         ladder.climb(above if up and (up_next or not down) else below)
         up_next = not up_next
         best, rung = ladder.best()
-    return best if isfinite(best.width) else ladder.from_one_side()
+    return best if isfinite(best.width) or len(ladder.D) > 2 else ladder.from_one_side()
 
 
 def _romberg(

@@ -41,10 +41,11 @@ def check_gradient(
 
         (J(theta + h e_j) - J(theta - h e_j)) / 2h
 
-    must equal D_j within rtol · max(|D_j|, |numerical|). Where it does not, steps from 64 roundings
-    to 8 times the parameter's size are tried and extrapolated, until an error bar tells a wrong
-    gradient from a badly scaled parameter, from rounding noise in J, and from a kink: there
-    the one-sided slopes differ, any D_j between them is right, and it is listed, not failed.
+    must equal D_j within rtol · max(|D_j|, |numerical|). Where it does not, or the noise of J could
+    hide a difference, steps from 64 roundings to 8 times the parameter's size are tried and
+    extrapolated, until an error bar tells a wrong gradient from a badly scaled parameter, from
+    noise in J, and from a kink: there the one-sided slopes differ, any D_j between them is
+    right, and it is listed, not failed. The noise of J is measured: rounding, float32, digits.
 
     Parameters
     ----------
@@ -52,13 +53,14 @@ def check_gradient(
         Where fun, or the object it is a method of, has an attribute `network`, the report is by
         layer: the table has the network's blocks, weights and bias of each layer apart.
     theta : (n,) point at which to check; never changed. Take a random one: at theta = 0 or at a
-        minimum most mistakes are invisible.
+        minimum most mistakes are invisible. Or a list, tuple or dict of arrays, where fun
+        takes and returns such: the report then has a row for each.
     jac : `jac(theta, *args)` returning D (n,), when fun returns J alone; otherwise True or None.
     args : further arguments of fun and jac.
-    method : "central", two evaluations per parameter; "complex", Im J(theta + i·1e-20·e_j) / 1e-20,
-        one evaluation and no rounding error, for functions that take complex theta and keep to
-        analytic operations; "auto" uses "complex" where a trial shows that it works.
-        A disagreement is settled by real differences in every case.
+    method : "central", two evaluations per parameter; "auto" and "complex" also take complex steps,
+        Im J(theta + i·1e-20·e_j) / 1e-20, which have no rounding error, where fun takes complex
+        theta ("auto" not in single precision). Central differences decide every slope: a complex
+        step that they confirm adds digits, one that they refute ends complex steps.
     n_checks : check so many parameters only, spread over all blocks (at least one in each: that
         with the largest gradient, then random ones).
     directions : check so many random directions per block instead of single parameters:
@@ -74,20 +76,21 @@ def check_gradient(
     Returns
     -------
     GradientReport, truthy when the gradient passes; `print` it, or call `raise_if_failed()`.
+    Its `conclusive` is False where most slopes are 0 = 0, or hidden by the noise of J.
     It also fails when D has a wrong shape or dtype, is not finite, lives in memory that a later
     call overwrites, or when fun changes theta or is not repeatable: optimisers trip over these.
 
     Raises
     ------
-    TypeError : fun returns no number, or no gradient can be found.
+    TypeError : fun is no function, returns no number, or no gradient can be found; theta and fun
+        are swapped.
     ValueError : theta is not a finite vector, or an argument is out of its range.
 
     Notes
     -----
-    What cannot be seen: errors below rtol, and slopes so small that they drown in the rounding of
-    J (the report says how many). J is believed; only D is tested. Random directions see an error in
-    one parameter only if it stands out from all slopes of its block together. Kinks so close to
-    theta that rounding hides them (a ReLU network with weights of 1e-4, say) may look like errors.
+    What cannot be seen: errors below rtol, and slopes so small that they drown in the noise of J
+    (the report says how many). J is believed; only D is tested. Random directions see an error in
+    one parameter only if it stands out from all slopes of its block together.
     Sources: Ridders, Advances in Engineering Software 4 (1982); Squire and Trapp, SIAM Review 40
     (1998); Moré and Wild, SIAM J. Sci. Comput. 33 (2011).
     """
@@ -116,9 +119,9 @@ def check_gradient(
             point = point.astype(precision).astype(np.float64)  # J cannot tell the difference
 
         h = eps ** (1.0 / 3.0) if step is None else step
-        tolerance = _tolerance(subject, point, gradient, rtol, atol, eps, rng)
-        by_complex = method == "complex" or (method == "auto" and eps < 1e-10)
         center = subject.value(point)
+        tolerance = _tolerance(subject, point, center, gradient, rtol, atol, eps, rng)
+        by_complex = method == "complex" or (method == "auto" and eps < 1e-10)
         work = point.copy()
         middle = float(np.median(scales(point)))
         checked: list[_Checked] = []
@@ -204,13 +207,14 @@ def _subject(fun: Any, jac: Any, args: tuple[Any, ...], parts: structure.Several
 def _tolerance(
     subject: Subject,
     point: FloatArray,
+    center: float,
     gradient: FloatArray,
     rtol: float | None,
     atol: float,
     eps: float,
     rng: np.random.Generator,
 ) -> sweep.Tolerance:
-    level = noise.noise_of(subject, point, rng, eps)
+    level = noise.noise_of(subject, point, center, rng, eps)
     finite = gradient[np.isfinite(gradient)]
     typical = float(np.sqrt(np.mean(finite**2))) if finite.size else 0.0
     relative = rtol or (1e-6 if eps < 1e-10 else 1e-3)

@@ -3,55 +3,71 @@
 A cost is a smooth function and noise: rounding, float32 somewhere inside, an iteration that stops
 early, six printed digits. Differences of high order on close points wipe out what is smooth; what
 is left is the noise, times the root of a sum of squared binomials (Moré and Wild, Estimating
-computational noise, SIAM J. Sci. Comput. 33, 2011). Points that lie too close show no noise,
-because J stands still between them; points too far apart show the shape of J. So the spacing is
-moved until neither is the case.
+computational noise, SIAM J. Sci. Comput. 33, 2011). Where the points lie too far apart, or beside
+a kink, what is left shrinks with the spacing; noise does not: it is what two spacings agree on.
+The wider of them is tried first, since noise matters as it is at the steps of differences: points
+that lie closer than its grain, or than two printed values, show none.
 """
 
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf
 
 import numpy as np
 
 from fastbp.check.contract import FloatArray, Subject, scales
 
-STRIDE = 32.0
-WIDEST, NARROWEST = 0.05, 1e-17
+SPACING, WIDEST, STRIDE, N_LOOKS = 3e-4, 0.5, 32.0, 9
+ALIKE = 16.0
+# What is more than this part of J is its shape: a fast oscillation, say.
+SHARE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """Nine values of J at one spacing: does J stand still, does it show its shape, its noise."""
+    """Nine values of J at one spacing: what differences leave of them, the largest of them, the
+    smallest jump from one to the next, and whether most stand still."""
 
-    flat: bool
-    shaped: bool
     noise: float
     largest: float
+    jump: float
+    still: bool
 
 
-def noise_of(subject: Subject, theta: FloatArray, rng: np.random.Generator, eps: float) -> float:
-    """The uncertainty of one value of J near theta: four standard deviations of its noise.
+def noise_of(
+    subject: Subject, theta: FloatArray, center: float, rng: np.random.Generator, eps: float
+) -> float:
+    """The uncertainty of one value of J near theta: six standard deviations of its noise, and no
+    less than four roundings of `center`, J there."""
+    step = scales(theta)
 
-    It is never less than four roundings of J, and that at the better of two spacings: a kink
-    between the points looks like noise.
-    """
-    direction = rng.choice([-1.0, 1.0], theta.shape) * scales(theta)
-    spacing = float(eps**0.55)
-    look = _look(subject, theta, direction, spacing)
-    while look.flat and spacing * STRIDE <= WIDEST:
+    def look(spacing: float) -> _Look:
+        return _look(subject, theta, rng.choice([-1.0, 1.0], theta.shape) * step, spacing)
+
+    spacing = SPACING
+    wider = look(spacing)
+    while wider.still and spacing * STRIDE <= WIDEST:
         spacing *= STRIDE
-        look = _look(subject, theta, direction, spacing)
-    looks, falls = [look], True
-    while falls and spacing / STRIDE >= NARROWEST:
-        spacing /= STRIDE
-        closer = _look(subject, theta, direction, spacing)
-        # As long as closer points show much less of it, it was the shape of J and no noise.
-        falls = not closer.flat and (look.shaped or closer.noise < look.noise / 8.0)
+        wider = look(spacing)
+    closer = look(spacing / STRIDE)
+    looks = [wider, closer]
+    while not (_alike(wider, closer) or closer.still or len(looks) >= N_LOOKS):
+        wider, closer = closer, look(spacing / STRIDE ** len(looks))
         looks.append(closer)
-        look = closer
-    rough = min((look.noise for look in looks if not look.flat), default=0.0)
-    largest = max(look.largest for look in looks)
-    return 4.0 * max(rough if isfinite(rough) else 0.0, eps * largest)
+    grain = (closer.jump or wider.jump) if closer.still else 0.0
+    agree = _alike(wider, closer)
+    rough = max(wider.noise, closer.noise) if agree else min(wider.noise, closer.noise)
+    rough = rough if rough <= SHARE * wider.largest else 0.0
+    grain = grain if grain <= 0.01 * wider.largest else 0.0
+    largest = max(a.largest for a in looks)
+    if rough <= 2.0 * eps * largest:  # no more than rounding, which is less where J is less
+        rough *= abs(center) / largest if largest else 0.0
+    return max(6.0 * rough, grain, 4.0 * eps * abs(center))
+
+
+def _alike(a: _Look, b: _Look) -> bool:
+    """Whether two spacings leave the same, and little of J."""
+    low, high = sorted((a.noise, b.noise))
+    return high <= ALIKE * low and high <= SHARE * a.largest
 
 
 def _look(subject: Subject, theta: FloatArray, direction: FloatArray, spacing: float) -> _Look:
@@ -59,10 +75,12 @@ def _look(subject: Subject, theta: FloatArray, direction: FloatArray, spacing: f
     J = np.array([subject.value(x.astype(subject.rounding).astype(float)) for x in points])
     largest = float(np.max(np.abs(J), where=np.isfinite(J), initial=0.0))
     if not np.all(np.isfinite(J)):
-        return _Look(False, True, inf, largest)
-    fourth, sixth = (
-        float(np.median(np.abs(np.diff(J, order)))) / 0.6745 / norm
+        return _Look(inf, largest, 0.0, False)
+    noise = min(
+        float(np.sqrt(np.mean(np.diff(J, order) ** 2))) / norm
         for order, norm in ((4, 70.0**0.5), (6, 924.0**0.5))
     )
-    flat = 2 * int(np.count_nonzero(np.diff(J))) < J.size - 1
-    return _Look(flat, sixth < 0.2 * fourth, min(fourth, sixth), largest)
+    jumps = np.abs(np.diff(J))
+    jump = np.min(jumps, initial=inf, where=jumps > 0.0) if jumps.any() else 0.0
+    still = 2 * int(np.count_nonzero(np.diff(J))) < J.size - 1
+    return _Look(noise, largest, float(jump), still)

@@ -19,6 +19,8 @@ OK, FAIL, KINK = 0, 1, 2
 ENOUGH = 5
 # So many lines are refined before the step is changed for the others; and so often at most.
 SAMPLE, PASSES = 12, 3
+# Before a slope fails, other steps must have confirmed it: J may be what it is at h·4^k by chance.
+AGAIN = 1.618
 # A slope of 0 is looked at with this step too: J may only stand still under short ones.
 FAR = 1e-2
 
@@ -148,7 +150,7 @@ class _Sweep:
 
     def settle(self, i: int, pair: Pair | None, h: float) -> bool:
         """Whether one difference is enough to say that the given slope is right."""
-        if pair is None:
+        if pair is None or not np.isfinite(self._given[i]):
             return False
         given, tol = float(self._given[i]), self._tol
         if given == 0.0 and pair.still(self._center):
@@ -183,9 +185,14 @@ class _Sweep:
     def refine(self, i: int, pair: Pair | None, h: float) -> float:
         """Give line i its verdict by a ladder of steps; returns the step that suits it."""
         tol, given = self._tol, float(self._given[i])
-        slope = refine(self._lines[i], self._center, h, tol.noise, tol.eps, tol.relative, pair)
-        self._numerical[i] = slope.value
-        self._error[i], self._verdict[i] = _judge(given, slope, tol)
+        for start, first in ((h, pair), (AGAIN * h, None)):
+            slope = refine(
+                self._lines[i], self._center, start, tol.noise, tol.eps, tol.relative, first
+            )
+            error, verdict = _judge(given, slope, tol)
+            if verdict != FAIL:
+                break
+        self._numerical[i], self._error[i], self._verdict[i] = slope.value, error, verdict
         if self._verdict[i] == KINK:
             self._sides[i] = slope.sides
         else:
@@ -222,7 +229,7 @@ def _judge(given: float, slope: Slope, tol: Tolerance) -> tuple[float, int]:
     margin = tol.margin(given, slope.value)
     difference = abs(given - slope.value)
     # Where no step gives a slope, nothing speaks for the gradient either: nan fails.
-    if not difference <= margin + slope.width + slope.doubt:
+    if not (np.isfinite(given) and difference <= margin + slope.width + slope.doubt):
         return slope.width, FAIL
     if slope.has_kink(margin):
         return 0.0, KINK
