@@ -176,7 +176,8 @@ class CircuitObjective(Bound):
         return np.require(array, np.float64, ["C", "A"])
 
     def _evaluate(self, vector: Any) -> tuple[float, NDArray[np.float64]]:
-        return self._problem("value_and_gradient").evaluate(vector)  # type: ignore[no-any-return]
+        problem = self._problems.get("value_and_gradient") or self._problem("value_and_gradient")
+        return problem.evaluate(vector)  # type: ignore[no-any-return]
 
     def _cost(self, vector: NDArray[np.float64]) -> float:
         return self._problem("value").evaluate(vector)[0]  # type: ignore[no-any-return]
