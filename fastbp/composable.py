@@ -256,7 +256,9 @@ def _added(a: Any, b: Any, factor: float = 1.0) -> Composable:
 
 
 def _factor(value: Any) -> float:
-    array = None if isinstance(value, str | bytes | Composable) else np.asarray(value)
+    array = None
+    if not isinstance(value, str | bytes | Composable):
+        array = validate.as_array(value, "the factor of an objective")
     if array is None or array.ndim or array.dtype.kind not in "biuf" or not np.isfinite(array):
         raise TypeError(
             "an objective is multiplied or divided by one finite number, not by "

@@ -288,7 +288,7 @@ def mask_of(objective: Composable, which: Any) -> "NDArray[np.bool_]":
                 )
             mask[block.indices] = True
         return mask
-    mask = np.asarray(which)
+    mask = validate.as_array(which, "what is frozen")
     if mask.dtype != np.bool_ or mask.shape != (n,):
         raise TypeError(
             f"frozen takes a mask of {n} bools, True for what is frozen, or blocks of net.blocks() "

@@ -122,7 +122,7 @@ class Model:
         """X as samples in rows, and whether it was one sample without a row."""
         if not self._is_finite:
             predictions.check_theta(self.theta)
-        if np.ndim(X) != 1:
+        if validate.as_array(X, "X").ndim != 1:
             return X, False
         return self._sample(X), True
 
@@ -143,7 +143,7 @@ class Model:
 
     def _checked(self, X: Any, out: Any, z: bool) -> "NDArray[Any]":
         """The same of what cannot be read as it is."""
-        is_single = np.ndim(X) == 1
+        is_single = validate.as_array(X, "X").ndim == 1
         rows = self._sample(X) if is_single else X
         data = validate.data(rows, self.network.widths[0], self.network.dtype)
         if out is not None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from fastbp.validate import as_array
 from fastbp.words import described
 
 MOST = np.iinfo(np.int64).max
@@ -16,10 +17,7 @@ def read(rows: Any, m: int) -> Any:
     """
     if isinstance(rows, slice):
         return rows
-    try:
-        array = np.asarray(rows)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"rows cannot be read as row numbers: {error}") from error
+    array = as_array(rows, "rows")
     if array.ndim != 1:
         advice = "for one row give a list of one" if array.ndim == 0 else "use np.ravel(rows)"
         raise ValueError(f"rows has shape {array.shape}; expected a vector of numbers; {advice}")

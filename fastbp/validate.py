@@ -136,14 +136,7 @@ def numbers(value: Any, what: str, classes: bool | None = None) -> "NDArray[Any]
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
         _refuse_sparse(value, what)
     not_masked(value, what)
-    try:
-        array = np.asarray(value)
-    except MemoryError:
-        raise
-    except Exception as error:
-        from fastbp.refusals import refuse_unreadable
-
-        refuse_unreadable(value, what, error)
+    array = as_array(value, what)
     if array.dtype.isbuiltin == 2 and np.can_cast(array.dtype, np.float64):  # such as bfloat16
         return array.astype(np.float64)
     kind = array.dtype.kind
@@ -156,6 +149,18 @@ def numbers(value: Any, what: str, classes: bool | None = None) -> "NDArray[Any]
 
         refuse(value, array, what, classes)
     return array
+
+
+def as_array(value: Any, what: str) -> "NDArray[Any]":
+    """`value` as an array of whatever it holds."""
+    try:
+        return np.asarray(value)
+    except MemoryError:
+        raise
+    except Exception as error:
+        from fastbp.refusals import refuse_unreadable
+
+        refuse_unreadable(value, what, error)
 
 
 def _refuse_sparse(value: Any, what: str) -> NoReturn:

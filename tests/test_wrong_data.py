@@ -142,6 +142,7 @@ CLASSES = fastbp.mlp(2, 3, output="softmax", loss="cross_entropy")
 THETA = NET.init(seed=0)
 X, Y, T = np.ones((M, 2)), np.ones(M), np.ones((2, 3))
 OBJECTIVE = NET.objective(X, Y)
+MODEL = NET.bind(THETA)
 PX, P = fastbp.variables("x p")
 V = fastbp.variables("v", 3)
 F = fastbp.circuit(P * PX, wrt=[P])
@@ -158,6 +159,17 @@ CALLS = {
     "theta of an objective": lambda a: OBJECTIVE(a),
     "theta of fun": lambda a: OBJECTIVE.fun(a),
     "theta of unpack": lambda a: NET.unpack(a),
+    "theta of a model": lambda a: NET.bind(a),
+    "X of a model": lambda a: MODEL(a),
+    "X of a model's classes": lambda a: MODEL.predict(a),
+    "rows": lambda a: OBJECTIVE(THETA, rows=a),
+    "buffer": lambda a: OBJECTIVE.into(THETA, a),
+    "factor": lambda a: OBJECTIVE * a,
+    "part": lambda a: OBJECTIVE + a,
+    "frozen": lambda a: OBJECTIVE.frozen(a, THETA),
+    "frozen at": lambda a: OBJECTIVE.frozen("layer 1 bias", a),
+    "penalty": lambda a: OBJECTIVE.with_penalty(l2=a),
+    "towards": lambda a: OBJECTIVE.with_penalty(l2=1, towards=a),
     "theta of a file": lambda a: fastbp.files.save("none.npz", NET, a),
     "network of a file": lambda a: fastbp.files.save("none.npz", a, THETA),
     "Thetas": lambda a: NET.pack(a),
@@ -180,6 +192,7 @@ CALLS = {
     "Theta of a kernel": lambda a: kernels.forward(a, X),
     "a of a kernel": lambda a: kernels.forward(T, a),
     "activation of a kernel": lambda a: kernels.forward(T, X, a),
+    "error of a kernel": lambda a: kernels.backpropagate(T, np.ones((M, 2)), X, error=a),
     "delta of a kernel": lambda a: kernels.backpropagate(T, a, X),
     "samples of accumulate": lambda a: kernels.accumulate(X, a),
     "Delta of accumulate": lambda a: kernels.accumulate(X, X, a),
@@ -222,7 +235,7 @@ def test_anything_in_the_place_of(call, tmp_path, monkeypatch):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
                 CALLS[call](value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, IndexError) as error:
             text = str(error)
             # The words of an array that refuses to be one are passed on.
             ours = not any(words in text for words in NOT_OURS) or name == "refuses arrays"
