@@ -3,7 +3,6 @@ from lanes cimport real
 
 cdef extern from "block.h" nogil:
     const int BLOCK_ROWS
-    const int NEAR
 
     ctypedef struct Target:
         Py_ssize_t count

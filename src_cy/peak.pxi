@@ -5,7 +5,7 @@ cdef enum:
 
 
 cdef kernel_void multiply_add_sums(Py_ssize_t n, real factor, real *out) noexcept nogil:
-    """out += factor * out, n times, on PEAK_SUMS registers: no memory, no dependence between them."""
+    """out = factor * (out + 1), n times, on PEAK_SUMS registers that never leave the processor."""
     cdef lanes_t acc[PEAK_SUMS]
     cdef lanes_t w = lanes_splat(factor)
     cdef int k

@@ -17,7 +17,7 @@ the same bits.
 """
 from libc.string cimport memset
 
-from block cimport BLOCK_ROWS, NEAR, Target, sized_blocks
+from block cimport BLOCK_ROWS, Target, sized_blocks
 from interleave cimport DEPTH, PACK_ROWS, Matrix, even_share, from_column
 from lanes cimport (
     BLOCK_COLUMNS, LANES, STRIP, kernel_void, lanes_load, lanes_store, lanes_t, real,
@@ -86,7 +86,7 @@ cdef inline kernel_void interleaved_blocks(
     int R, int C, const real *p, const real *q, Py_ssize_t q_row, Py_ssize_t n,
     const Target *target,
 ) noexcept nogil:
-    sized_blocks(R, C, NEAR > 0, p, 1, R, R * n, q, q_row, n, target)
+    sized_blocks(R, C, True, p, 1, R, R * n, q, q_row, n, target)
 
 
 cdef inline void pack_columns(
@@ -120,13 +120,13 @@ cdef inline void multiply_panel(
 
     All rows of P pass over a panel of Q that stays in the first-level cache. Where they are many
     the panel is copied first, unless its rows are adjacent already: to be aligned, and on 4 pages
-    of memory instead of up to 64. The first blocks then ask for the next panel, a piece each: a
-    column of registers, or n cache lines where the panel is adjacent. The others ask for the
-    caller's data, or else for the next block of an interleaved P.
+    of memory instead of up to 64. The first blocks then prefetch the next panel, a piece each: a
+    column of registers, or n cache lines where the panel is adjacent. The others prefetch the
+    caller's data; an interleaved P is prefetched by its blocks themselves.
     """
     cdef lanes_t copied[DEPTH * 4]
     cdef Py_ssize_t r = 0, piece_step = q_row * sizeof(real), piece = LANES, shares
-    cdef int R, most, pieces = 0, all_pieces = 0
+    cdef int R, most = BLOCK_ROWS, pieces = 0
     if rows >= PACK_ROWS:
         pieces = C
         if q_row != C * LANES:
@@ -137,25 +137,26 @@ cdef inline void multiply_panel(
             pieces = LANES * <int>sizeof(real) * C // CACHE_LINE
             piece = n * CACHE_LINE // sizeof(real)
             piece_step = CACHE_LINE
-        all_pieces = pieces
-    most = BLOCK_ROWS if p.interleaved != NULL or not narrow(C) else 2 * BLOCK_ROWS
+    if p.interleaved == NULL and narrow(C):
+        most = 2 * BLOCK_ROWS
     while r < rows:
         shares = (rows - r + most - 1) // most
         R = even_share(rows - r, most, shares)
-        target.count = rows - r - shares * (R - 1)      # blocks of R rows; the others have one less
+        target.count = rows - r - shares * (R - 1)      # blocks of R rows; others have one less
         target.step = CACHE_LINE
         target.skip = 0
         if pieces > 0:
             target.count = min(target.count, <Py_ssize_t>pieces)
-            target.ahead = <const char *>(next_q + (all_pieces - pieces) * piece)
+            target.ahead = <const char *>next_q
             target.step = piece_step
             target.skip = piece * <Py_ssize_t>sizeof(real) - n * piece_step
+            next_q += target.count * piece
             pieces -= <int>target.count
         elif ahead.next < ahead.end:
-            target.ahead = ahead.next
             target.count = min(target.count, (ahead.end - ahead.next) // (n * CACHE_LINE) + 1)
+            target.ahead = ahead.next
             ahead.next += target.count * n * CACHE_LINE
-        else:       # a line that the first-level cache has: one further out would be asked for again
+        else:       # a line in the first-level cache: any other would be asked for at each step
             target.ahead = <const char *>&target
             target.step = 0
         if p.interleaved != NULL:

@@ -85,20 +85,22 @@ cdef inline void add_to_gradient(
     bint fresh, bint last,
 ) noexcept nogil:
     """Columns of Delta to the gradient, or the first of them into it; the last finish it."""
-    cdef Py_ssize_t n, i, j, at
+    cdef Py_ssize_t row = layer.n_in + 1, at = layer.theta_at + 1 + start, width = stop - start
+    cdef Py_ssize_t i, j, c, n
     cdef double *D
-    while start < stop:
-        n = adjacent(Delta, start, stop)
-        for j in range(layer.n_out):
-            at = layer.theta_at + j * (layer.n_in + 1) + 1 + start
-            D = run.gradient + at
-            if j + ROWS_AHEAD < layer.n_out:
-                for i in range((n + LINE - 1) // LINE):
-                    lanes_prefetch(<const real *>(D + ROWS_AHEAD * (layer.n_in + 1) + i * LINE))
-            widen(n, column(Delta, start) + j * Delta.row, fresh, D)
-            if last:
-                regularize(n, D, run.theta + at, run.scale, run.l2, D)
-        start += n
+    for j in range(layer.n_out):    # row by row: the gradient is in memory, Delta in a cache
+        D = run.gradient + at
+        if j + ROWS_AHEAD < layer.n_out:
+            for i in range((width + LINE - 1) // LINE):
+                lanes_prefetch(<const real *>(D + ROWS_AHEAD * row + i * LINE))
+        c = start
+        while c < stop:
+            n = adjacent(Delta, c, stop)
+            widen(n, column(Delta, c) + j * Delta.row, fresh, D + c - start)
+            c += n
+        if last:
+            regularize(width, D, run.theta + at, run.scale, run.l2, D)
+        at += row
 
 
 cdef inline void add_biases(

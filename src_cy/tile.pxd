@@ -13,7 +13,7 @@ from dense cimport (
 from element cimport activate_layer, output_loss
 from few cimport few_backward, few_forward, few_gradient
 from interleave cimport Matrix
-from lanes cimport LANES, real
+from lanes cimport LANES, STRIP, real
 from layout cimport Strips, adjacent, by_rows, by_strips, round_up
 from plan cimport Data, Evaluation, Plan
 from product cimport Ahead
@@ -78,7 +78,11 @@ cdef inline void activate_samples(
     cdef Py_ssize_t c = 0, width
     while c < columns:
         width = adjacent(lay, c, columns)
-        activate_layer(layer, order, layer.n_out, width, lay.row, z, a, out, scratch)
+        if width == lay.row and lay.strip != STRIP and layer.circuit == NULL:
+            # A strip is one run of numbers.
+            activate_layer(layer, order, 1, layer.n_out * width, width, z, a, out, scratch)
+        else:
+            activate_layer(layer, order, layer.n_out, width, lay.row, z, a, out, scratch)
         z += lay.strip
         a += lay.strip
         out += lay.strip
