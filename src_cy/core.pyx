@@ -28,12 +28,14 @@ from posix.stdlib cimport posix_memalign
 
 import numpy as np
 
-from activations cimport N_ACTIVATIONS, Activation, activation_table
+from activations cimport KEEPS_NOTHING, N_ACTIVATIONS, Activation, activation_table
 from dense cimport (
     Dense, accumulate, accumulate_bias, backward, delta_matrix, forward_units, is_wide, pack,
     pack_shares, sums_of, widen,
 )
-from element cimport activate_layer, element_loss, element_scratch, output_loss
+from element cimport (
+    activate_layer, element_loss, element_scratch, multiply_layer_slopes, output_loss,
+)
 from elementary cimport (
     lanes_atan2, lanes_cos, lanes_erf, lanes_exp, lanes_expm1, lanes_gaussian, lanes_hypot,
     lanes_log, lanes_log1p, lanes_maximum, lanes_minimum, lanes_pow, lanes_sigmoid,

@@ -6,11 +6,11 @@ in the scratch of the thread.
 """
 from libc.string cimport memset
 
-from activations cimport activate
+from activations cimport SOFTMAX, activate, multiply_slopes, output_errors
 from dense cimport Dense
-from lanes cimport LANES, lanes_load, lanes_store, real
+from lanes cimport LANES, kernel_void, lanes_load, lanes_store, real
 from layout cimport row_stride
-from losses cimport apply_loss
+from losses cimport loss_of_error, loss_of_z
 from tape cimport (
     Code, Coming, Element, Row, called_kernel_void, lay_rows, run_rows, whole_registers,
 )
@@ -81,10 +81,10 @@ cdef inline void run_element(
 
 
 cdef inline called_kernel_void activate_elements(
-    const Element *element, int order, Py_ssize_t units, Py_ssize_t columns, Py_ssize_t stride,
+    const Element *element, int how, Py_ssize_t units, Py_ssize_t columns, Py_ssize_t stride,
     const real *z, real *out, real *scratch,
 ) noexcept nogil:
-    """As `activate`; out may be z."""
+    """out = the element's function of z, or out times it; out may be z."""
     cdef Row *rows = lay_element(element, scratch)
     cdef const Row *result = rows + element.code.outputs[0]
     cdef Py_ssize_t u = 0, c, some, width
@@ -95,8 +95,7 @@ cdef inline called_kernel_void activate_elements(
             width = min(<Py_ssize_t>ROW, columns - c)
             gather(some, width, stride, z + u * stride + c, rows + element.code.n_numbers)
             run_element(element, rows, some * width)
-            scatter(SET if order == 0 else SCALE, some, width, stride, result,
-                    out + u * stride + c)
+            scatter(how, some, width, stride, result, out + u * stride + c)
             c += width
         u += some
 
@@ -105,7 +104,7 @@ cdef inline called_kernel_void element_loss(
     const Element *element, Py_ssize_t units, Py_ssize_t columns, Py_ssize_t stride,
     const real *a, const real *y, real *delta, real *cost, real *scratch,
 ) noexcept nogil:
-    """As `apply_loss`, of a."""
+    """As `loss_of_z`, of a."""
     cdef Row *rows = lay_element(element, scratch)
     cdef const Row *value = rows + element.code.outputs[0]
     cdef const Row *slope = rows + element.code.outputs[1]
@@ -126,26 +125,70 @@ cdef inline called_kernel_void element_loss(
         u += some
 
 
+cdef inline kernel_void subtract(
+    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, const real *a, const real *y,
+    real *error,
+) noexcept nogil:
+    """error = a - y."""
+    cdef Py_ssize_t r, c
+    for r in range(rows):
+        c = r * stride
+        while c < r * stride + columns:
+            lanes_store(error + c, lanes_load(a + c) - lanes_load(y + c))
+            c += LANES
+
+
 cdef inline void activate_layer(
-    const Dense *layer, int order, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
-    const real *z, const real *a, real *out, real *scratch,
+    const Dense *layer, bint keep, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    real *z, real *a, real *scratch,
 ) noexcept nogil:
     """As `activate`, for whatever activation the layer has."""
     if layer.circuit == NULL:
-        activate(layer.activation, order, rows, columns, stride, z, a, out)
+        activate(layer.activation, keep, rows, columns, stride, z, a)
     else:
-        activate_elements(layer.circuit + order, order, rows, columns, stride, z, out, scratch)
+        activate_elements(layer.circuit, SET, rows, columns, stride, z, a, scratch)
+
+
+cdef inline void multiply_layer_slopes(
+    const Dense *layer, int order, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    const real *z, const real *a, real *out, real *scratch,
+) noexcept nogil:
+    """As `multiply_slopes`."""
+    if layer.circuit == NULL:
+        multiply_slopes(layer.activation, order, rows, columns, stride, z, a, out)
+    else:
+        activate_elements(layer.circuit + order, SCALE, rows, columns, stride, z, out, scratch)
+
+
+cdef inline void layer_errors(
+    const Dense *last, Py_ssize_t columns, Py_ssize_t stride, real *z, const real *y,
+    real *error, real *scratch,
+) noexcept nogil:
+    """As `output_errors`."""
+    if last.circuit == NULL:
+        output_errors(last.activation, last.n_out, columns, stride, z, y, error)
+    else:
+        activate_elements(last.circuit, SET, last.n_out, columns, stride, z, error, scratch)
+        subtract(last.n_out, columns, stride, error, y, error)
+        activate_elements(last.circuit + 1, SET, last.n_out, columns, stride, z, z, scratch)
 
 
 cdef inline void output_loss(
     const Dense *last, int loss, bint from_z, const Element *circuit, Py_ssize_t columns,
-    Py_ssize_t stride, const real *z, const real *a, const real *y, real *delta, real *cost,
-    real *scratch,
+    Py_ssize_t stride, real *z, real *a, const real *y, real *delta, real *cost, real *scratch,
 ) noexcept nogil:
-    """The cost of each sample and delta = dloss/dz, whatever the loss and the output are."""
+    """The cost of each sample and delta = dloss/dz, whatever the loss and the output are. Of z and
+    a nothing is left."""
+    cdef bint softmax = last.circuit == NULL and last.activation == SOFTMAX
     if circuit != NULL:
+        activate_layer(last, True, last.n_out, columns, stride, z, a, scratch)
         element_loss(circuit, last.n_out, columns, stride, a, y, delta, cost, scratch)
+        multiply_layer_slopes(last, 1, last.n_out, columns, stride, z, a, delta, scratch)
+    elif from_z:
+        loss_of_z(loss, last.n_out, columns, stride, z, y, delta, cost)
     else:
-        apply_loss(loss, last.n_out, columns, stride, z if from_z else a, y, delta, cost)
-    if not from_z:
-        activate_layer(last, 1, last.n_out, columns, stride, z, a, delta, scratch)
+        layer_errors(last, columns, stride, z, y, delta, scratch)
+        loss_of_error(loss, last.n_out, columns, stride, delta, y, NULL if softmax else z, delta,
+                      cost)
+        if softmax:     # its Jacobian is no slope of each unit
+            multiply_slopes(SOFTMAX, 1, last.n_out, columns, stride, NULL, z, delta)

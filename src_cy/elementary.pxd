@@ -13,12 +13,14 @@ tests/test_elementary.py.
 """
 
 from exponential cimport (
-    lanes_exp, lanes_exp_negative, lanes_expm1, lanes_sigmoid, lanes_sigmoid_slope, lanes_softplus,
-    lanes_softplus_sigmoid, lanes_tanh,
+    lanes_exp, lanes_exp_negative, lanes_expm1, lanes_expm1_exp, lanes_sigmoid,
+    lanes_sigmoid_slope, lanes_sigmoid_tail, lanes_softplus, lanes_softplus_excess,
+    lanes_softplus_sigmoid, lanes_tanh, lanes_tanh_rest,
 )
 from lanes_math cimport (
-    lanes_abs, lanes_copysign, lanes_divide, lanes_eq, lanes_ge, lanes_gt, lanes_lt, lanes_max,
-    lanes_maximum, lanes_min, lanes_minimum, lanes_minus_abs, lanes_select, lanes_sign, lanes_sqrt,
+    lanes_abs, lanes_constant, lanes_copysign, lanes_divide, lanes_eq, lanes_ge, lanes_gt,
+    lanes_lt, lanes_max, lanes_maximum, lanes_min, lanes_minimum, lanes_minus_abs,
+    lanes_rounded, lanes_select, lanes_sign, lanes_sqrt, lanes_with_sign,
 )
 from logarithm cimport lanes_log, lanes_log1p
 from normal cimport lanes_erf, lanes_gaussian, lanes_normal

@@ -81,39 +81,44 @@ cdef inline lanes_t lanes_exp_negative(lanes_t x) noexcept nogil:
     return _exp_negative(x, lanes_splat(0))
 
 
-cdef inline lanes_t lanes_expm1(lanes_t x) noexcept nogil:
-    """e**x - 1; 1.64 / 1.74 ulp."""
+cdef inline lanes_t lanes_expm1_exp(lanes_t x, lanes_t low, lanes_t *power) noexcept nogil:
+    """e**x - 1 from x = low on, and e**x; below both are those of low."""
     cdef int bias = 1023 - 1 if sizeof(real) == 8 else 127 - 1
-    cdef lanes_t y = lanes_max(lanes_constant(-40.0, -20.0), x)
+    cdef lanes_t y = lanes_max(low, x)
     y = lanes_min(lanes_constant(710.0, 89.0), y)
     cdef lanes_t t = _nearest(y * _log2e(), bias)
     cdef lanes_t n = t - _nearest(lanes_splat(0), bias)
     cdef lanes_t scale = lanes_from_bits(lanes_shift_left(lanes_bits(t), MANTISSA_BITS))
     cdef lanes_t a = y - n * lanes_constant(0.6931471805598903, 0.693145751953125)  # exact
-    cdef lanes_t low = n * lanes_constant(5.497923018708371e-14, 1.428606765330187e-06)
-    low = lanes_rounded(low)
-    cdef lanes_t r = a - low
-    cdef lanes_t p = _expm1_reduced(r, (a - r) - low) + r  # with what rounding r has cut off
+    cdef lanes_t tail = n * lanes_constant(5.497923018708371e-14, 1.428606765330187e-06)
+    tail = lanes_rounded(tail)
+    cdef lanes_t r = a - tail
+    cdef lanes_t p = _expm1_reduced(r, (a - r) - tail) + r  # with what rounding r has cut off
     cdef lanes_t half = p * scale + (scale - lanes_splat(0.5))  # 2**1024 is no number: double last
+    cdef lanes_t half_power = p * scale + scale
+    power[0] = half_power + half_power
     return lanes_copysign(lanes_select(lanes_eq(n, lanes_splat(0)), p, half + half), x)
 
 
-cdef inline lanes_t lanes_tanh(lanes_t x) noexcept nogil:
-    """tanh x = g / (g + 1), g = expm1(2|x|) / 2, with the sign of x; 1.63 / 1.74 ulp (2.02 / 2.03
-    without fused multiply-add).
+cdef inline lanes_t lanes_expm1(lanes_t x) noexcept nogil:
+    """e**x - 1; 1.64 / 1.74 ulp."""
+    cdef lanes_t power
+    return lanes_expm1_exp(x, lanes_constant(-40.0, -20.0), &power)
 
-    The error of g matters less and less as g grows, where that of expm1(-2|x|) would be doubled;
-    hence also one part of ln 2 / 2 is enough. |x| = n ln 2 / 2 + r with n rounded down: r >= 0, so
-    no term of g = 2**n r + 2**n r**2 Q(r) + (2**n - 1) / 2 cancels another.
+
+cdef inline lanes_t _half_expm1(lanes_t y, lanes_t *n) noexcept nogil:
+    """g = expm1(2 y) / 2 for y >= 0, and the n of y = n ln 2 / 2 + r.
+
+    One part of ln 2 / 2 is enough where tanh is made of it. n is rounded down: r >= 0, so that no
+    term of g = 2**n r + 2**n r**2 Q(r) + (2**n - 1) / 2 cancels another.
     """
     cdef int bias = 1023 if sizeof(real) == 8 else 127
     cdef lanes_t half = lanes_splat(0.5)
-    cdef lanes_t y = lanes_min(lanes_constant(20.0, 10.0), lanes_abs(x))
     # 255/512: rounds down almost always, and never in doubt near 0
     cdef lanes_t t = _nearest(y * (_log2e() + _log2e()) - lanes_splat(0.498046875), bias)
-    cdef lanes_t n = t - _nearest(lanes_splat(0), bias)
+    n[0] = t - _nearest(lanes_splat(0), bias)
     cdef lanes_t scale = lanes_from_bits(lanes_shift_left(lanes_bits(t), MANTISSA_BITS))
-    cdef lanes_t r = y - n * lanes_constant(0.34657359027997264, 0.3465735912322998)
+    cdef lanes_t r = y - n[0] * lanes_constant(0.34657359027997264, 0.3465735912322998)
     cdef lanes_t s = r * r
     cdef lanes_t even, odd
     if sizeof(real) == 8:
@@ -129,10 +134,34 @@ cdef inline lanes_t lanes_tanh(lanes_t x) noexcept nogil:
         even = lanes_splat(0.0595334954559803) * s + lanes_splat(0.3343588709831238)
         odd = lanes_splat(0.12740087509155273) * s + lanes_splat(0.6665907502174377)
         even = even * s + lanes_splat(1.0000017881393433)
-    cdef lanes_t g = ((odd * r + even) * s + r) * scale + (scale * half - half)
+    return ((odd * r + even) * s + r) * scale + (scale * half - half)
+
+
+cdef inline lanes_t lanes_tanh(lanes_t x) noexcept nogil:
+    """tanh x = g / (g + 1), g = expm1(2|x|) / 2, with the sign of x; 1.63 / 1.74 ulp (2.02 / 2.03
+    without fused multiply-add).
+
+    The error of g matters less and less as g grows, where that of expm1(-2|x|) would be doubled.
+    """
+    cdef lanes_t n, g = _half_expm1(lanes_min(lanes_constant(20.0, 10.0), lanes_abs(x)), &n)
     cdef lanes_t q = lanes_divide(g, g + lanes_splat(1))
     q = lanes_select(lanes_eq(n, lanes_splat(0)), g - g * q, q)  # 1 + g cut digits of a small g
     return lanes_with_sign(q, x)
+
+
+cdef inline lanes_t lanes_tanh_rest(lanes_t x, lanes_t *rest) noexcept nogil:
+    """|tanh x|, and 1 - |tanh x| = 1 / (g + 1), which keeps its digits far out, down to 2e-304
+    (9e-38); as lanes_tanh, but from one division for both."""
+    cdef lanes_t n, g = _half_expm1(lanes_min(lanes_constant(350.0, 43.0), lanes_abs(x)), &n)
+    rest[0] = lanes_divide(lanes_splat(1), g + lanes_splat(1))
+    cdef lanes_t q = lanes_splat(1) - rest[0]
+    return lanes_select(lanes_eq(n, lanes_splat(0)), g - g * q, q)
+
+
+cdef inline lanes_t lanes_sigmoid_tail(lanes_t x) noexcept nogil:
+    """sigmoid(-|x|) = e / (1 + e), e = e**-|x|: the smaller of sigmoid(x) and 1 - sigmoid(x)."""
+    cdef lanes_t e = lanes_exp_negative(lanes_minus_abs(x))
+    return lanes_divide(e, e + lanes_splat(1))
 
 
 cdef inline lanes_t lanes_sigmoid(lanes_t x) noexcept nogil:
@@ -143,14 +172,10 @@ cdef inline lanes_t lanes_sigmoid(lanes_t x) noexcept nogil:
     return lanes_divide(top, e + lanes_splat(1))
 
 
-cdef inline void lanes_softplus_sigmoid(
-    lanes_t x, lanes_t *excess, lanes_t *sigmoid
-) noexcept nogil:
-    """softplus(x) - max(x, 0) = log(1 + e**-|x|), and the slope of softplus, 1 / (1 + e**-x), from
-    one exponential and one division; softplus has 1.94 / 1.76 ulp (2.41 / 2.16 without fused
-    multiply-add), sigmoid 2.17 / 2.17 ulp.
+cdef inline lanes_t lanes_softplus_excess(lanes_t x, lanes_t *power) noexcept nogil:
+    """softplus(x) - max(x, 0) = log(1 + e) with e = e**-|x|, which is returned too.
 
-    With e = e**-|x| the excess is log1p(e), a polynomial since 0 <= e <= 1.
+    A polynomial, since 0 <= e <= 1.
     """
     cdef lanes_t e = lanes_exp_negative(lanes_minus_abs(x))
     cdef lanes_t s = e * e
@@ -184,7 +209,18 @@ cdef inline void lanes_softplus_sigmoid(
         p = p * e + lanes_splat(-0.24958018958568573)
         p = p * e + lanes_splat(0.33330464363098145)
         p = p * e + lanes_splat(-0.4999993145465851)
-    excess[0] = p * s + e
+    power[0] = e
+    return p * s + e
+
+
+cdef inline void lanes_softplus_sigmoid(
+    lanes_t x, lanes_t *excess, lanes_t *sigmoid
+) noexcept nogil:
+    """softplus(x) - max(x, 0), and the slope of softplus, 1 / (1 + e**-x), from one exponential and
+    one division; softplus has 1.94 / 1.76 ulp (2.41 / 2.16 without fused multiply-add), sigmoid
+    2.17 / 2.17 ulp."""
+    cdef lanes_t e
+    excess[0] = lanes_softplus_excess(x, &e)
     cdef lanes_t top = lanes_select(lanes_lt(x, lanes_splat(0)), e, lanes_splat(1))
     sigmoid[0] = lanes_divide(top, e + lanes_splat(1))
 

@@ -45,11 +45,11 @@ def apply_activation(activation, z, int order):
     buffers[0, :n] = np.ravel(z)
     buffers[2] = 1
     cdef real[:, ::1] view = buffers
-    activate_layer(&layer, 0, 1, padded, padded, &view[0, 0], &view[1, 0], &view[1, 0], &room[0])
+    activate_layer(&layer, order > 0, 1, padded, padded, &view[0, 0], &view[1, 0], &room[0])
     if order == 0:
         return buffers[1, :n].reshape(np.shape(z))
-    activate_layer(&layer, order, 1, padded, padded, &view[0, 0], &view[1, 0], &view[2, 0],
-                   &room[0])
+    multiply_layer_slopes(&layer, order, 1, padded, padded, &view[0, 0], &view[1, 0], &view[2, 0],
+                          &room[0])
     return buffers[2, :n].reshape(np.shape(z))
 
 

@@ -88,7 +88,7 @@ def layer_forward(Theta, inputs, activation):
                 forward_units(&layer, room + packed_at, X + start * layer.n_in, layer.n_in, count,
                               columns, by_strips(room + zt_at, samples, rows),
                               by_rows(room + z_at, stride), &ahead)
-                activate_layer(&layer, 0, layer.n_out, columns, stride, room + z_at, room + a_at,
+                activate_layer(&layer, False, layer.n_out, columns, stride, room + z_at,
                                room + a_at, room + room_at)
                 transpose(layer.n_out, count, room + z_at, stride, out_z + start * layer.n_out,
                           layer.n_out, False)
@@ -157,10 +157,10 @@ def layer_backward(Theta, delta, z, activation, error=None):
                     transpose(count, n_in, errors + start * n_in, n_in, room + error_at, stride,
                               True)
                     add_rows(n_in, columns, stride, room + error_at, room + below_at)
-                activate_layer(&layer, 0, n_in, columns, stride, room + z_at, room + a_at,
-                               room + a_at, room + room_at)
-                activate_layer(&layer, 1, n_in, columns, stride, room + z_at, room + a_at,
-                               room + below_at, room + room_at)
+                activate_layer(&layer, True, n_in, columns, stride, room + z_at, room + a_at,
+                               room + room_at)
+                multiply_layer_slopes(&layer, 1, n_in, columns, stride, room + z_at, room + a_at,
+                                      room + below_at, room + room_at)
                 transpose(n_in, count, room + below_at, stride, result + start * n_in, n_in,
                           False)
                 start += tile
@@ -288,8 +288,6 @@ def output_delta(loss, output, z, y):
                 columns = round_up(count)
                 transpose(count, K, preactivations + start * K, K, room + z_at, stride, True)
                 transpose(count, K, targets + start * K, K, room + y_at, stride, True)
-                activate_layer(&layer, 0, K, columns, stride, room + z_at, room + a_at,
-                               room + a_at, room + room_at)
                 output_loss(&layer, number, from_z, circuit, columns, stride, room + z_at,
                             room + a_at, room + y_at, room + delta_at, room + cost_at,
                             room + room_at)

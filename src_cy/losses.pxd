@@ -1,20 +1,23 @@
 """Losses: each is one function, giving the loss and its derivative in one register, and one row.
 
-A loss of the output `a` goes with every output activation: the engine multiplies by g'. A pair that
+A loss of the error a - y goes with every output activation: it is multiplied by g'. A pair that
 is computed from `z` (cross_entropy of a sigmoid, say) gives delta = dloss/dz at once and names the
 output it is for; it is finite for every finite z. Losses sum over the K outputs of a sample.
 """
 from elementary cimport (
-    lanes_abs, lanes_copysign, lanes_divide, lanes_exp, lanes_exp_negative, lanes_gt, lanes_log,
-    lanes_log1p, lanes_max, lanes_select, lanes_softplus_sigmoid, lanes_tanh,
+    lanes_abs, lanes_copysign, lanes_divide, lanes_eq, lanes_exp, lanes_exp_negative, lanes_gt,
+    lanes_log, lanes_log1p, lanes_lt, lanes_max, lanes_rounded, lanes_select,
+    lanes_softplus_excess, lanes_softplus_sigmoid, lanes_tanh,
 )
 from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
+from softmax cimport softmax_powers
 
+# Of z, or of the error a - y.
 ctypedef lanes_t (*loss_function_t)(lanes_t v, lanes_t y, lanes_t *slope) noexcept nogil
 
 cdef struct Loss:
     const char *name
-    const char *output      # computed from z for this output activation; NULL: from any a
+    const char *output      # computed from z for this output activation; NULL: from a - y
     bint signed_labels      # targets are -1 and +1
 
 cdef enum:
@@ -24,41 +27,47 @@ cdef enum:
 
 
 cdef inline lanes_t cross_entropy(lanes_t z, lanes_t y, lanes_t *slope) noexcept nogil:
-    """-y log a - (1 - y) log(1 - a) with a = sigmoid(z): softplus(z) - yz; slope a - y."""
-    cdef lanes_t excess, a
-    lanes_softplus_sigmoid(z, &excess, &a)
-    slope[0] = a - y
-    # With y in {0, 1} this adds no two large numbers: softplus(z) - z is softplus(-z).
-    return (lanes_max(lanes_splat(0), z) - z * y) + excess
+    """-y log a - (1 - y) log(1 - a) with a = sigmoid(z): softplus(z) - yz; slope a - y.
+
+    Of a and 1 - a the smaller is e / (1 + e), the other 1 / (1 + e). No two terms of the loss have
+    different signs, and for y = 0 or 1 none of the slope.
+    """
+    cdef lanes_t e
+    cdef lanes_t excess = lanes_softplus_excess(z, &e)
+    cdef lanes_t other = 1 - y
+    cdef lanes_t near = lanes_select(lanes_lt(z, lanes_splat(0)), y, other)
+    cdef lanes_t far = lanes_select(lanes_lt(z, lanes_splat(0)), other, y)
+    cdef lanes_t size = near - lanes_rounded(far * e)
+    slope[0] = lanes_divide(lanes_select(lanes_lt(z, lanes_splat(0)), -size, size), e + 1)
+    return lanes_abs(z) * near + excess
 
 
-cdef inline lanes_t squared_error(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogil:
-    """(a - y)^2 / 2."""
-    slope[0] = a - y
-    return <real>0.5 * (slope[0] * slope[0])
+cdef inline lanes_t squared_error(lanes_t e, lanes_t y, lanes_t *slope) noexcept nogil:
+    """e^2 / 2 with e = a - y."""
+    slope[0] = e
+    return <real>0.5 * (e * e)
 
 
-cdef inline lanes_t absolute_error(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogil:
-    """|a - y|; slope 0 at the kink."""
-    cdef lanes_t e = a - y
+cdef inline lanes_t absolute_error(lanes_t e, lanes_t y, lanes_t *slope) noexcept nogil:
+    """|e|; slope 0 at the kink."""
     # NaN is neither above nor below zero, and must not become 0.
     slope[0] = lanes_select(
         lanes_gt(lanes_abs(e), lanes_splat(0)), lanes_copysign(lanes_splat(1), e), e)
     return lanes_abs(e)
 
 
-cdef inline lanes_t huber(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogil:
-    """e^2/2 where |e| <= 1 else |e| - 1/2, with e = a - y."""
-    cdef lanes_t size = lanes_abs(a - y)
+cdef inline lanes_t huber(lanes_t e, lanes_t y, lanes_t *slope) noexcept nogil:
+    """e^2/2 where |e| <= 1 else |e| - 1/2."""
+    cdef lanes_t size = lanes_abs(e)
     cdef lanes_t cut = lanes_select(lanes_gt(size, lanes_splat(1)), lanes_splat(1), size)
-    slope[0] = lanes_copysign(cut, a - y)
+    slope[0] = lanes_copysign(cut, e)
     return cut * (size - <real>0.5 * cut)
 
 
-cdef inline lanes_t log_cosh(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogil:
-    """log cosh e with e = a - y; slope tanh e."""
-    cdef lanes_t size = lanes_abs(a - y)
-    slope[0] = lanes_tanh(a - y)
+cdef inline lanes_t log_cosh(lanes_t e, lanes_t y, lanes_t *slope) noexcept nogil:
+    """log cosh e; slope tanh e."""
+    cdef lanes_t size = lanes_abs(e)
+    slope[0] = lanes_tanh(e)
     # cosh e = 1 + 2 sinh(e/2)^2 where that is small, else exp|e| (1 + exp(-2|e|)) / 2.
     cdef lanes_t t = slope[0] * slope[0]
     return lanes_select(
@@ -91,16 +100,16 @@ cdef inline lanes_t lanes_zero_or_nan(lanes_t v) noexcept nogil:
     return lanes_select(lanes_gt(lanes_abs(v), lanes_splat(-1)), lanes_splat(0), v)
 
 
-cdef inline lanes_t hinge(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogil:
-    """max(0, 1 - ya), y = -1 or 1; slope 0 at the kink."""
-    cdef lanes_t short = 1 - y * a
+cdef inline lanes_t hinge(lanes_t e, lanes_t y, lanes_t *slope) noexcept nogil:
+    """max(0, 1 - ya), y = -1 or 1, so that 1 - ya = -y(a - y); slope 0 at the kink."""
+    cdef lanes_t short = -y * e
     slope[0] = lanes_select(lanes_gt(short, lanes_splat(0)), -y, lanes_zero_or_nan(short))
     return lanes_select(lanes_gt(lanes_splat(0), short), lanes_splat(0), short)
 
 
-cdef inline lanes_t squared_hinge(lanes_t a, lanes_t y, lanes_t *slope) noexcept nogil:
+cdef inline lanes_t squared_hinge(lanes_t e, lanes_t y, lanes_t *slope) noexcept nogil:
     """max(0, 1 - ya)^2, y = -1 or 1."""
-    cdef lanes_t short = 1 - y * a
+    cdef lanes_t short = -y * e
     short = lanes_select(lanes_gt(lanes_splat(0), short), lanes_splat(0), short)
     slope[0] = <real>-2 * y * short
     return short * short
@@ -108,14 +117,17 @@ cdef inline lanes_t squared_hinge(lanes_t a, lanes_t y, lanes_t *slope) noexcept
 
 cdef inline void each(
     loss_function_t loss, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
-    const real *v, const real *y, real *delta, real *cost,
+    const real *v, const real *y, const real *slopes, real *delta, real *cost,
 ) noexcept nogil:
+    """A loss of z, or of the error if there are slopes of the output, which multiply its own."""
     cdef Py_ssize_t r, c = 0
     cdef lanes_t slope, total
     while c < columns:
         total = lanes_splat(0)
         for r in range(rows):
             total += loss(lanes_load(v + r * stride + c), lanes_load(y + r * stride + c), &slope)
+            if slopes != NULL:
+                slope *= lanes_load(slopes + r * stride + c)
             lanes_store(delta + r * stride + c, slope)
         lanes_store(cost + c, total)
         c += LANES
@@ -125,29 +137,28 @@ cdef inline void softmax_cross_entropy(
     Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
     const real *v, const real *y, real *delta, real *cost,
 ) noexcept nogil:
-    """-sum_k y_k log a_k = sum_k y_k (logsumexp z - z_k); slope a sum(y) - y."""
+    """-sum_k y_k log a_k = sum_k y_k (logsumexp z - z_k); slope a_k sum(y) - y_k, which is
+    a_k (sum(y) - y_k) - y_k (1 - a_k)."""
     cdef Py_ssize_t r, c = 0
-    cdef lanes_t top, total, mass, loss
+    cdef lanes_t top, total, rest, mass, loss, power, others, target
     while c < columns:
-        top = lanes_load(v + c)
-        for r in range(1, rows):
-            top = lanes_select(
-                lanes_gt(lanes_load(v + r * stride + c), top),
-                lanes_load(v + r * stride + c), top)
-        total = lanes_splat(0)
+        softmax_powers(rows, columns, stride, v + c, delta + c, &top, &rest)
         mass = lanes_splat(0)
         loss = lanes_splat(0)
         for r in range(rows):
-            lanes_store(delta + r * stride + c, lanes_exp(lanes_load(v + r * stride + c) - top))
-            total += lanes_load(delta + r * stride + c)
             mass += lanes_load(y + r * stride + c)
-            loss += lanes_load(y + r * stride + c) * (top - lanes_load(v + r * stride + c))
-        lanes_store(cost + c, mass * lanes_log(total) + loss)
-        total = lanes_divide(mass, total)
+            # Halves: the difference of two large z need not be a number.
+            loss += lanes_load(y + r * stride + c) * (
+                <real>0.5 * top - lanes_rounded(<real>0.5 * lanes_load(v + r * stride + c)))
+        lanes_store(cost + c, (mass * lanes_log1p(rest) + loss) + loss)
+        total = 1 + rest
         for r in range(rows):
-            lanes_store(
-                delta + r * stride + c,
-                lanes_load(delta + r * stride + c) * total - lanes_load(y + r * stride + c))
+            power = lanes_load(delta + r * stride + c)
+            target = lanes_load(y + r * stride + c)
+            others = lanes_select(
+                lanes_eq(lanes_load(v + r * stride + c), top), rest, total - power)
+            lanes_store(delta + r * stride + c, lanes_divide(
+                power * (mass - target) - lanes_rounded(target * others), total))
         c += LANES
 
 
@@ -205,21 +216,33 @@ cdef inline void loss_table(Loss *table) noexcept nogil:
     loss_row(table, MULTICLASS_HINGE, "multiclass_hinge", "identity", False)
 
 
-cdef inline kernel_void apply_loss(
+cdef inline kernel_void loss_of_z(
     int loss, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
-    const real *v, const real *y, real *delta, real *cost,
+    const real *z, const real *y, real *delta, real *cost,
 ) noexcept nogil:
-    """cost[s] = sum_k loss(v[k, s], y[k, s]) and delta[k, s] = dloss/dv, where v is z if the row
-    names its output activation, else a. delta is another array than v."""
-    if loss == CROSS_ENTROPY: each(cross_entropy, rows, columns, stride, v, y, delta, cost)
+    """cost[s] = sum_k loss(z[k, s], y[k, s]) and delta[k, s] = dloss/dz, of a row that names its
+    output activation. delta is another array than z."""
+    if loss == CROSS_ENTROPY: each(cross_entropy, rows, columns, stride, z, y, NULL, delta, cost)
     elif loss == SOFTMAX_CROSS_ENTROPY:
-        softmax_cross_entropy(rows, columns, stride, v, y, delta, cost)
-    elif loss == SQUARED_ERROR: each(squared_error, rows, columns, stride, v, y, delta, cost)
-    elif loss == ABSOLUTE_ERROR: each(absolute_error, rows, columns, stride, v, y, delta, cost)
-    elif loss == HUBER: each(huber, rows, columns, stride, v, y, delta, cost)
-    elif loss == LOG_COSH: each(log_cosh, rows, columns, stride, v, y, delta, cost)
-    elif loss == POISSON: each(poisson, rows, columns, stride, v, y, delta, cost)
-    elif loss == POISSON_SOFTPLUS: each(poisson_softplus, rows, columns, stride, v, y, delta, cost)
-    elif loss == HINGE: each(hinge, rows, columns, stride, v, y, delta, cost)
-    elif loss == SQUARED_HINGE: each(squared_hinge, rows, columns, stride, v, y, delta, cost)
-    elif loss == MULTICLASS_HINGE: multiclass_hinge(rows, columns, stride, v, y, delta, cost)
+        softmax_cross_entropy(rows, columns, stride, z, y, delta, cost)
+    elif loss == POISSON: each(poisson, rows, columns, stride, z, y, NULL, delta, cost)
+    elif loss == POISSON_SOFTPLUS:
+        each(poisson_softplus, rows, columns, stride, z, y, NULL, delta, cost)
+    elif loss == MULTICLASS_HINGE: multiclass_hinge(rows, columns, stride, z, y, delta, cost)
+
+
+cdef inline kernel_void loss_of_error(
+    int loss, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    const real *error, const real *y, const real *slopes, real *delta, real *cost,
+) noexcept nogil:
+    """As loss_of_z, of a row that does not, from a - y; delta, which may be the same array, is
+    multiplied by the slopes of the output."""
+    if loss == SQUARED_ERROR:
+        each(squared_error, rows, columns, stride, error, y, slopes, delta, cost)
+    elif loss == ABSOLUTE_ERROR:
+        each(absolute_error, rows, columns, stride, error, y, slopes, delta, cost)
+    elif loss == HUBER: each(huber, rows, columns, stride, error, y, slopes, delta, cost)
+    elif loss == LOG_COSH: each(log_cosh, rows, columns, stride, error, y, slopes, delta, cost)
+    elif loss == HINGE: each(hinge, rows, columns, stride, error, y, slopes, delta, cost)
+    elif loss == SQUARED_HINGE:
+        each(squared_hinge, rows, columns, stride, error, y, slopes, delta, cost)

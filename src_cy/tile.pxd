@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 from dense cimport (
     Dense, accumulate, accumulate_bias, backward, delta_matrix, forward, forward_units, samples_of,
 )
-from element cimport activate_layer, output_loss
+from element cimport activate_layer, multiply_layer_slopes, output_loss
 from few cimport few_backward, few_forward, few_gradient
 from interleave cimport Matrix
 from lanes cimport LANES, STRIP, real
@@ -69,20 +69,41 @@ cdef inline Py_ssize_t gathered_size(const Plan *plan) noexcept nogil:
     return plan.samples * (round_up(plan.layers.n_in) + max(K, <Py_ssize_t>2))
 
 
+cdef inline bint is_one_run(const Dense *layer, Py_ssize_t width) noexcept nogil:
+    """Whether a strip of the layer's arrays, this wide, is one run of numbers."""
+    return (width == layer.samples.row and layer.samples.strip != STRIP
+            and layer.circuit == NULL)
+
+
 cdef inline void activate_samples(
-    const Dense *layer, int order, Py_ssize_t columns, const real *z, const real *a, real *out,
-    real *scratch,
+    const Dense *layer, bint slopes, Py_ssize_t columns, real *z, real *a, real *scratch,
 ) noexcept nogil:
     """As `activate_layer`, on arrays of the layer: strip by strip, or all of their rows at once."""
     cdef Strips lay = layer.samples
     cdef Py_ssize_t c = 0, width
     while c < columns:
         width = adjacent(lay, c, columns)
-        if width == lay.row and lay.strip != STRIP and layer.circuit == NULL:
-            # A strip is one run of numbers.
-            activate_layer(layer, order, 1, layer.n_out * width, width, z, a, out, scratch)
+        if is_one_run(layer, width):
+            activate_layer(layer, slopes, 1, layer.n_out * width, width, z, a, scratch)
         else:
-            activate_layer(layer, order, layer.n_out, width, lay.row, z, a, out, scratch)
+            activate_layer(layer, slopes, layer.n_out, width, lay.row, z, a, scratch)
+        z += lay.strip
+        a += lay.strip
+        c += width
+
+
+cdef inline void multiply_sample_slopes(
+    const Dense *layer, Py_ssize_t columns, const real *z, const real *a, real *out, real *scratch,
+) noexcept nogil:
+    """As `multiply_layer_slopes`, in the same way."""
+    cdef Strips lay = layer.samples
+    cdef Py_ssize_t c = 0, width
+    while c < columns:
+        width = adjacent(lay, c, columns)
+        if is_one_run(layer, width):
+            multiply_layer_slopes(layer, 1, 1, layer.n_out * width, width, z, a, out, scratch)
+        else:
+            multiply_layer_slopes(layer, 1, layer.n_out, width, lay.row, z, a, out, scratch)
         z += lay.strip
         a += lay.strip
         out += lay.strip
@@ -100,6 +121,11 @@ cdef inline void leave_samples_out(
         leave_out(layer.n_out, width, lay.row, w + c, values)
         values += lay.strip
         c += width
+
+
+cdef inline bint wants_output(const Evaluation *run) noexcept nogil:
+    """Whether a(L) is what is asked for; a loss makes what it needs of z(L)."""
+    return run.output != NULL and not run.from_z
 
 
 cdef inline void tile_forward(
@@ -122,8 +148,9 @@ cdef inline void tile_forward(
             if i == 0:
                 transpose_to_strips(count, layer.n_in, data.X, data.x_row, inputs)
             forward(layer, run.theta, run.packed, inputs, columns, z, ahead)
-        activate_samples(layer, 0, columns, z.data, scratch + layer.a_at, scratch + layer.a_at,
-                         scratch + plan.circuit_at)
+        if i < plan.n_layers - 1 or wants_output(run):
+            activate_samples(layer, run.gradient != NULL, columns, z.data, scratch + layer.a_at,
+                             scratch + plan.circuit_at)
         inputs = samples_of(layer, scratch + layer.a_at)
 
 
@@ -262,8 +289,8 @@ cdef inline void tile_backward(
             return
         under = layer - 1
         backward(layer, run.theta, run.packed, delta, columns, samples_of(under, below), ahead)
-        activate_samples(under, 1, columns, scratch + under.z_at, scratch + under.a_at, below,
-                         scratch + plan.circuit_at)
+        multiply_sample_slopes(under, columns, scratch + under.z_at, scratch + under.a_at, below,
+                               scratch + plan.circuit_at)
         if some_left_out:
             leave_samples_out(under, columns, scratch + plan.weights_at, below)
         delta_of, below = below, delta_of
@@ -282,23 +309,25 @@ cdef inline void few_tile_forward(
     cdef Py_ssize_t m = plan.few, row = plan.few_row, i, s, k
     cdef real *a = scratch + plan.few_at
     cdef real *z
+    cdef real *own_z
     for s in range(m):
         memcpy(a + s * row, data.X + s * data.x_row, plan.layers.n_in * sizeof(real))
     for i in range(plan.n_layers):
         layer = plan.layers + i
-        z = a + m * row
-        few_forward(layer, run.theta, m, a, row, z, row, ahead)
-        if i < plan.n_layers - 1:
-            if layer.keeps_z:
-                memcpy(z + (plan.n_layers + 2) * m * row, z, m * row * sizeof(real))
-            activate_layer(layer, 0, m, round_up(layer.n_out), row, z, z, z,
+        z = own_z = a + m * row
+        if layer.keeps_z and layer != last:
+            own_z += (plan.n_layers + 2) * m * row
+        few_forward(layer, run.theta, m, a, row, own_z, row, ahead)
+        if layer != last:
+            activate_layer(layer, run.gradient != NULL, m, round_up(layer.n_out), row, own_z, z,
                            scratch + plan.circuit_at)
         a = z
     for s in range(m):
         for k in range(last.n_out):
             scratch[last.z_at + k * plan.stride + s] = a[s * row + k]
-    activate_layer(last, 0, last.n_out, round_up(m), plan.stride, scratch + last.z_at,
-                   scratch + last.a_at, scratch + last.a_at, scratch + plan.circuit_at)
+    if wants_output(run):
+        activate_layer(last, False, last.n_out, round_up(m), plan.stride, scratch + last.z_at,
+                       scratch + last.a_at, scratch + plan.circuit_at)
 
 
 cdef inline void few_tile_backward(
@@ -324,9 +353,10 @@ cdef inline void few_tile_backward(
         if i > 0:
             under = plan.layers + i - 1
             few_backward(layer, run.theta, m, delta, row, below, row, ahead)
-            activate_layer(under, 1, m, round_up(under.n_out), row,
-                           a + (plan.n_layers + 2) * m * row if under.keeps_z else a, a, below,
-                           scratch + plan.circuit_at)
+            multiply_layer_slopes(
+                under, 1, m, round_up(under.n_out), row,
+                a + (plan.n_layers + 2) * m * row if under.keeps_z else a, a, below,
+                scratch + plan.circuit_at)
             if some_left_out:
                 for s in range(m):
                     if scratch[plan.weights_at + s] == 0:

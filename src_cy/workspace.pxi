@@ -116,7 +116,7 @@ cdef class Chain:
             set_activation(layer, self.functions[l])
             # Without z kept, a takes its place; the last layer's z is what some losses start from.
             layer.keeps_z = (layer.circuit != NULL or l == n_layers - 1
-                             or activations[layer.activation].keeps_z)
+                             or activations[layer.activation].keeps != KEEPS_NOTHING)
             layer.theta_at = plan.n_parameters
             layer.delta_columns = round_up(layer.n_in)
             plan.n_parameters += layer.n_out * (layer.n_in + 1)
