@@ -16,8 +16,8 @@ from fastbp._core import core, level
 BOTH = pytest.mark.parametrize("dtype", DTYPES)
 # What is below these is lost in the end: an absolute error of slopes, beyond |z| = 700 (85).
 LOST = {"float64": 4e-303, "float32": 4e-36}
-# The relative error of slopes beyond |z| = 20, and how much larger it is, near and far, where products
-# are rounded before they are added to.
+# The relative error of slopes beyond |z| = 20, and how much larger it is, near and far, where
+# products are rounded before anything is added.
 FAR_ERROR = {"float64": 3e-14, "float32": 1e-6}
 UNFUSED = 4 if level() == "v2" else 1
 FAR = {"float64": 690.0, "float32": 80.0}
