@@ -64,7 +64,8 @@ def test_a_program_computes_what_its_graph_says(made, n_outputs, varying, fuse):
     if fuse:
         assert values == pytest.approx(want, rel=1e-9, abs=1e-12)
     else:
-        assert list(map(repr, values)) == list(map(repr, want))
+        # + 0.0: where a program does without a mask, a zero may have the sign of what it met.
+        assert [repr(v + 0.0) for v in values] == [repr(v + 0.0) for v in want]
 
 
 def is_sound(program, fuse):
