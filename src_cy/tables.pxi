@@ -23,11 +23,12 @@ OUTPUT_ONLY = tuple([activations[i].name.decode() for i in range(<int>N_ACTIVATI
                      if activations[i].output_only])
 INCREASING = tuple([activations[i].name.decode() for i in range(<int>N_ACTIVATIONS)
                     if activations[i].increasing])
-ACTIVATION_ROWS = {name: i for i, name in enumerate(ACTIVATIONS)}
+cdef dict ACTIVATION_ROWS = {name: i for i, name in enumerate(ACTIVATIONS)}
 LOSSES = _losses()
 # (name, output activation; or None: any) -> row of the table
-LOSS_ROWS = {(losses[i].name.decode(), losses[i].output.decode() if losses[i].output else None): i
-             for i in range(<int>N_LOSSES)}
+cdef dict LOSS_ROWS = {
+    (losses[i].name.decode(), losses[i].output.decode() if losses[i].output else None): i
+    for i in range(<int>N_LOSSES)}
 SIGNED_LOSSES = tuple([losses[i].name.decode() for i in range(<int>N_LOSSES)
                        if losses[i].signed_labels])
 
