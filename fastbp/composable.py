@@ -204,6 +204,11 @@ class Composable(Advising):
             )
         object.__setattr__(self, name, value)
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(
+            f"an objective is bound to its data and settings: {name} cannot be deleted"
+        )
+
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, (PICKLE_VERSION, type(self), *self._arguments())
 

@@ -70,7 +70,8 @@ class Sum(Composite):
         for factor, part in self._used():
             J, slope = part(vector) if isinstance(part, Composable) else _called(part, vector)
             total += factor * J
-            D += factor * slope
+            with np.errstate(all="ignore"):
+                D += factor * slope
         return total, D
 
     def cost(self, theta: Any) -> float:
@@ -85,9 +86,9 @@ class Sum(Composite):
         """The gradient at `theta`, a fresh array."""
         vector, D = self._vector(theta), np.zeros(self.n_parameters)
         for factor, part in self._used():
-            D += factor * (
-                part.jac(vector) if isinstance(part, Composable) else _called(part, vector)[1]
-            )
+            slope = part.jac(vector) if isinstance(part, Composable) else _called(part, vector)[1]
+            with np.errstate(all="ignore"):
+                D += factor * slope
         return D
 
     @property

@@ -53,9 +53,10 @@ class Penalty(Composite):
     def __call__(self, theta: Any) -> Result:
         """The penalty and its fresh gradient."""
         d, m = self._distance(theta), self.objective._m()
-        D = (self.l2 / m) * d
-        if self.l1 != 0:
-            D += (self.l1 / m) * np.sign(d)
+        with np.errstate(all="ignore"):
+            D = (self.l2 / m) * d if self.l2 != 0 else np.zeros(self.n_parameters)
+            if self.l1 != 0:
+                D += (self.l1 / m) * np.sign(d)
         return self._of(d, m), D
 
     def cost(self, theta: Any) -> float:
@@ -76,11 +77,18 @@ class Penalty(Composite):
 
     def _distance(self, theta: Any) -> "NDArray[np.float64]":
         vector = self._vector(theta)
-        return np.where(self.where, vector if self.towards is None else vector - self.towards, 0.0)
+        with np.errstate(all="ignore"):
+            away = vector if self.towards is None else vector - self.towards
+        return np.where(self.where, away, 0.0)
 
     def _of(self, d: "NDArray[np.float64]", m: float) -> float:
-        J = self.l2 / (2 * m) * float(np.add.reduce(d * d))
-        return J + self.l1 / m * float(np.add.reduce(np.abs(d))) if self.l1 != 0 else J
+        J = 0.0
+        with np.errstate(all="ignore"):  # inf and nan are told by J
+            if self.l2 != 0:
+                J += self.l2 / (2 * m) * float(np.add.reduce(d * d))
+            if self.l1 != 0:
+                J += self.l1 / m * float(np.add.reduce(np.abs(d)))
+        return J
 
     def _objectives(self) -> tuple[Composable, ...]:
         return ()

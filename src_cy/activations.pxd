@@ -192,11 +192,14 @@ cdef inline void each_limited(
 ) noexcept nogil:
     """out = g(z), or g(z) - y; then z = g'(z), if it is kept."""
     cdef Py_ssize_t _, c
+    cdef const real *target = NULL
     cdef lanes_t slope
     for _ in range(rows):
         c = 0
         while c < columns:
-            lanes_store(out + c, g(lanes_load(z + c), NULL if y == NULL else y + c, &slope))
+            if y != NULL:
+                target = y + c
+            lanes_store(out + c, g(lanes_load(z + c), target, &slope))
             if keep:
                 lanes_store(z + c, slope)
             c += LANES

@@ -195,7 +195,7 @@ cdef inline void weigh_samples(Evaluation *run) noexcept nogil:
     cdef double total = plan.m
     run.weight_factor = 1
     if run.data.weights != NULL and run.output == NULL:
-        total = weigh(run.data.weights, plan.m, &run.weight_factor)
+        total = weigh(run.data.weights, plan.m, plan.l2, &run.weight_factor)
     run.l2 = run.weight_factor * plan.l2
     run.scale = 1 / (total if plan.mean else run.weight_factor)
 

@@ -249,7 +249,7 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
     cdef Coming coming
     coming.columns = samples.columns
     coming.n_columns = code.n_columns if samples.adjacent else 0
-    if rows[0].at == NULL:
+    if rows[code.n_slots - 1].at == NULL:       # the last to be laid
         lay_rows(code, run.splats, scratch, samples.stride, rows)
     if run.values == NULL:
         # An earlier call for values may have left these rows in its result.

@@ -4,7 +4,7 @@ A mean does not depend on the scale of its weights. Multiplied by the power of t
 largest to [1, 2), exactly, those of 1e-310 or 1e308 are as good as 1. A weight of 0 leaves its
 sample out: whatever overflows there, 0 is added.
 """
-from libc.math cimport INFINITY, frexp, ldexp
+from libc.math cimport INFINITY, fmin, frexp, ldexp
 
 from lanes cimport (
     LANES, kernel_void, lanes_load, lanes_prefetch_far, lanes_splat, lanes_store, real,
@@ -61,13 +61,32 @@ cdef inline double factor_for(double largest) noexcept nogil:
     return ldexp(1, min(max(1 - exponent, -1022), 1022))
 
 
-cdef inline double weigh(const double *weights, Py_ssize_t m, double *factor) noexcept nogil:
+cdef inline double limited_factor(double factor, double l2) noexcept nogil:
+    """The factor, or a smaller one with which l2, which it multiplies too, stays below 2**900."""
+    cdef int exponent
+    if factor * l2 < ldexp(1, 900):
+        return factor
+    frexp(l2, &exponent)
+    return fmin(factor, ldexp(1, max(0, 900 - exponent)))
+
+
+cdef inline double weigh(
+    const double *weights, Py_ssize_t m, double l2, double *factor,
+) noexcept nogil:
     """The sum of the weights times the factor, a power of two."""
     cdef double largest, total = weight_sum(weights, m, 1, &largest)
-    factor[0] = factor_for(largest)
+    factor[0] = limited_factor(factor_for(largest), l2)
     if total == INFINITY:
         return weight_sum(weights, m, factor[0], &largest)
     return factor[0] * total
+
+
+cdef inline real scaled(double factor, double weight) noexcept nogil:
+    """Their product; where it underflows the least there is, for only a weight of 0 leaves out."""
+    cdef real out = <real>(factor * weight)
+    if out == 0 and weight != 0:
+        return <real>(5e-324 if sizeof(real) == sizeof(double) else 1.4e-45)
+    return out
 
 
 cdef inline bint tile_weights(
@@ -78,7 +97,7 @@ cdef inline bint tile_weights(
     cdef bint some = False
     cdef Py_ssize_t s
     for s in range(count):
-        out[s] = <real>(factor * weights[s])
+        out[s] = scaled(factor, weights[s])
         some = some or out[s] == 0
     for s in range(count, columns):
         out[s] = 0
@@ -154,7 +173,7 @@ cdef inline kernel_void add_parts_of_tile(
         parts.sums[k] = sums[k]
         parts.largest[k] = largest[k]
     for s in range(count):
-        out[s] = <real>(factor * weights[s])
+        out[s] = scaled(factor, weights[s])
     for s in range(count, columns):
         out[s] = 0
 

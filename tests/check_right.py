@@ -106,6 +106,55 @@ def ill_conditioned(rng):
     return Problem(lambda t: (d * t**2).sum() / 2, lambda t: d * t, normal(rng, 7, 0.3))
 
 
+# Perfect fits: J is 0 and so are all slopes, and neither says what is small.
+
+
+@right
+def perfect_fit(rng):
+    net = fastbp.mlp(3, 4, 1)
+    theta, X = net.init(seed=rng), rng.normal(size=(20, 3))
+    objective = net.objective(X, net.forward(theta, X))
+    return Problem(lambda t: objective(t)[0], lambda t: objective(t)[1], theta)
+
+
+@right
+def perfect_fit_of_relu(rng):
+    net = fastbp.mlp(3, 4, 1, hidden="relu")
+    theta, X = net.init(seed=rng), rng.normal(size=(20, 3))
+    objective = net.objective(X, net.forward(theta, X))
+    return Problem(lambda t: objective(t)[0], lambda t: objective(t)[1], theta)
+
+
+@right
+def perfect_exponentials(rng):
+    x, truth = np.linspace(0, 1, 30), normal(rng, 4)
+    y = truth[0] * np.exp(truth[1] * x) + truth[2] * np.exp(truth[3] * x)
+
+    def residual(t):
+        return t[0] * np.exp(t[1] * x) + t[2] * np.exp(t[3] * x) - y
+
+    def gradient(t):
+        first, second = np.exp(t[1] * x), np.exp(t[3] * x)
+        J = np.array([first, t[0] * x * first, second, t[2] * x * second])
+        return J @ residual(t)
+
+    return Problem(lambda t: 0.5 * residual(t) @ residual(t), gradient, truth)
+
+
+@right
+def edge_of_a_squared_ramp(rng):
+    c = normal(rng)
+    return Problem(
+        lambda t: (np.maximum(t - c, 0) ** 2).sum(), lambda t: 2 * np.maximum(t - c, 0), c.copy()
+    )
+
+
+@right
+def minimum_of_a_quartic(rng):
+    c = normal(rng)
+    return Problem(lambda t: ((t - c) ** 4).sum(), lambda t: 4 * (t - c) ** 3, c.copy())
+
+
 @right
 def near_a_minimum(rng):
     A = rng.normal(size=(12, 4))

@@ -212,6 +212,8 @@ def test_bad_arguments(arguments, error, word):
     [
         ({"method": "forward"}, "auto, central, complex"),
         ({"n_checks": 0}, "n_checks must be a whole number"),
+        ({"n_checks": np.inf}, "n_checks must be a whole number"),
+        ({"directions": float("nan")}, "directions must be a whole number"),
         ({"directions": 1.5}, "directions must be a whole number"),
         ({"n_checks": 1, "directions": 1}, "not both"),
         ({"rtol": 0.0}, "rtol"),

@@ -464,3 +464,21 @@ def test_into_allocates_nothing(make):
     finally:
         tracemalloc.stop()
     assert np.array_equal(out, D)
+
+
+def test_a_penalty_of_nothing_is_nothing_also_of_huge_weights():
+    theta, signs = THETA.copy(), np.zeros(P)
+    theta[1] = 1e200  # its square overflows
+    signs[WEIGHTS] = np.sign(theta[WEIGHTS])
+    J, D = A(theta)
+    m = A.sample_weight.sum()
+    same(A.with_penalty(l1=1.0)(theta), J + np.abs(theta[WEIGHTS]).sum() / m, D + signs / m)
+    same(A.with_penalty()(theta), J, D)
+    assert A.with_penalty(l2=1.0)(theta)[0] == np.inf  # and warns of nothing
+    assert (1e300 * A)(1e10 * THETA)[0] >= 0
+
+
+def test_nothing_of_an_objective_is_deleted():
+    for objective in (A, A + B, A.with_penalty(l2=1.0)):
+        with pytest.raises(AttributeError, match="cannot be deleted"):
+            del objective.n_threads

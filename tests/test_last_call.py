@@ -72,6 +72,15 @@ def test_the_same_arrays_are_bound_once_and_evaluated_once(bindings):
     assert objective.n_evaluations == 6  # the first cost could not know of a gradient
 
 
+@pytest.mark.parametrize("axis", [(slice(None), None), None])
+def test_axes_of_length_1_have_any_stride(axis, bindings):
+    net, x, y = fastbp.mlp(1, 3, 1), RNG.normal(size=20), RNG.normal(size=20)
+    X, Y = (x[:, None], y[:, None]) if axis else (x[None].T, y[None].T)
+    for seed in range(3):
+        agrees(net, net.init(seed=seed), X, Y)
+    assert len(bindings) == 1
+
+
 def test_costs_alone_are_evaluated_without_gradients(monkeypatch):
     net, (X, y) = network(), arrays()
     net.cost(net.init(seed=0), X, y)

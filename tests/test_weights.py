@@ -205,3 +205,27 @@ def test_weights_that_are_all_0_now_are_no_crash(dtype):
             J, D = objective(theta)
             assert not np.isfinite(J)
             assert D.shape == theta.shape
+
+
+@BOTH
+@pytest.mark.parametrize(("reduction", "m", "weight", "l2"),
+                         [("sum", 20, 5e-324, 10.0), ("sum", 20, 1e-305, 1e4),
+                          ("sum", 20, 1e-300, 1e7), ("mean", 1000, 1e-303, 1e6)])  # fmt: skip
+def test_small_weights_beside_a_penalty(reduction, m, weight, l2, dtype):
+    net = fastbp.mlp(2, 3, 1, l2=l2, reduction=reduction, dtype=dtype)
+    theta = np.full(net.n_parameters, 0.5)
+    objective = net.objective(np.ones((m, 2)), np.ones((m, 1)), sample_weight=np.full(m, weight))
+    squares = 9 * 0.25
+    total = m * weight if reduction == "mean" else 1.0
+    J, D = objective(theta)
+    assert J == pytest.approx(0.5 * l2 * squares / total, rel=1e-6)
+    W = net.unpack(D)[0][:, 1:]
+    np.testing.assert_allclose(W, l2 * 0.5 / total, rtol=1e-6)
+
+
+@pytest.mark.parametrize("weight", [1e-44, 1e-50, 1e-300])
+def test_only_a_weight_of_0_leaves_out(weight):
+    net = fastbp.mlp(1, 1, dtype="float32")
+    X, y = np.array([[1], [1e30]], "f4"), np.zeros((2, 1), "f4")
+    assert net.cost([0.0, 1.0], X, y, None, [1, weight]) == np.inf
+    assert net.cost([0.0, 1.0], X, y, None, [1, 0.0]) == 0.5

@@ -59,6 +59,11 @@ def network_of(fun: Any) -> Any:
 
 
 def _given(spec: BlockSpec, n_parameters: int) -> list[Block]:
+    if not isinstance(spec, Mapping):
+        raise TypeError(
+            f"blocks must be a dict such as {{'theta': slice(None)}}, of names and slices, indices "
+            f"or masks; got {type(spec).__name__}"
+        )
     everything = np.arange(n_parameters, dtype=np.int64)
     blocks = []
     for name, where in spec.items():

@@ -32,6 +32,7 @@ class Subject:
         self._cost_alone = fun.cost if shortcut else None
         self.n_evaluations = 0
         self.keeps_theta = False
+        self.usual = 0.0  # size of J at a distance from theta
         self.cost_dtype: np.dtype[Any] = np.dtype(np.float64)
         self.rounding: np.dtype[Any] = np.dtype(np.float64)
 

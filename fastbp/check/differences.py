@@ -15,7 +15,7 @@ while noise leaves room for a narrower bar, upwards while a longer step still na
 """
 
 from dataclasses import dataclass, replace
-from math import ceil, inf, isfinite, log, nan
+from math import ceil, inf, isfinite, log, nan, sqrt
 
 from fastbp.check.lines import Line
 
@@ -26,6 +26,9 @@ RUNGS = 40
 # An agreement within rtol is believed while the error bar is below so many times rtol: then no
 # error that is visible at all can have been hidden by chance.
 GLANCE = 30.0
+# A slope is taken for nothing beside those that J has farther along the line where it is so many
+# times smaller: at a minimum where J is 0, neither noise nor the slope itself says what is small.
+NOTHING = 1e-8
 # A gradient is only called wrong if so much shorter steps exclude it too: than the parameter
 # itself, because J farther off may be another; than the best step, because J is full of kinks.
 NEARBY, NEARER = 16.0, 64.0
@@ -66,7 +69,11 @@ def measure(line: Line, h: float, noise: float, eps: float) -> Pair | None:
     down, J_down = line(-h)
     if not (up > 0.0 > down and isfinite(J_up) and isfinite(J_down)):
         return None
-    return Pair(up, J_up, down, J_down, max(noise, 4.0 * eps * max(abs(J_up), abs(J_down))))
+    J = max(abs(J_up), abs(J_down))
+    # A sum of squares that is far less here than elsewhere is one of differences of numbers of the
+    # usual size: its rounding errors shrink as its root does.
+    rounded = 4.0 * eps * max(J, 4.0 * sqrt(J) * sqrt(line.usual))
+    return Pair(up, J_up, down, J_down, max(noise, rounded))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +176,12 @@ class Ladder:
         values = _romberg(self.D, self.roundoff, (16.0, 256.0), 1.0)
         kinks = _romberg(self.K, self.roundoff, (4.0, 64.0), 4.0)
         best, rung = Slope(step=self._h), 0
+        least = NOTHING * max(map(abs, self.one_sided.values()), default=0.0)
         for k in sorted(values.keys() & kinks.keys()):
             (value, error), (kink, kink_error) = values[k], kinks[k]
             # A bar as long as the slope says that the extrapolation has not begun to converge
             # (far out, a saturating J looks flat), unless it is rounding that makes it long.
-            slope = 0.1 * max(abs(value), abs(kink))
+            slope = max(0.1 * abs(value), 0.1 * abs(kink), least)
             noisy = self.roundoff[k]
             if error > max(slope, 2.0 * noisy) or kink_error > max(slope, 8.0 * noisy):
                 continue

@@ -1,6 +1,7 @@
 """check_gradient: the gradient that a function claims against the slopes its cost has."""
 
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -214,6 +215,7 @@ def _tolerance(
     eps: float,
     rng: np.random.Generator,
 ) -> sweep.Tolerance:
+    subject.usual = noise.usual_size(subject, point, rng)
     level = noise.noise_of(subject, point, center, rng, eps)
     finite = gradient[np.isfinite(gradient)]
     typical = float(np.sqrt(np.mean(finite**2))) if finite.size else 0.0
@@ -328,7 +330,8 @@ def _check_arguments(
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
     for name, count in (("n_checks", n_checks), ("directions", directions)):
-        if count is not None and (isinstance(count, bool) or count != int(count) or count < 1):
+        whole = isinstance(count, Integral | np.integer) and not isinstance(count, bool)
+        if count is not None and not (whole and count >= 1):
             raise ValueError(f"{name} must be a whole number from 1 up, not {count!r}")
     if n_checks is not None and directions is not None:
         raise ValueError("give n_checks (single parameters) or directions, not both")

@@ -15,7 +15,7 @@ class Line(Protocol):
 
     `given` is the slope that the gradient claims, `size` turns the relative step h into a length.
     `native` is |theta| in relative steps, `scale` the larger of it and of what other parameters
-    have: the scale on which J may be expected to change.
+    have: the scale on which J may be expected to change. `usual` is the size of J that far away.
     Calling the line with h returns (the displacement really made after rounding, J there).
     """
 
@@ -23,6 +23,7 @@ class Line(Protocol):
     size: float
     native: float
     scale: float
+    usual: float
 
     def __call__(self, h: float) -> tuple[float, float]: ...
 
@@ -36,7 +37,7 @@ class Coordinate:
     """
 
     __slots__ = ("_index", "_subject", "_theta", "_type", "_work", "given", "native", "scale",
-                 "size")  # fmt: skip
+                 "size", "usual")  # fmt: skip
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Coordinate:
         self._index = index
         self._type = subject.rounding.type
         self.given = given
+        self.usual = subject.usual
         self.size = max(1.0, abs(self._theta))
         self.native = abs(self._theta) / self.size or 1.0
         self.scale = min(1.0, max(abs(self._theta), middle) / self.size)
@@ -89,6 +91,7 @@ class Direction:
         self._gradient = gradient[indices]
         self.given = float(self._gradient @ v)
         self.size = 1.0
+        self.usual = subject.usual
         nonzero = np.abs(theta[indices]) > 0.0
         shares = np.abs(theta[indices][nonzero] / v[nonzero])
         self.native = float(min(1.0, np.min(shares, initial=1.0)))

@@ -10,7 +10,7 @@ that lie closer than its grain, or than two printed values, show none.
 """
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite
 
 import numpy as np
 
@@ -62,6 +62,13 @@ def noise_of(
     if rough <= 2.0 * eps * largest:  # no more than rounding, which is less where J is less
         rough *= abs(center) / largest if largest else 0.0
     return max(6.0 * rough, grain, 4.0 * eps * abs(center))
+
+
+def usual_size(subject: Subject, theta: FloatArray, rng: np.random.Generator) -> float:
+    """|J| where all parameters are a tenth of their size away from theta; 0 if not finite."""
+    away = theta + 0.1 * rng.choice([-1.0, 1.0], theta.shape) * scales(theta)
+    J = abs(subject.value(away))
+    return J if isfinite(J) else 0.0
 
 
 def _alike(a: _Look, b: _Look) -> bool:

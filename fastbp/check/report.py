@@ -239,7 +239,7 @@ class GradientReport:
             bar, scale = self.error, np.fmax(np.abs(self.gradient), np.abs(self.numerical))
             lost = (bar > scale) & ~self.failed
             shares = (bar / np.where(scale > 0.0, scale, np.inf))[(bar > 100.0 * self.rtol * scale)]
-            known = f"known to {np.median(shares):.0%} of their size"
+            known = f"known to {100 * np.median(shares):.1g} % of their size"
             what = "too small to be seen" if 2 * lost.sum() > self.n_unclear else known
             notes.append(
                 f"{self.n_unclear} of {self.n_checked} slopes are {what} above the noise in J "
