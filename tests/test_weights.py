@@ -218,7 +218,7 @@ def test_small_weights_beside_a_penalty(reduction, m, weight, l2, dtype):
     squares = 9 * 0.25
     total = m * weight if reduction == "mean" else 1.0
     J, D = objective(theta)
-    assert J == pytest.approx(0.5 * l2 * squares / total, rel=1e-6)
+    assert pytest.approx(0.5 * l2 * squares / total, rel=1e-6) == J
     W = net.unpack(D)[0][:, 1:]
     np.testing.assert_allclose(W, l2 * 0.5 / total, rtol=1e-6)
 
