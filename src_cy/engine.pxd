@@ -16,7 +16,7 @@ from tile cimport (
     few_tile_backward, few_tile_forward, tile_backward, tile_data, tile_forward, tile_loss,
 )
 from transpose cimport transpose
-from weights cimport weigh
+from quotient, weights cimport weigh
 from fastbp._threads cimport parallel_for
 
 cdef enum:
@@ -197,7 +197,7 @@ cdef inline void weigh_samples(Evaluation *run) noexcept nogil:
     if run.data.weights != NULL and run.output == NULL:
         total = weigh(run.data.weights, plan.m, plan.l2, &run.weight_factor)
     run.l2 = run.weight_factor * plan.l2
-    run.scale = 1 / (total if plan.mean else run.weight_factor)
+    run.scale = quotient(1, total if plan.mean else run.weight_factor)
 
 
 cdef inline Py_ssize_t evaluate_spans(Evaluation *run) noexcept nogil:

@@ -17,7 +17,9 @@ from polling cimport look, now, start_polling
 from tape cimport (
     Code, Column, Coming, Gate, Row, lay_rows, run_rows, run_threaded, whole_registers,
 )
-from weights cimport WeightParts, add_parts_of_tile, all_parts, factor_for, start_parts
+from weights cimport (
+    WeightParts, add_parts_of_tile, all_parts, factor_for, quotient, start_parts,
+)
 from fastbp._threads cimport parallel_for
 
 cdef enum:
@@ -338,5 +340,5 @@ cdef inline bint add_chunks(SampleRun *run) noexcept nogil:
             if samples.mean:
                 continue
             run.sums[j] *= total
-        run.sums[j] /= total if samples.mean else factor
+        run.sums[j] = quotient(run.sums[j], total if samples.mean else factor)
     return samples.weights == NULL or run.weight_factor == factor

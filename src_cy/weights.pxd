@@ -4,6 +4,7 @@ A mean does not depend on the scale of its weights. Multiplied by the power of t
 largest to [1, 2), exactly, those of 1e-310 or 1e308 are as good as 1. A weight of 0 leaves its
 sample out: whatever overflows there, 0 is added.
 """
+cimport cython
 from libc.math cimport INFINITY, fmin, frexp, ldexp
 
 from lanes cimport (
@@ -50,6 +51,12 @@ cdef inline double weight_sum(
         width //= 2
     largest[0] = top[0]
     return part[0]
+
+
+@cython.cdivision(True)
+cdef inline double quotient(double a, double b) noexcept nogil:
+    """a / b as IEEE says, b = 0 included, also in a build that checks divisions."""
+    return a / b
 
 
 cdef inline double factor_for(double largest) noexcept nogil:

@@ -72,7 +72,7 @@ def measure(line: Line, h: float, noise: float, eps: float) -> Pair | None:
     J = max(abs(J_up), abs(J_down))
     # A sum of squares that is far less here than elsewhere is one of differences of numbers of the
     # usual size: its rounding errors shrink as its root does.
-    rounded = 4.0 * eps * max(J, 4.0 * sqrt(J) * sqrt(line.usual))
+    rounded = 4.0 * eps * max(J, min(4.0 * sqrt(J) * sqrt(line.usual), line.usual))
     return Pair(up, J_up, down, J_down, max(noise, rounded))
 
 
