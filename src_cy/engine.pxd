@@ -16,7 +16,7 @@ from tile cimport (
     few_tile_backward, few_tile_forward, tile_backward, tile_data, tile_forward, tile_loss,
 )
 from transpose cimport transpose
-from quotient, weights cimport weigh
+from weights cimport quotient, weigh
 from fastbp._threads cimport parallel_for
 
 cdef enum:
