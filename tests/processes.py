@@ -1,8 +1,9 @@
 """Scripts in processes of their own: a hang, a crash or a lost signal is a failure of one test.
 
 In the scripts `bind(m, n_threads)` gives (objective, theta) of a network whose work is shared out
-to threads, `bind_long(seconds)` one whose evaluation takes so long, `bits` cost and gradient as
-bytes, and `limit_memory` lets the process map only so many bytes more.
+to threads, `bind_long(seconds)` one whose evaluation takes about so long, `bits` cost and gradient
+as bytes, and `limit_memory` lets the process map only so many bytes more. No script may fail where
+`bind_long` was wrong: one that needs a signal in the middle takes `stop_in_the_middle`.
 """
 
 import contextlib
@@ -20,15 +21,22 @@ import fastbp
 POSIX = pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX only")
 TIMEOUT = 300  # seconds; for a machine much slower than any
 
-PREAMBLE = """\
+COMMON = """\
 import faulthandler, os, signal, sys, threading, time
 import numpy as np
 import fastbp
-from fastbp import _threads
+from interrupting import counted, stop_in_the_middle
 
 faulthandler.enable()
 # It is ignored in what a shell starts in the background, and so in all that starts from there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def finish(child):
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+"""
+PREAMBLE = """\
+from fastbp import _threads
 
 def bind(m=5000, n_threads=2, hidden=(30,)):
     net = fastbp.mlp(20, *hidden, 5, l2=0.1)
@@ -40,20 +48,13 @@ def bits(objective, theta):
     J, D = objective(theta)
     return np.append(D, J).tobytes()
 
-def time_of(call):
-    # The shortest of three, for a machine that has other work at times.
-    times = [time.perf_counter()]
-    for _ in range(3):
-        call()
-        times.append(time.perf_counter())
-    return min(np.diff(times))
-
 def bind_long(seconds, n_threads=2):
-    # Work that takes this long here and now, or longer.
     m = 3000
     while True:
         objective, theta = bind(m, n_threads, (200, 200))
-        took = time_of(lambda: objective(theta))
+        start = time.perf_counter()
+        objective(theta)
+        took = time.perf_counter() - start
         if took > seconds:
             return objective, theta
         m = int(m * 1.5 * seconds / took)
@@ -68,23 +69,21 @@ def limit_memory(n_bytes):
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (mapped + n_bytes, before[1]))
     return lambda: resource.setrlimit(resource.RLIMIT_AS, before)
-
-def finish(child):
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """
 
 
-def start(script, folder):
+def start(script, folder, preamble=PREAMBLE, **environment):
     """The script, running; its errors and those of its children come on stdout."""
     path = folder / "script.py"
-    path.write_text(PREAMBLE + script)
-    packages = str(Path(fastbp.__file__).parents[1])  # the fastbp that this process has
+    path.write_text(COMMON + preamble + script)
+    # the fastbp that this process has, and what stands beside this file
+    packages = os.pathsep.join(map(str, (Path(fastbp.__file__).parents[1], Path(__file__).parent)))
     return subprocess.Popen(
         [sys.executable, str(path)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**os.environ, "PYTHONPATH": packages},
+        env={**os.environ, "PYTHONPATH": packages, **environment},
         text=True,
         start_new_session=True,
     )
@@ -103,6 +102,7 @@ def finish(process):
     return output
 
 
-def run(script):
+def run(script, preamble=PREAMBLE, **environment):
+    """What the script prints, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        return finish(start(script, Path(folder)))
+        return finish(start(script, Path(folder), preamble, **environment))

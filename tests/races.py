@@ -5,10 +5,10 @@
 A data race is printed by the sanitizer, and makes the exit code 66.
 """
 
-import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from interrupting import stop_in_the_middle
 
 import fastbp
 
@@ -20,17 +20,12 @@ def objective(widths, m, dtype="float64"):
 
 
 def main():
-    long, theta = objective((20, 300, 300, 5), 4000)
-    long(theta)
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
-    interrupted = 0
+    def long(m):
+        evaluated, theta = objective((20, 300, 300, 5), m)
+        return lambda: evaluated(theta), lambda: evaluated.n_evaluations
+
     for _ in range(3):
-        signal.setitimer(signal.ITIMER_REAL, 0.06)  # seen by one thread, told to the other
-        try:
-            long(theta)
-        except KeyboardInterrupt:
-            interrupted += 1
-    assert interrupted == 3
+        stop_in_the_middle(long, 4000)  # seen by one thread, told to the other
 
     for dtype in ("float64", "float32"):
         spans, theta = objective((300, 900, 5), 2100, dtype)

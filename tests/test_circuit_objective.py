@@ -3,19 +3,16 @@
 import copy
 import gc
 import math
-import os
 import pickle
-import subprocess
-import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from arrays import misaligned
+from processes import POSIX, run
 from scipy.optimize import minimize, minimize_scalar
 
 import fastbp
@@ -367,75 +364,52 @@ def test_eight_threads_may_share_an_objective():
         assert not "".join(pool.map(work, range(8)))
 
 
-PROCESS = """
-import os, signal, sys, time
-import numpy as np
-import fastbp
+PREAMBLE = """\
 from fastbp import circuits, variable, variables
 
 w, x = variables("w", 10), variables("x", 10)
 f = fastbp.circuit(circuits.tanh(w @ x) ** 2, wrt=[w])
-m = {m}
-objective = f.objective(data={{"x": np.resize(np.linspace(-1, 1, 977), (m, 10))}}, n_threads={n})
 p = np.linspace(-1, 1, 10)
 
-def bits():
+def bind(m, n):
+    data = {"x": np.resize(np.linspace(-1, 1, 977), (m, 10))}
+    return f.objective(data=data, n_threads=n)
+
+def bits(objective):
     value, gradient = objective(p)
     return np.append(gradient, value).tobytes()
 
-want = bits()
 """
 
 
-def run(script, m, n):
-    packages = str(Path(fastbp.__file__).parents[1])
-    done = subprocess.run(
-        [sys.executable, "-c", PROCESS.format(m=m, n=n) + script],
-        env={**os.environ, "PYTHONPATH": packages},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX only")
-
-
-@posix
+@POSIX
 def test_forks_between_evaluations():
-    run("""
+    script = """
+objective = bind(20_000, 2)
+want = bits(objective)
 for _ in range(20):
     child = os.fork()
     if child == 0:
-        ok = bits() == want and fastbp.circuit(variable("a") ** 2)(3) == 9
+        ok = bits(objective) == want and fastbp.circuit(variable("a") ** 2)(3) == 9
         os._exit(0 if ok else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert bits() == want
-""", 20_000, 2)  # fmt: skip
+    finish(child)
+    assert bits(objective) == want
+"""
+    run(script, PREAMBLE)
 
 
-@posix
+@POSIX
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_ctrl_c_stops_an_evaluation_in_its_middle(n_threads):
-    run("""
-times = [time.perf_counter()]
-for _ in range(3):
-    bits()
-    times.append(time.perf_counter())
-took = min(np.diff(times))  # the shortest of three, for a machine that has other work at times
-before = objective.n_evaluations
-signal.signal(signal.SIGALRM, signal.default_int_handler)
-signal.setitimer(signal.ITIMER_REAL, took / 4)
-try:
-    bits()
-except KeyboardInterrupt:
-    pass
-else:
-    raise AssertionError("the evaluation went on to its end")
-assert objective.n_evaluations == before, "it was interrupted at its end, not in its middle"
-assert bits() == want
-""", 4_000_000, n_threads)  # fmt: skip
+    script = f"""
+def make(m):
+    global objective
+    objective = bind(m, {n_threads})
+    return lambda: objective(p), lambda: objective.n_evaluations
+m = stop_in_the_middle(make, 1_000_000)
+assert bits(objective) == bits(bind(m, {n_threads}))
+"""
+    run(script, PREAMBLE)
 
 
 def test_a_refused_p_is_let_go_at_once():

@@ -424,9 +424,11 @@ def test_other_threads_run_while_a_kernel_does(kernel):
     ticks, seen = [0], []
 
     def work():
-        before = ticks[0]
-        LONG[kernel]()
-        seen.append(ticks[0] - before)
+        # a busy machine may leave this thread alone for one call, not for all
+        while len(seen) < 100 and not any(seen):
+            before = ticks[0]
+            LONG[kernel]()
+            seen.append(ticks[0] - before)
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(100)  # nobody has to give way
@@ -438,4 +440,4 @@ def test_other_threads_run_while_a_kernel_does(kernel):
             time.sleep(1e-4)
     finally:
         sys.setswitchinterval(interval)
-    assert seen[0] > 0
+    assert max(seen) > 0

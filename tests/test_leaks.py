@@ -91,8 +91,8 @@ def interrupted():
         raise ValueError
 
     signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.001)
     try:
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
         while True:
             LONG(LARGE_THETA)
     except ValueError:

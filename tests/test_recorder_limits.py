@@ -229,8 +229,8 @@ for _ in range(10**6):
 graph = Graph([x])
 calls = []
 signal.signal(signal.SIGALRM, signal.default_int_handler)
-signal.setitimer(signal.ITIMER_REAL, 0.01)
 try:
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
     while True:
         Graph([x]).add(y)
 except KeyboardInterrupt:

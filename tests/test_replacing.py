@@ -258,8 +258,9 @@ os.chdir({str(tmp_path)!r})
 net = fastbp.mlp(30, 40, 5)
 thetas = [np.full(net.n_parameters, float(k)) for k in range(2)]
 files.save("model", net, thetas[0])
-rng, left = random.Random(0), 0
-for _ in range(60):
+rng, left, turns = random.Random(0), 0, 0
+while turns < 60 or not left and turns < 2000:
+    turns += 1
     ready, begun = os.pipe()
     child = os.fork()
     if child == 0:

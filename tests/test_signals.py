@@ -12,26 +12,16 @@ pytestmark = POSIX
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_ctrl_c_stops_an_evaluation_in_its_middle(n_threads):
     run(f"""
-objective, theta = bind_long(0.5, {n_threads})
-want, before = bits(objective, theta), objective.n_evaluations
-signal.signal(signal.SIGALRM, signal.default_int_handler)
-signal.setitimer(signal.ITIMER_REAL, 0.1)
-try:
-    objective(theta)
-except KeyboardInterrupt:
-    pass
-else:
-    raise AssertionError("the evaluation went on to its end")
-assert objective.n_evaluations == before, "it was interrupted at its end, not in its middle"
-for function in (objective, objective.cost, objective.fun):
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
-    try:
-        function(theta)
-    except KeyboardInterrupt:
-        continue
-    raise AssertionError(function)
-assert bits(objective, theta) == want
-assert objective.fun(theta) == objective(theta)[0]
+def make(m):
+    global objective, theta
+    objective, theta = bind(m, {n_threads}, (200, 200))
+    function = getattr(objective, name)
+    return lambda: function(theta), lambda: objective.n_evaluations
+for name in ("__call__", "cost", "fun"):
+    m = stop_in_the_middle(make, 10_000)
+    fresh, _ = bind(m, {n_threads}, (200, 200))
+    assert bits(objective, theta) == bits(fresh, theta)
+    assert objective.fun(theta) == objective(theta)[0]
 """)
 
 
@@ -41,30 +31,15 @@ def test_ctrl_c_stops_a_kernel_in_its_middle(kernel):
 from fastbp._core import core
 engine = core("float64")
 Theta, m = np.full((1500, 501), 1e-3), 2000
-def prepare(m):
+def make(m):
     low, high, y = np.ones((m, 500)), np.ones((m, 1500)), np.full((m, 1500), 7.0)
-    return {{
-        "forward": lambda: engine.layer_forward(Theta, low, "tanh"),
-        "backward": lambda: engine.layer_backward(Theta, high, low, "tanh"),
-        "accumulate": lambda: engine.layer_accumulate(high, low, None),
-        "delta": lambda: engine.output_delta("log_cosh", "gelu", high, y),
-    }}["{kernel}"]
-while True:
-    call = prepare(m)
-    took = time_of(call)
-    if took > 0.2:
-        break
-    m *= 2
-signal.signal(signal.SIGALRM, signal.default_int_handler)
-start = time.perf_counter()
-signal.setitimer(signal.ITIMER_REAL, 0.02)
-try:
-    call()
-except KeyboardInterrupt:
-    pass
-else:
-    raise AssertionError("the kernel went on to its end")
-assert time.perf_counter() - start < took, "it was interrupted at its end, not in its middle"
+    return counted(*{{
+        "forward": (engine.layer_forward, Theta, low, "tanh"),
+        "backward": (engine.layer_backward, Theta, high, low, "tanh"),
+        "accumulate": (engine.layer_accumulate, high, low, None),
+        "delta": (engine.output_delta, "log_cosh", "gelu", high, y),
+    }}["{kernel}"])
+stop_in_the_middle(make, m)
 """)
 
 
@@ -97,8 +72,8 @@ want, other = bits(objective, theta), bits(small, first)
 interrupted = 0
 for turn in range(25):
     try:
-        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-4, 0.1))
         signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-4, 0.1))
         while True:
             bits(objective, theta)
             bits(small, first)
@@ -115,21 +90,15 @@ assert bits(objective, theta) == want
 @pytest.mark.parametrize("error", ["TypeError", "ValueError", "OSError", "SystemExit"])
 def test_what_a_signal_handler_raises_arrives(error):
     run(f"""
-objective, theta = bind_long(0.3)
-want, before = bits(objective, theta), objective.n_evaluations
-def handler(number, frame):
-    raise {error}("from the handler")
-signal.signal(signal.SIGALRM, handler)
-for given in (theta, theta.tolist()):
-    signal.setitimer(signal.ITIMER_REAL, 0.02)
-    try:
-        objective(given)
-    except {error} as raised:
-        assert raised.args == ("from the handler",), raised
-    else:
-        raise AssertionError("the exception was lost")
-assert objective.n_evaluations == before
-assert bits(objective, theta) == want
+def make(m):
+    global objective, theta
+    objective, theta = bind(m, 2, (200, 200))
+    given = kind(theta)
+    return lambda: objective(given), lambda: objective.n_evaluations
+for kind in (np.array, list):
+    m = stop_in_the_middle(make, 20_000, {error})
+    fresh, _ = bind(m, 2, (200, 200))
+    assert bits(objective, theta) == bits(fresh, theta)
 """)
 
 
@@ -186,17 +155,22 @@ net = fastbp.mlp(width, width, 2)
 objective = net.objective(rng.normal(size=(m, width)), np.zeros((m, 2)), n_threads=1)
 theta = net.init(seed=0)
 objective(theta)
-whole = time_of(lambda: objective(theta))
-signal.signal(signal.SIGALRM, signal.default_int_handler)
-took = []
-while not took or took[-1] > max(0.6 * whole, 0.1) and len(took) < 10:
-    start = time.perf_counter()
-    signal.setitimer(signal.ITIMER_REAL, 0.1 * whole)
+def work():
+    # What this thread works, whatever else the machine does.
+    start = time.thread_time()
     try:
         objective(theta)
     except KeyboardInterrupt:
-        took.append(time.perf_counter() - start)
-    else:
-        raise AssertionError("the evaluation went on to its end")
-assert took[-1] < max(0.6 * whole, 0.1), (took, whole)
+        pass
+    return time.thread_time() - start
+whole = min(work() for _ in range(3))
+if whole < 0.15:
+    sys.exit()  # so fast a machine has no products that last longer than two looks for a signal
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+took = []
+while not took or took[-1] > 0.7 * whole and len(took) < 10:
+    signal.setitimer(signal.ITIMER_REAL, 0.1 * whole)
+    took.append(work())
+    signal.setitimer(signal.ITIMER_REAL, 0)
+assert took[-1] < 0.7 * whole, (took, whole)
 """

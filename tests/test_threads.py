@@ -80,7 +80,7 @@ def test_sample_weights_and_threads():
 
 def at_once(work, n=8):
     """Runs work(0) ... work(n - 1), all started together; raises what they raise."""
-    start = threading.Barrier(n, timeout=60)
+    start = threading.Barrier(n, timeout=300)
 
     def run(number):
         start.wait()

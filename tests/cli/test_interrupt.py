@@ -106,7 +106,7 @@ def interrupt_after(mark, *words):
                 if line.startswith(mark):
                     process.send_signal(signal.SIGINT)
                     break
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=300)
         except BaseException:
             process.kill()
             raise
