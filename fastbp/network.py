@@ -51,6 +51,17 @@ class Network(names.Advising):
         Precision of the arithmetic. theta, J and the gradient are float64 in either case.
     reduction : {"mean", "sum"}
 
+    Attributes
+    ----------
+    widths : tuple of int
+        s_0, ..., K: inputs, units of the layers.
+    activations : tuple of str or Circuit
+        One for each layer.
+    shapes : tuple of (int, int)
+        Of the matrices Theta[l].
+    n_parameters : int
+        The length of theta.
+
     Raises
     ------
     TypeError, ValueError

@@ -1,0 +1,36 @@
+"""The menu of the site: the tables of docs/index.md say which page belongs where.
+
+Each section of the index with links to pages becomes a part of the menu, in the order of the links.
+A page of its own kind, the reference of the API, has the list of its pages from `api`.
+"""
+
+import re
+from typing import Any
+
+INDEX, REFERENCE = "docs/index", "docs/api_reference"
+SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)\.md\)")
+
+
+def sections(index: str) -> list[tuple[str, list[str]]]:
+    """Headings of the index, each with the pages it links to."""
+    parts = SECTION.split(index)[1:]
+    found = zip(parts[::2], parts[1::2], strict=True)
+    return [(title, pages) for title, text in found if (pages := LINK.findall(text))]
+
+
+def toctree(pages: list[str], *options: str) -> str:
+    return "\n".join(["", "```{toctree}", *options, "", *pages, "```", ""])
+
+
+def add_menu(app: Any, docname: str, source: list[str]) -> None:
+    if docname == INDEX:
+        for title, pages in sections(source[0]):
+            source[0] += toctree(pages, ":hidden:", f":caption: {title}")
+    elif docname == REFERENCE:
+        source[0] += toctree(app.api_pages, ":maxdepth: 1")
+
+
+def setup(app: Any) -> dict[str, bool]:
+    app.connect("source-read", add_menu)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
