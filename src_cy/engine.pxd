@@ -10,7 +10,7 @@ from lanes cimport real
 from layout cimport Strips, adjacent, column, round_up
 from plan cimport Data, Evaluation, Plan
 from polling cimport interruptible, poll, start_polling
-from product cimport Ahead
+from product cimport Ahead, ask_for
 from span cimport run_columns, span_shares
 from tile cimport (
     few_tile_backward, few_tile_forward, tile_backward, tile_data, tile_forward, tile_loss,
@@ -31,11 +31,11 @@ cdef inline void ask_for_tile(
     """X of this tile comes from memory while another is computed, if it is one before `end`."""
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t start = tile * plan.tile, row = run.data.x_row
-    ahead.next = <const char *>run.data.X
-    ahead.end = ahead.next
     if tile < end and row > 0 and not plan.gathers:
-        ahead.next += start * row * sizeof(real)
-        ahead.end = ahead.next + min(plan.tile, plan.m - start) * row * sizeof(real)
+        ask_for(ahead, <const char *>(run.data.X + start * row),
+                min(plan.tile, plan.m - start) * row * sizeof(real))
+    else:
+        ask_for(ahead, NULL, 0)
 
 
 cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:

@@ -31,10 +31,12 @@ cdef enum:
 
 
 cdef struct Ahead:
-    # Data that will be needed soon: a cache line of it is asked for at each step of a product, so
-    # that it arrives from memory while the processor computes.
+    # Data that will be needed soon: at each step of a product what is `step` bytes further on is
+    # asked for, so that it arrives from memory while the processor computes.
     const char *next
     const char *end
+    Py_ssize_t step
+    Py_ssize_t steps            # there have been
     # In long products: whether to give up, asked from time to time. NULL: never.
     bint (*stopped)(void *) noexcept nogil
     void *context
@@ -45,6 +47,17 @@ cdef inline Ahead no_data() noexcept nogil:
     cdef Ahead out
     memset(&out, 0, sizeof(Ahead))
     return out
+
+
+cdef inline void ask_for(Ahead *ahead, const char *next, Py_ssize_t size) noexcept nogil:
+    """So many bytes, as evenly as there were steps since the call before: a line a step keeps busy
+    what also brings lines from the second-level cache."""
+    ahead.next = next
+    ahead.end = next + size
+    ahead.step = CACHE_LINE
+    if ahead.steps > 0:
+        ahead.step = min(ahead.step, size // ahead.steps + 1)
+    ahead.steps = 0
 
 
 cdef inline bint given_up(const Ahead *ahead) noexcept nogil:
@@ -153,12 +166,15 @@ cdef inline void multiply_panel(
             next_q += target.count * piece
             pieces -= <int>target.count
         elif ahead.next < ahead.end:
-            target.count = min(target.count, (ahead.end - ahead.next) // (n * CACHE_LINE) + 1)
+            target.count = min(target.count, (ahead.end - ahead.next) // (n * ahead.step) + 1)
             target.ahead = ahead.next
-            ahead.next += target.count * n * CACHE_LINE
+            target.step = ahead.step
+            ahead.next += target.count * n * ahead.step
+            ahead.steps += target.count * n
         else:       # a line in the first-level cache: any other would be asked for at each step
             target.ahead = <const char *>&target
             target.step = 0
+            ahead.steps += target.count * n
         if p.interleaved != NULL:
             interleaved_blocks(R, C, p.interleaved + r * n, q, q_row, n, &target)
         else:
