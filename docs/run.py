@@ -12,6 +12,8 @@ levels differ in the last place. A word after `text` asks for another comparison
     text words          the same words, any numbers: a table of rounding errors
     text varies         not compared: what depends on the machine
 
+Between `<!-- made by NAME -->` and `<!-- end -->` is what site/formulas.py makes of the sources.
+
 A block ```python figure=NAME.svg leaves a matplotlib figure, which `--update` writes to figures/;
 without matplotlib it is left out.
 """
@@ -36,6 +38,7 @@ FIGURES = DOCS / "figures"
 RTOL, ATOL = 1e-6, 1e-9
 
 FENCE = re.compile(r"^```(\w+)[ \t]*([^\n]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+MADE = re.compile(r"(<!-- made by (\w+) -->)\n.*?(<!-- end -->)", re.DOTALL)
 # Digits that belong to a name (v4, float64) are no number.
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])")
 STYLE = {"svg.hashsalt": "fastbp", "svg.fonttype": "none", "font.size": 9, "axes.grid": True,
@@ -91,6 +94,10 @@ def run(path: Path, update: bool = False) -> None:
         If a block fails, or prints something else than the page shows.
     """
     page = path.read_text(encoding="utf-8")
+    fresh = generated(page)
+    if fresh != page and not update:
+        raise Mismatch(f"{path.name}: the sources say something else; python docs/run.py --update")
+    page = fresh
     namespace: dict[str, Any] = {"__name__": "__main__"}
     written, position = [], 0
     for block, shown in steps(page):
@@ -106,6 +113,16 @@ def run(path: Path, update: bool = False) -> None:
             written.append(f"\n\n```text{options}\n{printed}```")
     if update:
         path.write_text("".join([*written, page[position:]]), encoding="utf-8")
+
+
+def generated(page: str) -> str:
+    """The page with what is made of the sources made anew."""
+    if not MADE.search(page):
+        return page
+    sys.path.insert(0, str(DOCS / "site"))
+    from formulas import PARTS
+
+    return MADE.sub(lambda found: f"{found[1]}\n\n{PARTS[found[2]]()}\n{found[3]}", page)
 
 
 def execute(block: Block, namespace: dict[str, Any], where: str, update: bool) -> str:

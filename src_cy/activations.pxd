@@ -56,7 +56,7 @@ cdef inline lanes_t sigmoid_slopes(int order, lanes_t slope, lanes_t a) noexcept
 
 
 cdef inline lanes_t tanh(lanes_t z, const real *y, lanes_t *slope) noexcept nogil:
-    """g' = (1 - |a|)(1 + |a|), from 1 - |a|."""
+    """g = tanh z, g' = (1 - |a|)(1 + |a|), from 1 - |a|."""
     cdef lanes_t rest, size = lanes_tanh_rest(z, &rest)
     slope[0] = rest + rest * size
     if y == NULL:
@@ -73,7 +73,7 @@ cdef inline lanes_t tanh_slopes(int order, lanes_t slope, lanes_t a) noexcept no
 
 
 cdef inline lanes_t relu(int order, lanes_t z, lanes_t a) noexcept nogil:
-    """g = max(z, 0), g' = 1 where z > 0 else 0 (at the kink too); NaN stays NaN."""
+    """g = max(z, 0), g' = 1 where z > 0 else 0, at the kink too; NaN stays NaN."""
     if order == 0:
         return lanes_select(lanes_gt(lanes_splat(0), z), lanes_splat(0), z)
     if order == 1:
@@ -82,7 +82,7 @@ cdef inline lanes_t relu(int order, lanes_t z, lanes_t a) noexcept nogil:
 
 
 cdef inline lanes_t leaky_relu(int order, lanes_t z, lanes_t a) noexcept nogil:
-    """g = z where z > 0 else z/100."""
+    """g = z where z > 0 else z/100, g' = 1 where z > 0 else 1/100."""
     if order == 2:
         return lanes_splat(0)
     z = z if order == 0 else a
@@ -94,7 +94,7 @@ cdef inline lanes_t leaky_relu(int order, lanes_t z, lanes_t a) noexcept nogil:
 
 
 cdef inline lanes_t elu(lanes_t z, const real *y, lanes_t *slope) noexcept nogil:
-    """g = z where z > 0 else exp(z) - 1; g' = 1 or exp(z)."""
+    """g = z where z > 0 else exp(z) - 1, g' = 1 where z > 0 else exp(z)."""
     cdef lanes_t power
     cdef lanes_t value = lanes_expm1_exp(z, lanes_constant(-700.0, -85.0), &power)
     slope[0] = lanes_select(lanes_gt(z, lanes_splat(0)), lanes_splat(1), power)
@@ -139,7 +139,7 @@ cdef inline lanes_t gelu(int order, lanes_t z, lanes_t a) noexcept nogil:
 
 
 cdef inline lanes_t sin(int order, lanes_t z, lanes_t a) noexcept nogil:
-    """g' = cos z, g'' = -sin z."""
+    """g = sin z, g' = cos z, g'' = -sin z."""
     if order == 1:
         return lanes_cos(z)
     return lanes_sin(z) if order == 0 else -a

@@ -33,7 +33,7 @@ cdef inline void softmax_powers(
 cdef inline void softmax(
     Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, const real *z, real *out,
 ) noexcept nogil:
-    """a_k = exp(z_k - max z) / sum; out may be z."""
+    """a_k = exp(z_k) / sum_j exp(z_j), of z less the largest; out may be z."""
     cdef Py_ssize_t r, c = 0
     cdef lanes_t top, total
     while c < columns:

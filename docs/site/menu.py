@@ -5,7 +5,13 @@ A page of its own kind, the reference of the API, has the list of its pages from
 """
 
 import re
+import sys
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from run import generated
 
 INDEX, REFERENCE = "docs/index", "docs/api_reference"
 SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
@@ -29,6 +35,7 @@ def add_menu(app: Any, docname: str, source: list[str]) -> None:
             source[0] += toctree(pages, ":hidden:", f":caption: {title}")
     elif docname == REFERENCE:
         source[0] += toctree(app.api_pages, ":maxdepth: 1")
+    source[0] = generated(source[0])
 
 
 def setup(app: Any) -> dict[str, bool]:
