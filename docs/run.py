@@ -41,9 +41,6 @@ FENCE = re.compile(r"^```(\w+)[ \t]*([^\n]*)\n(.*?)^```[ \t]*$", re.MULTILINE | 
 MADE = re.compile(r"(<!-- made by (\w+) -->)\n.*?(<!-- end -->)", re.DOTALL)
 # Digits that belong to a name (v4, float64) are no number.
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])")
-STYLE = {"svg.hashsalt": "fastbp", "svg.fonttype": "none", "font.size": 9, "axes.grid": True,
-         "axes.spines.top": False, "axes.spines.right": False, "grid.color": "#e0e0e0",
-         "figure.figsize": (6, 3.4), "figure.constrained_layout.use": True}  # fmt: skip
 
 
 class Block(NamedTuple):
@@ -151,6 +148,9 @@ def draw(code: Any, namespace: dict[str, Any], path: Path | None) -> None:
         return
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
+
+    sys.path.insert(0, str(DOCS))
+    from style import STYLE
 
     with matplotlib.rc_context(STYLE):
         exec(code, namespace)

@@ -91,6 +91,19 @@ def test_every_figure_is_drawn_by_a_page_and_shown_there():
     assert drawn == {path.name for path in FIGURES.iterdir()}
 
 
+def test_every_figure_has_one_look():
+    """docs/style.py says what figures look like; a page says only what is in them."""
+    for page in PAGES:
+        for block in runner.blocks(page.read_text(encoding="utf-8")):
+            if block.options.startswith("figure="):
+                where = f"{page.name}, {block.options}"
+                assert "xlabel" in block.body, where
+                assert "ylabel" in block.body, where
+                assert not re.search(r"figsize|tab:|#|rcParams|style", block.body), where
+                legends = re.findall(r"legend\(.*\)$", block.body, re.M)
+                assert all('loc="outside' in legend for legend in legends), where
+
+
 @pytest.mark.parametrize("path", sorted(FIGURES.iterdir()), ids=lambda path: path.stem)
 def test_figures_are_small_text_without_a_date(path):
     text = path.read_text(encoding="utf-8")
