@@ -99,7 +99,8 @@ def test_every_figure_has_one_look():
                 where = f"{page.name}, {block.options}"
                 assert "xlabel" in block.body, where
                 assert "ylabel" in block.body, where
-                assert not re.search(r"figsize|tab:|#|rcParams|style", block.body), where
+                own = re.search(r"figsize|tab:|#[0-9a-f]{3}|rcParams|plt\.style", block.body)
+                assert not own, where
                 legends = re.findall(r"legend\(.*\)$", block.body, re.M)
                 assert all('loc="outside' in legend for legend in legends), where
 
