@@ -16,6 +16,7 @@ Between `<!-- made by NAME -->` and `<!-- end -->` is what site/formulas.py make
 
 A block ```python figure=NAME.svg leaves a matplotlib figure, which `--update` writes to figures/;
 without matplotlib it is left out.
+A block ```python needs=MODULE is left out, with what it prints, where that module is not installed.
 """
 
 import argparse
@@ -28,6 +29,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,6 +41,7 @@ RTOL, ATOL = 1e-6, 1e-9
 
 FENCE = re.compile(r"^```(\w+)[ \t]*([^\n]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 MADE = re.compile(r"(<!-- made by (\w+) -->)\n.*?(<!-- end -->)", re.DOTALL)
+NEEDS = re.compile(r"needs=(\w+)")
 # Digits that belong to a name (v4, float64) are no number.
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])")
 
@@ -99,6 +102,8 @@ def run(path: Path, update: bool = False) -> None:
     written, position = [], 0
     for block, shown in steps(page):
         where = f"{path.name}, line {block.line}"
+        if is_missing(block):
+            continue
         printed = execute(block, namespace, where, update)
         if not update:
             compare(printed, shown, where)
@@ -122,10 +127,16 @@ def generated(page: str) -> str:
     return MADE.sub(lambda found: f"{found[1]}\n\n{PARTS[found[2]]()}\n{found[3]}", page)
 
 
+def is_missing(block: Block) -> bool:
+    """Whether a block needs a module that is not installed."""
+    needs = NEEDS.fullmatch(block.options)
+    return needs is not None and find_spec(needs[1]) is None
+
+
 def execute(block: Block, namespace: dict[str, Any], where: str, update: bool) -> str:
     """Runs one block and returns what it printed, without spaces at the ends of lines."""
     figure = re.fullmatch(r"figure=([\w-]+\.svg)", block.options)
-    if block.options and not figure:
+    if block.options and not figure and not NEEDS.fullmatch(block.options):
         raise Mismatch(f"{where}: unknown option {block.options!r}")
     printed = io.StringIO()
     try:

@@ -123,6 +123,17 @@ def test_readme_has_two_commands_of_one_line():
     assert "pytest" in commands[1]
 
 
+# Optimisers: all of them
+
+
+def test_every_method_of_minimize_is_on_the_page():
+    from scipy.optimize import _minimize
+
+    text = (ROOT / "docs" / "optimisers.md").read_text(encoding="utf-8").lower()
+    methods = set(_minimize.MINIMIZE_METHODS) - {"_custom"}
+    assert not {method for method in methods if f'"{method}"' not in text}
+
+
 # Accuracy: the table says what the sources and the tests say
 
 
@@ -185,6 +196,13 @@ def test_runner_accepts(tmp_path, code, output, options):
 def test_runner_refuses(tmp_path, code, output, options):
     with pytest.raises(runner.Mismatch):
         runner.run(page_of(tmp_path, shown(code, output, options)))
+
+
+def test_runner_leaves_out_what_needs_a_missing_module(tmp_path):
+    text = shown("import no_such_module", "something").replace("python", "python needs=MODULE")
+    runner.run(page_of(tmp_path, text.replace("MODULE", "no_such_module")))
+    with pytest.raises(runner.Mismatch, match="No module named"):
+        runner.run(page_of(tmp_path, text.replace("MODULE", "json")))
 
 
 def test_runner_refuses_output_that_is_not_shown(tmp_path):
