@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import processor
 from peers import Unsupported
 
 HERE = Path(__file__).parent
@@ -25,9 +26,11 @@ class Missing(Exception):
 
 def environment(threads, level=""):
     """This process's environment with every thread pool bounded (None leaves the defaults), and
-    fastbp's CPU level chosen, if one is named."""
+    the processor chosen, if one is named: "avx2" for any library, or a CPU level of fastbp."""
     kept = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
-    if level:
+    if level == "avx2":
+        kept["LD_PRELOAD"] = processor.avx2_only()
+    elif level:
         kept["FASTBP_CPU"] = level
     if threads is not None:
         kept.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
@@ -49,7 +52,8 @@ def bound_to(threads):
 class Remote:
     """A running worker. Its methods are those of the script's Worker; results come back as JSON.
 
-    The peer's name may end with a CPU level of fastbp: "fastbp@v3".
+    The peer's name may end with a CPU level of fastbp, "fastbp@v3", or for any library with the
+    processor it sees: "numpy@avx2".
     """
 
     def __init__(self, peer, threads, script="worker.py"):

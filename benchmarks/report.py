@@ -2,7 +2,7 @@
 
     python benchmarks/report.py [--rounds 7] [--seconds 0.2] [--output benchmarks/RESULTS.md]
 
-What limits the speed is in LIMITS.md. Takes about 15 minutes with all peers. Leave the machine
+What limits the speed is in LIMITS.md. Takes about 25 minutes with all peers. Leave the machine
 alone meanwhile.
 """
 
@@ -19,6 +19,7 @@ import footprint
 import memory
 import own_functions
 import peers
+import processor
 import scaling
 import training
 from cases import CASES
@@ -27,7 +28,7 @@ from run import benchmark, peak_shares, summary, table
 MEMORY_PEERS = ("fastbp", "numpy", "torch", "jax", "sklearn")
 
 
-def processor():
+def processor_name():
     """The CPU's name as the system gives it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -45,28 +46,26 @@ def peaks(results):
     return found
 
 
-def sections(args):
-    """Yield the document piece by piece."""
-    notes = []
-    results, versions = benchmark(
+def compared(args, note, isa=None):
+    """Results of all cases, and the versions of the libraries."""
+    return benchmark(
         CASES,
-        peers.NAMES,
+        ("fastbp", *(name for name in peers.NAMES if not name.startswith("fastbp"))),
         (1, 2),
         args.rounds,
         args.seconds,
         show=lambda result: print(table(result, markdown=False), file=sys.stderr),
-        note=notes.append,
+        note=note,
+        isa=isa,
     )
-    yield f"# Measured on {date.today().isoformat()}"
-    yield f"{processor()}, {os.cpu_count()} CPUs, {platform.system()}, Python " + ", ".join(
-        [platform.python_version(), *(f"{name} {text}" for name, text in versions.items())]
-    )
+
+
+def one_call(results):
+    """Yield the tables of one comparison."""
     yield "\n".join(
         f"- NumPy's BLAS, {dtype}, threads: {threads}: {min(v):.0f}-{max(v):.0f} GFLOP/s"
         for (dtype, threads), v in sorted(peaks(results).items())
     )
-    if notes:
-        yield "\n".join(f"- {note}" for note in notes)
     for threads in (2, 1):
         yield f"## One cost-and-gradient call, threads: {threads}, µs"
         yield summary(results, threads)
@@ -76,6 +75,31 @@ def sections(args):
         "the same build reached in the same rounds; the best peer's time over fastbp's."
     )
     yield peak_shares(results)
+
+
+def sections(args):
+    """Yield the document piece by piece."""
+    notes = []
+    together, versions = compared(args, notes.append)
+    yield f"# Measured on {date.today().isoformat()}"
+    yield f"{processor_name()}, {os.cpu_count()} CPUs, {platform.system()}, Python " + ", ".join(
+        [platform.python_version(), *(f"{name} {text}" for name, text in versions.items())]
+    )
+    yield from one_call(together)
+    try:
+        with_avx2, _ = compared(args, notes.append, isa="avx2")
+    except processor.Unavailable as error:
+        notes.append(str(error))
+    else:
+        yield "# The same on a processor with AVX2"
+        yield (
+            "Every library of these tables sees a processor without AVX-512 (`avx2_only.c`), and "
+            "takes the kernels it has for one; the figures of BLAS show that it does."
+        )
+        yield from one_call(with_avx2)
+    if notes:
+        yield "\n".join(f"- {note}" for note in notes)
+    yield "# The rest"
     yield "## From one thread to two"
     yield scaling.markdown(args.rounds, args.seconds)
     yield "## Memory beyond the data, 30-20-20-1 on a million samples"
@@ -92,7 +116,7 @@ def sections(args):
     yield "## Short calls, 1 thread"
     yield calls.markdown(200, 0.0006)
     yield "## Case by case"
-    for result in results:
+    for result in together:
         yield table(result, markdown=True)
 
 

@@ -5,6 +5,7 @@ Usage, from the repository's folder:
     python benchmarks/run.py                      every case, every installed peer, 1 and 2 threads
     python benchmarks/run.py --cases xor ex4 --peers fastbp numpy --threads 2 --rounds 3
     python benchmarks/run.py --markdown           the same as Markdown tables
+    python benchmarks/run.py --peers-isa avx2     fastbp@v3 and its peers on a processor with AVX2
 """
 
 import argparse
@@ -18,6 +19,7 @@ from statistics import median
 
 import numpy as np
 import peers
+import processor
 from cases import CASES
 from remote import Missing, Remote
 
@@ -55,7 +57,7 @@ def start(names, thread_counts, note):
         for threads in thread_counts:
             try:
                 worker = Remote(name, threads)
-            except Missing as error:
+            except (Missing, processor.Unavailable) as error:
                 note(f"{name}: skipped ({error})")
                 break
             workers.append(worker)
@@ -187,13 +189,20 @@ def _plain(head, body):
         yield "  ".join(["  " + cells[0].ljust(len(first)), *rest])
 
 
-def benchmark(cases, names, thread_counts, rounds, seconds, show, note):
-    """Run everything; ``show`` receives each Result as soon as it is there."""
+def benchmark(cases, names, thread_counts, rounds, seconds, show, note, isa=None):
+    """Run everything; ``show`` receives each Result as soon as it is there.
+
+    With ``isa="avx2"`` every library runs, and BLAS is probed, as on a processor with AVX2.
+    """
+    blas = "numpy"
+    if isa == "avx2":
+        names, (blas,) = processor.with_avx2(names), processor.with_avx2([blas])
+        processor.avx2_only()
     with contextlib.ExitStack() as stack:
         workers, versions = start(names, thread_counts, note)
         for worker in workers:
             stack.enter_context(worker)
-        probes = [stack.enter_context(Remote("numpy", threads)) for threads in thread_counts]
+        probes = [stack.enter_context(Remote(blas, threads)) for threads in thread_counts]
         results = []
         for name in cases:
             results.append(measure(CASES[name], workers, rounds, seconds, probes))
@@ -208,6 +217,7 @@ def arguments(argv):
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.2, help="per peer, case and round")
+    parser.add_argument("--peers-isa", choices=["avx2"], help="what the peers may use at most")
     parser.add_argument("--markdown", action="store_true")
     return parser.parse_args(argv)
 
@@ -222,6 +232,7 @@ def main(argv=None):
         args.seconds,
         show=lambda result: print(table(result, args.markdown), flush=True),
         note=lambda text: print(text, file=sys.stderr),
+        isa=args.peers_isa,
     )
     print(", ".join(f"{name} {version}" for name, version in versions.items()))
     if args.markdown:
