@@ -62,6 +62,16 @@ typedef double unaligned_doubles_t
 #define doubles_load(p) (*(const unaligned_doubles_t *)(p))
 #define doubles_store(p, v) ((void)(*(unaligned_doubles_t *)(p) = (v)))
 
+/* DOUBLES numbers, rounded to `real`. */
+#ifdef FASTBP_FLOAT32
+typedef float doubles_as_real_t
+    __attribute__((vector_size(LANES_BYTES / 2), aligned(sizeof(float)), may_alias));
+#define doubles_store_real(p, v) \
+    ((void)(*(doubles_as_real_t *)(p) = __builtin_convertvector(v, doubles_as_real_t)))
+#else
+#define doubles_store_real doubles_store
+#endif
+
 #if defined(__AVX2__) && !defined(__AVX512F__)
 /* All bits of the first n elements of so many bytes. */
 static inline __m256i first_bits(ptrdiff_t n, ptrdiff_t bytes) {

@@ -24,6 +24,7 @@ cdef extern from "lanes.h" nogil:
     doubles_t doubles_splat(double x)
     doubles_t doubles_load(const double *p)
     void doubles_store(double *p, doubles_t v)
+    void doubles_store_real(real *p, doubles_t v)
     void doubles_store_part(double *p, doubles_t v, Py_ssize_t n)
     real multiply_then_add(real a, real b, real c)
     const real *opaque_sum(const real *p, Py_ssize_t n)

@@ -114,6 +114,24 @@ static inline lanes_t lanes_minimum(lanes_t a, lanes_t b)
     return lanes_select((ilanes_t)(a < b) | (ilanes_t)(a != a), a, b);
 }
 
+/* Of doubles whatever `real` is; b where either is NaN. GCC makes two instructions of a comparison
+ * and a choice where x86 has one for both. */
+#if defined(__AVX512F__)
+#define doubles_max(a, b) ((doubles_t)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
+#define doubles_min(a, b) ((doubles_t)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
+#elif defined(__AVX2__)
+#define doubles_max(a, b) ((doubles_t)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
+#define doubles_min(a, b) ((doubles_t)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
+#else
+typedef int64_t doubles_mask_t __attribute__((vector_size(LANES_BYTES), may_alias));
+static inline doubles_t doubles_chosen(doubles_mask_t mask, doubles_t a, doubles_t b)
+{
+    return (doubles_t)((mask & (doubles_mask_t)a) | (~mask & (doubles_mask_t)b));
+}
+#define doubles_max(a, b) doubles_chosen((doubles_mask_t)((a) > (b)), a, b)
+#define doubles_min(a, b) doubles_chosen((doubles_mask_t)((a) < (b)), a, b)
+#endif
+
 /* 1 or -1; zeros and NaN give themselves. */
 static inline lanes_t lanes_sign(lanes_t v)
 {

@@ -1,7 +1,7 @@
 """Bits, comparisons and choices on registers (see lanes_math.h). A comparison gives a mask, an
 `ilanes_t` with all bits set in the lanes where it holds."""
 
-from lanes cimport ilanes_t, lanes_t
+from lanes cimport doubles_t, ilanes_t, lanes_t
 
 cdef extern from "lanes_math.h" nogil:
     const int MANTISSA_BITS
@@ -30,6 +30,8 @@ cdef extern from "lanes_math.h" nogil:
     lanes_t lanes_min(lanes_t a, lanes_t b)  # b where either is NaN
     lanes_t lanes_maximum(lanes_t a, lanes_t b)  # NaN where either is; b where they are equal
     lanes_t lanes_minimum(lanes_t a, lanes_t b)  # NaN where either is; b where they are equal
+    doubles_t doubles_max(doubles_t a, doubles_t b)  # b where either is NaN
+    doubles_t doubles_min(doubles_t a, doubles_t b)  # b where either is NaN
     lanes_t lanes_sign(lanes_t v)  # 1 or -1; zeros and NaN give themselves
     lanes_t lanes_abs(lanes_t v)
     lanes_t lanes_minus_abs(lanes_t v)

@@ -96,7 +96,8 @@ cdef inline void fetch(const Column *column, Py_ssize_t start, Py_ssize_t count,
 
 
 cdef inline void add_terms(
-    Py_ssize_t columns, const Row *a, const Row *b, const real *w, lanes_t *acc,
+    Py_ssize_t columns, const Row *a, const Row *b, const real *w, bint some_left_out,
+    lanes_t *acc,
 ) noexcept nogil:
     """A product is rounded before it is added, as it would be in a row of its own."""
     cdef Py_ssize_t i = 0, j = a.step // LANES, l = 0 if b == NULL else b.step // LANES, at
@@ -111,6 +112,8 @@ cdef inline void add_terms(
                 v = lanes_rounded(lanes_load(a.at + j * at) * lanes_load(b.at + l * at))
             if w == NULL:
                 acc[k] += v
+            elif not some_left_out:
+                acc[k] += v * lanes_load(w + at)
             else:
                 weight = lanes_load(w + at)
                 # what is left out may be infinite or nan
@@ -119,8 +122,8 @@ cdef inline void add_terms(
 
 
 cdef inline kernel_void add_up(
-    Py_ssize_t columns, const Row *a, const Row *b, const real *w, real *running, double *parts,
-    bint first, bint last,
+    Py_ssize_t columns, const Row *a, const Row *b, const real *w, bint some_left_out,
+    real *running, double *parts, bint first, bint last,
 ) noexcept nogil:
     """running[i % PARTS] += a[i], b[i] and w[i] multiplied, those that there are: an order that no
     register length changes. It begins with the first columns; with the last, parts += running."""
@@ -129,10 +132,11 @@ cdef inline kernel_void add_up(
     cdef int k
     for k in range(PARTS // LANES):
         acc[k] = lanes_splat(0) if first else lanes_load(running + k * LANES)
-    if b == NULL and w == NULL: add_terms(columns, a, NULL, NULL, acc)
-    elif b == NULL: add_terms(columns, a, NULL, w, acc)
-    elif w == NULL: add_terms(columns, a, b, NULL, acc)
-    else: add_terms(columns, a, b, w, acc)
+    if b == NULL and w == NULL: add_terms(columns, a, NULL, NULL, False, acc)
+    elif w == NULL: add_terms(columns, a, b, NULL, False, acc)
+    elif some_left_out: add_terms(columns, a, b, w, True, acc)
+    elif b == NULL: add_terms(columns, a, NULL, w, False, acc)
+    else: add_terms(columns, a, b, w, False, acc)
     if not last:
         for k in range(PARTS // LANES):
             lanes_store(running + k * LANES, acc[k])
@@ -157,10 +161,10 @@ cdef inline void add_parts(double *parts) noexcept nogil:
 
 
 cdef inline void tile_sums(
-    const Samples *samples, const Row *rows, real *spare, Py_ssize_t count, Py_ssize_t columns,
-    bint first, bint last, double *partial,
+    const Samples *samples, const Row *rows, real *spare, bint some_left_out, Py_ssize_t count,
+    Py_ssize_t columns, bint first, bint last, double *partial,
 ) noexcept nogil:
-    """spare: the weights; a row, for what is not to be added where the tile is not full; what is
+    """spare: the weights, some of which are perhaps 0; a row, for what is not to be added where the tile is not full; what is
     summed of each output. first, last: of the tiles that are summed in `real`."""
     cdef const SampleCode *tape = samples.tape
     cdef const Code *code = &tape.code
@@ -185,7 +189,7 @@ cdef inline void tile_sums(
             memset(row.at + count, 0, (columns - count) * sizeof(real))
             a = &row
             b = NULL
-        add_up(columns, a, b, w, running + j * PARTS, partial + j * PARTS, first,
+        add_up(columns, a, b, w, some_left_out, running + j * PARTS, partial + j * PARTS, first,
                last)
 
 
@@ -248,6 +252,7 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
     cdef Py_ssize_t end = min(
         samples.m, (chunk + 1) * samples.n_grains // samples.n_chunks * samples.grain)
     cdef Py_ssize_t tile = 0, start, stop, columns, j
+    cdef bint some_left_out = False
     cdef Coming coming
     coming.columns = samples.columns
     coming.n_columns = code.n_columns if samples.adjacent else 0
@@ -279,8 +284,8 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
             run_rows(tape.sum_gates, tape.n_sum_gates, rows, columns, &coming, tape.share)
             if samples.weights != NULL:
                 add_parts_of_tile(samples.weights + start, run.weight_factor, stop - start,
-                                  columns, stop < end, spare, &run.weights[chunk])
-            tile_sums(samples, rows, spare, stop - start, columns,
+                                  columns, spare, &run.weights[chunk], &some_left_out)
+            tile_sums(samples, rows, spare, some_left_out, stop - start, columns,
                       (start - begin) % SUM_SAMPLES == 0,
                       stop == end or (stop - begin) % SUM_SAMPLES == 0, partial)
         if worker == 0 and tile % samples.poll_tiles == 0:

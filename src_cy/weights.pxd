@@ -8,9 +8,10 @@ cimport cython
 from libc.math cimport INFINITY, fmin, frexp, ldexp
 
 from lanes cimport (
-    LANES, kernel_void, lanes_load, lanes_prefetch_far, lanes_splat, lanes_store, real,
+    DOUBLES, LANES, doubles_load, doubles_splat, doubles_store, doubles_store_real, doubles_t,
+    kernel_void, lanes_load, lanes_splat, lanes_store, real,
 )
-from lanes_math cimport lanes_eq, lanes_select
+from lanes_math cimport doubles_max, doubles_min, lanes_eq, lanes_select
 
 cdef enum:
     WEIGHT_SUMS = 8     # side by side: the order of the sum depends on m alone
@@ -19,7 +20,8 @@ cdef enum:
 
 cdef struct WeightParts:
     double[32] sums
-    double[32] largest
+    double largest
+    double[7] _             # whole lines of the cache: each thread writes its own
 
 
 cdef inline double weight_sum(
@@ -145,42 +147,54 @@ cdef inline kernel_void leave_out(
 
 cdef inline void start_parts(WeightParts *parts) noexcept nogil:
     cdef int k
+    parts.largest = 0
     for k in range(WEIGHT_PARTS):
         parts.sums[k] = 0
-        parts.largest[k] = 0
 
 
 cdef inline kernel_void add_parts_of_tile(
-    const double *weights, double factor, Py_ssize_t count, Py_ssize_t columns, bint more,
-    real *out, WeightParts *parts,
+    const double *weights, double factor, Py_ssize_t count, Py_ssize_t columns, real *out,
+    WeightParts *parts, bint *some_left_out,
 ) noexcept nogil:
-    """As tile_weights; adds them to the sums of parts, and finds the largest of each. more: as many
-    weights follow; they are asked for, to come while the gates of their tile are computed."""
-    cdef double sums[WEIGHT_PARTS]      # what out cannot be: it is known to change by itself alone
-    cdef double largest[WEIGHT_PARTS]
-    cdef Py_ssize_t s = 0
+    """As tile_weights; adds them to the sums of parts, and finds the largest."""
+    cdef doubles_t sums[16]         # registers: the shortest have two doubles
+    cdef doubles_t largest[2]       # two, as each has to wait for the one before
+    cdef doubles_t least[2]
+    cdef doubles_t w
+    cdef double top[WEIGHT_PARTS]
+    cdef double low = INFINITY
+    cdef Py_ssize_t s
     cdef int k
-    for k in range(WEIGHT_PARTS):
-        sums[k] = parts.sums[k]
-        largest[k] = parts.largest[k]
-    if more:
-        while s < count:
-            lanes_prefetch_far(<const char *>(weights + count + s))
-            s += 8
-        s = 0
+    for k in range(2):
+        largest[k] = doubles_splat(parts.largest)
+        least[k] = doubles_splat(INFINITY)
+    for k in range(WEIGHT_PARTS // DOUBLES):
+        sums[k] = doubles_load(parts.sums + k * DOUBLES)
+    s = 0
     while s + WEIGHT_PARTS <= count:
-        for k in range(WEIGHT_PARTS):
-            sums[k] += factor * weights[s + k]
-            largest[k] = largest[k] if largest[k] > weights[s + k] else weights[s + k]
+        for k in range(WEIGHT_PARTS // DOUBLES):
+            w = doubles_load(weights + s + k * DOUBLES)
+            doubles_store_real(out + s + k * DOUBLES, doubles_splat(factor) * w)
+            sums[k] += doubles_splat(factor) * w
+            largest[k % 2] = doubles_max(largest[k % 2], w)
+            least[k % 2] = doubles_min(least[k % 2], w)
         s += WEIGHT_PARTS
+    for k in range(WEIGHT_PARTS // DOUBLES):
+        doubles_store(parts.sums + k * DOUBLES, sums[k])
+    doubles_store(top, doubles_max(largest[0], largest[1]))
+    doubles_store(top + DOUBLES, doubles_min(least[0], least[1]))
+    for k in range(DOUBLES):
+        parts.largest = max(parts.largest, top[k])
+        low = min(low, top[DOUBLES + k])
     for k in range(<int>(count - s)):
-        sums[k] += factor * weights[s + k]
-        largest[k] = max(largest[k], weights[s + k])
-    for k in range(WEIGHT_PARTS):
-        parts.sums[k] = sums[k]
-        parts.largest[k] = largest[k]
-    for s in range(count):
-        out[s] = scaled(factor, weights[s])
+        parts.sums[k] += factor * weights[s + k]
+        parts.largest = max(parts.largest, weights[s + k])
+        low = min(low, weights[s + k])
+        out[s + k] = <real>(factor * weights[s + k])
+    some_left_out[0] = not low > 0
+    if not <real>(factor * low) > 0:    # some are 0, or became it
+        for s in range(count):
+            out[s] = scaled(factor, weights[s])
     for s in range(count, columns):
         out[s] = 0
 
@@ -189,9 +203,9 @@ cdef inline double all_parts(const WeightParts *parts, double *largest) noexcept
     """The sum of a chunk's weights; largest[0] becomes the largest of them, if that is larger."""
     cdef double sums[WEIGHT_PARTS]
     cdef int k, width = WEIGHT_PARTS // 2
+    largest[0] = max(largest[0], parts.largest)
     for k in range(WEIGHT_PARTS):
         sums[k] = parts.sums[k]
-        largest[0] = max(largest[0], parts.largest[k])
     while width > 0:
         for k in range(width):
             sums[k] += sums[k + width]
