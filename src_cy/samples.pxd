@@ -164,8 +164,9 @@ cdef inline void tile_sums(
     const Samples *samples, const Row *rows, real *spare, bint some_left_out, Py_ssize_t count,
     Py_ssize_t columns, bint first, bint last, double *partial,
 ) noexcept nogil:
-    """spare: the weights, some of which are perhaps 0; a row, for what is not to be added where the tile is not full; what is
-    summed of each output. first, last: of the tiles that are summed in `real`."""
+    """spare: the weights, some of which are perhaps 0; a row, for what is not to be added where
+    the tile is not full; what is summed of each output. first, last: of the tiles that are summed
+    in `real`."""
     cdef const SampleCode *tape = samples.tape
     cdef const Code *code = &tape.code
     cdef const real *w = spare if samples.weights != NULL else NULL

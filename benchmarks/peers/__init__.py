@@ -6,8 +6,8 @@
 ``prepare`` binds the data and compiles what can be compiled; it may raise ``Unsupported``. The
 callable is what one would hand to scipy.optimize.minimize(..., jac=True).
 
-"fastbp@v3" is fastbp as a processor with AVX2 runs it, whatever this one could do, and "numpy@avx2",
-or any other library with this ending, as such a processor runs that one.
+"fastbp@v3" is fastbp as a processor with AVX2 runs it, whatever this one could do; "numpy@avx2", or
+any other library with this ending, that library as such a processor runs it.
 """
 
 NAMES = ("fastbp", "fastbp@v3", "numpy", "torch", "jax", "autograd", "sklearn")
