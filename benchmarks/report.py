@@ -17,6 +17,7 @@ import calls
 import circuits
 import footprint
 import memory
+import network_or_circuit
 import own_functions
 import peers
 import processor
@@ -113,6 +114,8 @@ def sections(args):
     yield from circuits.sections(circuits.PARTS, circuits.NAMES, args.rounds, args.seconds)
     yield "## Circuits as activation or loss of a network, 1 thread"
     yield own_functions.markdown(args.rounds, args.seconds)
+    yield "## The same network as a circuit, 1 thread"
+    yield network_or_circuit.markdown(network_or_circuit.WIDTHS, args.rounds, args.seconds)
     yield "## Short calls, 1 thread"
     yield calls.markdown(200, 0.0006)
     yield "## Case by case"
