@@ -32,6 +32,21 @@ def plane(m=200, seed=0, slope=3.0):
     return [["a", "b", "y"], *np.column_stack([X, y]).tolist()]
 
 
+def shops(m=120, seed=0):
+    """A price that depends on the city and the size; some cells are empty."""
+    rng = np.random.default_rng(seed)
+    cities, worth = ["Oslo", "Bergen", "Bodø"], [100, 40, -30]
+    city, size = rng.integers(0, 3, m), rng.normal(50, 10, m)
+    price = 500 + 3 * size + np.take(worth, city) + rng.normal(0, 0.5, m)
+    rows = [
+        [cities[k], repr(s), repr(p)]
+        for k, s, p in zip(city, size.tolist(), price.tolist(), strict=True)
+    ]
+    for row, place in ((5, 0), (11, 1), (17, 0), (23, 1)):
+        rows[row][place] = ""
+    return [["city", "size", "price"], *rows]
+
+
 def column(text, name):
     rows = list(csv.DictReader(text.splitlines()))
     return [row[name] for row in rows]

@@ -16,6 +16,39 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 
+# Options that have another name here -> their names here
+RENAMED = {
+    "activation": ("hidden",),
+    "output_activation": ("output",),
+    "output": ("save",),
+    "o": ("save",),
+    "hidden": ("widths",),
+    "hidden_layer_sizes": ("widths",),
+    "layers": ("widths",),
+    "test_fraction": ("test",),
+    "test_size": ("test",),
+    "validation_fraction": ("validation",),
+    "validation_split": ("validation",),
+    "early_stopping": ("validation",),
+    "n_iter_no_change": ("patience",),
+    "epochs": ("maxiter",),
+    "max_iter": ("maxiter",),
+    "iterations": ("maxiter",),
+    "solver": ("method",),
+    "optimizer": ("method",),
+    "drop": ("ignore",),
+    "exclude": ("ignore",),
+    "label": ("target",),
+    "y": ("target",),
+    "one_hot": ("categories",),
+    "dummies": ("categories",),
+    "impute": ("missing",),
+    "na": ("missing",),
+    "probabilities": ("proba",),
+    "columns": ("keep",),
+}
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise CommandError(f"{message} (see {self.prog} --help)")
@@ -62,7 +95,9 @@ def _outcome(argv: Sequence[str] | None) -> tuple[int, str]:
 def _run(argv: Sequence[str] | None) -> int:
     parser = _parser()
     try:
-        arguments = parser.parse_args(argv)
+        arguments, unknown = parser.parse_known_args(argv)
+        if unknown:
+            _refuse(parser, arguments.command, unknown)
     except SystemExit as stop:  # --help and --version
         return stop.code if isinstance(stop.code, int) else 0
     if arguments.command is None:
@@ -70,6 +105,31 @@ def _run(argv: Sequence[str] | None) -> int:
         return 0
     code: int = arguments.run(arguments)
     return code
+
+
+def _refuse(parser: _Parser, command: str | None, unknown: list[str]) -> NoReturn:
+    """For words that no command has: names of other tools lead to those here."""
+    option = next((word for word in unknown if word.startswith("-")), unknown[0])
+    name = option.lstrip("-").partition("=")[0]
+    text = f"unrecognized arguments: {' '.join(unknown)}"
+    if command is not None and option.startswith("-"):
+        from fastbp.elsewhere import KEYWORDS
+        from fastbp.words import folded
+
+        theirs = {folded(key): ours for key, ours in RENAMED.items()}
+        meant = (*theirs.get(folded(name), ()), *KEYWORDS.get(folded(name), ()))
+        ours = next((each for each in meant if each in _options(parser, command)), None)
+        if ours is not None:
+            text += f"; here it is --{ours.replace('_', '-')}"
+    raise CommandError(f"{text} (see {parser.prog} {command or ''}".rstrip() + " --help)")
+
+
+def _options(parser: _Parser, command: str) -> set[str]:
+    """The options of a command, as attributes of its arguments."""
+    commands = next(
+        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    return {action.dest for action in commands.choices[command]._actions if action.option_strings}
 
 
 def _parser() -> _Parser:

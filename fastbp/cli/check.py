@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 import fastbp
 from fastbp.check import check_gradient
 from fastbp.cli import options
-from fastbp.cli.encoding import Classes, quantities
 from fastbp.cli.errors import CommandError
-from fastbp.cli.trained import Trained
+from fastbp.cli.inputs import DROP
+from fastbp.cli.targets import Classes, quantities
+from fastbp.cli.trained import Trained, opened
 from fastbp.network import Network
 from fastbp.objective import Objective
 
@@ -27,7 +28,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "or, given MODEL and DATA.csv, of a trained network on its data. Exit code 1 if it fails.",
     )
     parser.add_argument("model", nargs="?", metavar="MODEL", help="file written by fastbp train")
-    parser.add_argument("data", nargs="?", metavar="DATA.csv", help="samples with their target")
+    parser.add_argument(
+        "data", nargs="?", metavar="DATA.csv", help="samples with their target; - is standard input"
+    )
     parser.add_argument(
         "--widths",
         type=options.widths,
@@ -35,23 +38,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="WIDTHS",
         help="from the inputs to the outputs (default 64,25,10)",
     )
-    options.add_activation(parser)
+    options.add_hidden(parser)
+    options.add_loss(parser, "cross_entropy", "cross_entropy")
     parser.add_argument(
-        "--loss",
-        choices=list(fastbp.losses()),
-        default="cross_entropy",
-        metavar="NAME",
-        help=f"default cross_entropy; one of {', '.join(fastbp.losses())}",
-    )
-    parser.add_argument(
-        "--output-activation",
-        choices=fastbp.activations(),
+        "--output",
+        type=options.named("activation", fastbp.activations(), "output activation"),
         metavar="NAME",
         help="activation of the output (default: the usual one of the loss)",
     )
-    parser.add_argument(
-        "--l2", type=options.penalty, default=1.0, metavar="LAMBDA", help="penalty (default 1)"
-    )
+    options.add_l2(parser, 1.0)
     parser.add_argument(
         "--samples",
         type=options.integer(1),
@@ -72,7 +67,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     options.add_seed(parser)
     options.add_dtype(parser)
-    options.add_header(parser)
+    options.add_table(parser)
     parser.set_defaults(run=run)
 
 
@@ -105,8 +100,8 @@ def _random(arguments: argparse.Namespace) -> tuple[Objective, NDArray[np.float6
         raise CommandError("--widths needs at least the inputs and the outputs, as in 64,10")
     network = fastbp.mlp(
         *widths,
-        hidden=arguments.activation,
-        output=arguments.output_activation or options.default_output(loss),
+        hidden=arguments.hidden,
+        output=arguments.output or options.default_output(loss),
         loss=loss,
         l2=arguments.l2,
         dtype=arguments.dtype,
@@ -130,8 +125,12 @@ def _random_target(rng: np.random.Generator, network: Network, m: int) -> NDArra
 def _saved(arguments: argparse.Namespace) -> tuple[Objective, NDArray[np.float64]]:
     """A trained network on data of its own."""
     trained = Trained.load(arguments.model)
-    data = trained.read(arguments.data, arguments.header)
+    data = trained.read(opened(arguments.data, arguments))
     target = trained.target
+    if trained.inputs.missing == DROP:
+        data = data.only(data.complete())
+        if not data.rows:
+            raise CommandError(f"{data.path} has no row in which nothing is missing")
     if data.texts is None:
         raise CommandError(f"{data.path} lacks the target {target.name!r}, which the cost needs")
     y: NDArray[Any]

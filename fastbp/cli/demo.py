@@ -19,7 +19,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description="Train a network on 1797 handwritten digits (shipped with fastbp), check its "
         "gradient, and show what it learnt. Ctrl-C during training keeps the best so far.",
     )
-    options.add_training(parser, hidden="25", l2=1.0, maxiter=200)
+    options.add_training(parser, widths_="25", maxiter=200)
+    options.add_l2(parser, 1.0)
     parser.set_defaults(run=run)
 
 
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     training.scipy_minimize()
     images, digits = load_digits()
     images /= 16
-    train, test = scores.split(len(digits), arguments.test_fraction, arguments.seed, digits)
+    train, test = scores.split(len(digits), arguments.test, arguments.seed, digits)
     print(
         f"Data: {len(digits)} handwritten digits of 8 x 8 pixels, "
         f"{len(train)} for training, {len(test)} held out\n",
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     network = fastbp.mlp(
         64,
-        *arguments.hidden,
+        *arguments.widths,
         10,
         hidden="tanh",
         output="softmax",
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     # a random subset of the parameters once checking them all would be felt
     n_checks = None if network.n_parameters <= 5000 else 1000
     report = check_gradient(
-        network.objective(images[few], digits[few], n_threads=arguments.threads),
+        network.objective(images[few], digits[few], n_threads=arguments.n_threads),
         theta,
         n_checks=n_checks,
         seed=arguments.seed,
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError("the gradient check failed; not training on a wrong gradient")
 
     print("Training with scipy's L-BFGS-B (Ctrl-C keeps the best so far)", flush=True)
-    objective = network.objective(images[train], digits[train], n_threads=arguments.threads)
+    objective = network.objective(images[train], digits[train], n_threads=arguments.n_threads)
     outcome = training.train(objective, theta, maxiter=arguments.maxiter)
     print(outcome.message, end="\n\n")
 

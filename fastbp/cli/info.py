@@ -1,21 +1,68 @@
-"""``fastbp info``: what this fastbp is and runs on."""
+"""``fastbp info``: what this fastbp is and runs on, or what is in a model file."""
 
 import argparse
+import os
+from typing import Any
 
 import fastbp
+from fastbp import files
+from fastbp.cli.table import count, listed
+from fastbp.cli.targets import Classes
+from fastbp.cli.trained import Trained
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Say what ``fastbp info`` takes."""
     parser = commands.add_parser(
         "info",
-        help="show version, CPU level, threads and build",
-        description="Show version, CPU level, threads and build.",
+        help="show version, CPU level, threads and build, or what is in a model",
+        description="Show version, CPU level, threads and build, or what is in a model file.",
     )
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="file written by fastbp train")
     parser.set_defaults(run=run)
 
 
-def run(_: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Print it."""
-    fastbp.show_config()
+    if arguments.model is None:
+        fastbp.show_config()
+        return 0
+    model = files.load(arguments.model)
+    print(f"{arguments.model}: {count(os.path.getsize(arguments.model), 'byte')}\n")
+    print(model.network, end="\n\n")
+    if "inputs" not in model.extra and "target" not in model.extra:
+        print("It says nothing of columns: it was written by fastbp.files.save.")
+        if model.extra:
+            print(f"Notes: {listed(sorted(model.extra))}")
+        return 0
+    _tell(Trained.load(arguments.model))
     return 0
+
+
+def _tell(trained: Trained) -> None:
+    """Inputs, target and training, in words."""
+    target, lines = trained.target, trained.inputs.lines()
+    print(f"Target: {target.name}, {target.task}", end="")
+    if isinstance(target, Classes):
+        print(f" into {listed([str(label) for label in target.labels])}")
+    else:
+        log = ", the logarithm of a rate" if target.log_rate else ""
+        print(f", mean {target.mean:.4g}, scale {target.scale:.4g}{log}")
+    print(f"Inputs: {count(len(lines), 'column')}"
+          f"{'' if trained.has_header else ', by their places: there was no header'}")  # fmt: skip
+    width = max(len(name) for name, _ in lines)
+    for name, words in lines:
+        print(f"  {name:<{width}}  {words}")
+    print(f"Missing values: {_missing(trained.inputs.missing)}")
+    if trained.training:
+        print(f"Training: {', '.join(f'{k} {_short(v)}' for k, v in trained.training.items())}")
+
+
+def _missing(way: str | None) -> str:
+    if way is None:
+        return "none may be missing"
+    return "the mean of the column" if way == "mean" else "no prediction for the row"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -2,13 +2,14 @@
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from fastbp._core import PRECISIONS
+from fastbp.cli.source import UTF_8, encoding
 from fastbp.names import Activation, activations, losses
 from fastbp.targets import CLASSIFIERS
-from fastbp.validate import described
+from fastbp.validate import described, one_of
 
 DTYPES = tuple(PRECISIONS)
 
@@ -54,6 +55,32 @@ def penalty(text: str) -> float:
     return value
 
 
+def chosen_penalty(text: str) -> float | None:
+    """An argparse type: a penalty, or ``auto``, which is None."""
+    if text.strip().lower() == "auto":
+        return None
+    try:
+        return penalty(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, and not auto") from None
+
+
+def named(kind: str, known: Sequence[str], what: str) -> Callable[[str], str]:
+    """An argparse type: one of the known names; those of other libraries lead to it."""
+
+    def convert(text: str) -> str:
+        if text[:1].isdigit() and kind == "activation":
+            raise argparse.ArgumentTypeError(
+                f"{described(text)} is no activation; widths are given by --widths"
+            )
+        try:
+            return one_of(text, known, what, kind=kind)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
 def fraction(text: str) -> float:
     """An argparse type: a number from 0 up to, but not including, 1."""
     try:
@@ -80,21 +107,15 @@ def widths(text: str) -> tuple[int, ...]:
     return values
 
 
-def add_training(parser: argparse.ArgumentParser, *, hidden: str, l2: float, maxiter: int) -> None:
+def add_training(parser: argparse.ArgumentParser, *, widths_: str, maxiter: int) -> None:
     """The options of a command that trains: ``demo`` and ``train``."""
     parser.add_argument(
-        "--hidden",
+        "--widths",
         type=widths,
-        default=widths(hidden),
+        default=widths(widths_),
         metavar="WIDTHS",
-        help=f"widths of the hidden layers, 'none' for none (default {hidden})",
-    )
-    parser.add_argument(
-        "--l2",
-        type=penalty,
-        default=l2,
-        metavar="LAMBDA",
-        help=f"penalty on the weights, lambda/(2m) times their sum of squares (default {l2:g})",
+        help=f"of the hidden layers, 'none' for none (default {widths_}); the first and the last "
+        "follow from the data",
     )
     parser.add_argument(
         "--maxiter",
@@ -104,17 +125,34 @@ def add_training(parser: argparse.ArgumentParser, *, hidden: str, l2: float, max
         help=f"iterations of the optimiser at most (default {maxiter})",
     )
     parser.add_argument(
-        "--test-fraction",
+        "--test",
         type=fraction,
         default=0.2,
-        metavar="F",
-        help="share of the samples held out for testing (default 0.2)",
+        metavar="SHARE",
+        help="share of the samples that is held out for testing (default 0.2)",
     )
-    parser.add_argument(
-        "--threads", type=integer(1), metavar="N", help="threads (default: as the machine has)"
-    )
+    add_threads(parser)
     add_seed(parser)
     add_dtype(parser)
+
+
+def add_l2(parser: argparse.ArgumentParser, default: float) -> None:
+    """``--l2``: the penalty."""
+    parser.add_argument(
+        "--l2",
+        type=penalty,
+        default=default,
+        metavar="LAMBDA",
+        help="penalty on the weights, lambda/(2m) times their sum of squares "
+        f"(default {default:g})",
+    )
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """``--n-threads``: of each evaluation."""
+    parser.add_argument(
+        "--n-threads", type=integer(1), metavar="N", help="threads (default: as the machine has)"
+    )
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
@@ -131,22 +169,41 @@ def add_dtype(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_activation(parser: argparse.ArgumentParser) -> None:
-    """``--activation``: of the hidden layers."""
+def add_hidden(parser: argparse.ArgumentParser) -> None:
+    """``--hidden``: the activation of the hidden layers."""
+    names = activations(hidden=True)
     parser.add_argument(
-        "--activation",
-        choices=activations(hidden=True),
+        "--hidden",
+        type=named("activation", names, "hidden activation"),
         default="tanh",
         metavar="NAME",
-        help=f"of the hidden layers (default tanh): {', '.join(activations(hidden=True))}",
+        help=f"activation of the hidden layers (default tanh): {', '.join(names)}",
     )
 
 
-def add_header(parser: argparse.ArgumentParser) -> None:
-    """``--header``: whether the first row of a CSV file names the columns."""
+def add_loss(parser: argparse.ArgumentParser, default: str | None, help_: str) -> None:
+    """``--loss``: by its name."""
+    parser.add_argument(
+        "--loss",
+        type=named("loss", tuple(losses()), "loss"),
+        default=default,
+        metavar="NAME",
+        help=f"default: {help_}; one of {', '.join(losses())}",
+    )
+
+
+def add_table(parser: argparse.ArgumentParser) -> None:
+    """``--header`` and ``--encoding``: how a CSV file is read."""
     parser.add_argument(
         "--header",
         choices=("auto", "yes", "no"),
         default="auto",
         help="whether the first row names the columns (default: look at it)",
+    )
+    parser.add_argument(
+        "--encoding",
+        type=encoding,
+        default=UTF_8,
+        metavar="NAME",
+        help="of the file's text, such as cp1252, latin-1, utf-16 (default utf-8)",
     )

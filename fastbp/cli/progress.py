@@ -81,6 +81,18 @@ class Progress:
         self.stream.flush()
 
 
+class Silent(Progress):
+    """Says nothing."""
+
+    def __init__(self) -> None:
+        pass
+
+    def update(self, iteration: int, evaluations: int, cost: float, norm: float | None) -> None:
+        pass
+
+    finish = update
+
+
 def duration(seconds: float) -> str:
     """Seconds as a reader says them: 0.12 s, 3 min 20 s, 2 h 5 min."""
     if seconds < 60:

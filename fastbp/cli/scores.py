@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp.cli.encoding import Classes, Quantity
+from fastbp.cli.targets import Classes, Quantity
 
 WIDEST = 30  # a confusion table of more classes is not read by anybody
 
@@ -38,14 +38,21 @@ def accuracy(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
 
 def r_squared(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
     """R2 = 1 - sum (y - p)^2 / sum (y - mean y)^2; nan when y is constant."""
-    spread = float(np.square(truth - truth.mean()).sum())
-    error = float(np.square(truth - predicted).sum())
+    with np.errstate(over="ignore"):
+        spread = float(np.square(truth - truth.mean()).sum())
+        error = float(np.square(truth - predicted).sum())
     return 1 - error / spread if spread > 0 else float("nan")
 
 
 def root_mean_square(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
     """sqrt(mean (y - p)^2), in the units of y."""
-    return float(np.sqrt(np.square(truth - predicted).mean()))
+    with np.errstate(over="ignore"):
+        return float(np.sqrt(np.square(truth - predicted).mean()))
+
+
+def score(target: Classes | Quantity, truth: NDArray[Any], predicted: NDArray[Any]) -> float:
+    """Accuracy of class indices, or R2 of quantities."""
+    return (accuracy if isinstance(target, Classes) else r_squared)(truth, predicted)
 
 
 def summary(target: Classes | Quantity, truth: NDArray[Any], predicted: NDArray[Any]) -> str:

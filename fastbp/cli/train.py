@@ -1,6 +1,7 @@
 """``fastbp train``: a network for the columns of a CSV file."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastbp
-from fastbp.cli import options, scores, training
-from fastbp.cli.encoding import (
-    FEW,
-    Classes,
-    Inputs,
-    Quantity,
-    check_target,
-    enough,
-    infer_task,
-    quantities,
-)
-from fastbp.cli.errors import CommandError
-from fastbp.cli.table import Data, Table, count, listed, open_table
-from fastbp.cli.trained import Trained, check_output
-from fastbp.names import Loss
+from fastbp.cli import choices, options, scores, training
+from fastbp.cli.inputs import MISSING_WAYS
+from fastbp.cli.prepared import Prepared, prepared
+from fastbp.cli.source import STANDARD_INPUT
+from fastbp.cli.table import count, listed
+from fastbp.cli.targets import Classes, Quantity
+from fastbp.cli.trained import Trained, check_save
 from fastbp.network import Network
+
+PATIENCE = 50  # iterations
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -31,13 +26,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "train",
         help="train a network on a CSV file",
-        description="Train a network to predict one column of a CSV file from the others. "
-        "Ctrl-C during training keeps the best so far.",
+        description="Train a network to predict one column of a CSV file from the others, beside "
+        "a linear model. Ctrl-C during training keeps the best so far.",
     )
     parser.add_argument(
         "data",
         metavar="DATA.csv",
-        help="samples, one a row; values between commas, semicolons, tabs, bars or white space",
+        help="samples, one a row; values between commas, semicolons, tabs, bars or white space; "
+        "- is standard input",
     )
     parser.add_argument(
         "--target", required=True, metavar="COLUMN", help="column to predict: name or 0-based index"
@@ -50,20 +46,32 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="column to leave out: name or 0-based index (may be repeated)",
     )
     parser.add_argument(
-        "--output", metavar="MODEL", help="file for the model (default: DATA.fastbp, here)"
+        "--categories",
+        choices=("one-hot",),
+        help="what columns of text become: a column of 0 and 1 for each category",
+    )
+    parser.add_argument(
+        "--category",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="column whose values are categories though they are numbers (may be repeated)",
+    )
+    parser.add_argument(
+        "--missing",
+        choices=MISSING_WAYS,
+        help="what is done where inputs are missing: the mean of the column, or the row dropped; "
+        "either drops rows without a target (default: an error)",
+    )
+    parser.add_argument(
+        "--save", metavar="MODEL", help="file for the model (default: DATA.fastbp, here)"
     )
     parser.add_argument(
         "--task",
         choices=("classification", "regression"),
         help="default: texts and few distinct whole numbers are classes",
     )
-    parser.add_argument(
-        "--loss",
-        choices=list(fastbp.losses()),
-        metavar="NAME",
-        help="default: cross_entropy for classes, squared_error for quantities; one of "
-        + ", ".join(fastbp.losses()),
-    )
+    options.add_loss(parser, None, "cross_entropy for classes, squared_error for quantities")
     parser.add_argument(
         "--method",
         type=training.method,
@@ -72,120 +80,204 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="optimiser of scipy (default L-BFGS-B): "
         + ", ".join(training.WITH_GRADIENT + training.WITHOUT_GRADIENT),
     )
-    options.add_activation(parser)
-    options.add_training(parser, hidden="25", l2=3.0, maxiter=500)
-    options.add_header(parser)
+    options.add_hidden(parser)
+    parser.add_argument(
+        "--l2",
+        type=options.chosen_penalty,
+        metavar="LAMBDA",
+        help="penalty on the weights, lambda/(2m) times their sum of squares (default auto: the "
+        f"one of {', '.join(f'{l2:g}' for l2 in choices.L2)} that does best on samples left out)",
+    )
+    options.add_training(parser, widths_="25", maxiter=500)
+    parser.add_argument(
+        "--validation",
+        type=options.fraction,
+        default=0.0,
+        metavar="SHARE",
+        help="share of the training samples that says when to stop (default 0: none)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=options.integer(1),
+        default=PATIENCE,
+        metavar="N",
+        help="with --validation: iterations without a better point before training stops "
+        f"(default {PATIENCE})",
+    )
+    options.add_table(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, train, write the model and report."""
     training.scipy_minimize()
-    output = arguments.output or Path(arguments.data).stem + ".fastbp"
-    check_output(output, arguments.data)
-    table = open_table(arguments.data, arguments.header)
-    target_name, names = _columns(table, arguments.target, arguments.ignore)
-    data = table.read(names, target_name)
+    stem = "model" if arguments.data == STANDARD_INPUT else Path(arguments.data).stem
+    path = arguments.save or stem + ".fastbp"
+    check_save(path, arguments.data)
+    samples = prepared(arguments)
+    X, y, train = samples.X, samples.y, samples.train
+    _tell_data(samples)
 
-    if arguments.task != "regression":
-        check_target(target_name, data)
-    task = arguments.task or infer_task(data.texts or [])
-    loss = _loss(task, arguments.loss, inferred=arguments.task is None)
-    target, y, train, test = _target(target_name, data, task, loss, arguments)
-    inputs = Inputs.fit(names, data.numbers[train])
-    X = inputs.transform(data.numbers)
-    network = _network(len(names), target, loss, arguments)
-    print(f"Data: {count(len(X), 'sample')}, {len(train)} for training, {len(test)} held out")
-    print(f"Inputs: {count(len(names), 'column')}: {listed(names)}")
-    print(f"Target: {target_name}, {_describe(target)}\n")
+    l2 = _l2(samples, arguments)
+    network = _network(samples, arguments, l2)
     print(network, end="\n\n")
-
     print(f"Training with scipy's {arguments.method} (Ctrl-C keeps the best so far)", flush=True)
+    objective = partial(network.objective, n_threads=arguments.n_threads)
+    validation = None
+    if len(samples.validation):
+        part = samples.validation
+        validation = training.Validation(objective(X[part], y[part], l2=0.0), arguments.patience)
     outcome = training.train(
-        network.objective(X[train], y[train], n_threads=arguments.threads),
+        objective(X[train], y[train]),
         network.init(seed=arguments.seed),
         method=arguments.method,
         maxiter=arguments.maxiter,
+        validation=validation,
     )
-    trained = Trained(network, outcome.theta, inputs, target, table.has_header)
-    trained.save(output)
+    trained = Trained(
+        network,
+        outcome.theta,
+        samples.inputs,
+        samples.target,
+        samples.has_header,
+        {
+            "fastbp": fastbp.__version__,
+            "samples": len(train),
+            "method": arguments.method,
+            "iterations": outcome.iterations,
+            "cost": outcome.cost,
+        },
+    )
+    trained.save(path)
     print(outcome.message, end="\n\n")
 
-    for name, samples in (("Training", train), ("Test", test)):
-        if len(samples):
-            truth = y[samples] if isinstance(target, Classes) else target.decode(y[samples])
-            score = scores.summary(target, truth, trained.predict(data.numbers[samples]))
-            print(f"{name}: {score}")
-    if len(test) and isinstance(target, Classes) and len(target.labels) <= scores.WIDEST:
-        predicted = trained.predict(data.numbers[test])
-        print("\n" + scores.confusion_table(y[test], predicted, target.labels))
+    _report(samples, trained, arguments)
     print(f"\nTraining took {outcome.times()}")
-    print(f"Model written to {output}")
+    print(f"Model written to {path}")
     return 0
 
 
-def _columns(table: Table, target: str, ignore: list[str]) -> tuple[str, list[str]]:
-    """The name of the target and those of the inputs."""
-    name = table.column(target, "--target")
-    left_out = {name, *(table.column(text, "--ignore") for text in ignore)}
-    names = [column for column in table.names if column not in left_out]
-    if not names:
-        raise CommandError(f"{table.path} has no column besides the target {name!r} to learn from")
-    table.check_named(names)
-    return name, names
+def _tell_data(samples: Prepared) -> None:
+    inputs, target = samples.inputs, samples.target
+    shares = [f"{len(samples.train)} for training"]
+    if len(samples.validation):
+        shares.append(f"{len(samples.validation)} for validation")
+    print(f"Data: {count(len(samples.X), 'sample')}, {', '.join(shares)}, "
+          f"{len(samples.test)} held out")  # fmt: skip
+    if samples.left_out:
+        print(f"Left out: {count(samples.left_out, 'row')} with missing values")
+    print(f"Inputs: {count(len(inputs.names), 'column')}: {listed(inputs.names)}")
+    for name, known in inputs.categories.items():
+        print(f"Categories: {name}: {listed(known)}")
+    missing = int(np.isnan(samples.data.numbers).sum())
+    if missing:
+        print(f"Missing: {count(missing, 'value')}, the mean of the column instead")
+    print(f"Target: {target.name}, {_describe(target)}\n")
 
 
-def _loss(task: str, loss: Loss | None, *, inferred: bool) -> Loss:
-    """The loss asked for, which settles a task that was only inferred, or that of the task."""
-    if loss is None:
-        return "cross_entropy" if task == "classification" else "squared_error"
-    classifier = task == "classification"
-    if not inferred and options.is_classifier(loss) != classifier:
-        fitting = [name for name in fastbp.losses() if options.is_classifier(name) == classifier]
-        raise CommandError(f"--loss {loss} is not for {task}; choose from {', '.join(fitting)}")
-    return loss
-
-
-def _target(
-    name: str, data: Data, task: str, loss: str, arguments: argparse.Namespace
-) -> tuple[Classes | Quantity, NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
-    """The target, its encoded values, and the indices for training and held out."""
-    fraction, seed = arguments.test_fraction, arguments.seed
-    if options.is_classifier(loss):
-        classes = Classes.fit(name, data.texts or [])
-        labels = classes.encode(data.texts or [])
-        n = len(classes.labels)
-        if task == "regression" and n > FEW and not enough(len(labels), n):
-            raise CommandError(
-                f"column {name!r} holds {n} different numbers in {count(len(labels), 'row')}, "
-                f"which look like a quantity, and --loss {loss} is for classes; leave --loss out, "
-                "or say --task classification"
-            )
-        return classes, labels, *scores.split(len(labels), fraction, seed, labels)
-    values = quantities(name, data, counts=loss == "poisson")
-    train, test = scores.split(len(values), fraction, seed)
-    quantity = Quantity.fit(name, values[train], log_rate=loss == "poisson")
-    return quantity, quantity.encode(values), train, test
+def _l2(samples: Prepared, arguments: argparse.Namespace) -> float:
+    """The penalty asked for, or the best on samples left out."""
+    if arguments.l2 is not None:
+        return float(arguments.l2)
+    network = partial(_network, samples, arguments)
+    train, validation = samples.train, samples.validation
+    if len(validation):
+        rows = np.concatenate([train, validation])
+        n = len(train)
+        parts = [(np.arange(n), np.arange(n, len(rows)))]
+        how = "on the validation samples"
+    else:
+        rows = train
+        parts = choices.folds(len(train), arguments.seed, network(0.0).n_parameters)
+        how = f"by {len(parts)} fold{'s' if len(parts) > 1 else ''} of the training samples"
+    l2, tried = choices.penalty(
+        network, samples.X[rows], samples.y[rows], parts, seed=arguments.seed,
+        maxiter=arguments.maxiter, n_threads=arguments.n_threads,
+    )  # fmt: skip
+    if tried:
+        errors = ", ".join(f"{each:g}: {cost:.4g}" for each, cost in tried.items())
+        print(f"Penalty: l2 {l2:g}, chosen {how} (mean loss there {errors}); --l2 sets it\n")
+    else:
+        print(f"Penalty: l2 {l2:g}: too few samples to choose with; --l2 sets it\n")
+    return l2
 
 
 def _network(
-    n_inputs: int, target: Classes | Quantity, loss: Loss, arguments: argparse.Namespace
+    samples: Prepared, arguments: argparse.Namespace, l2: float, widths: Any = None
 ) -> Network:
     """One output for a quantity or for two classes, otherwise one for each class."""
+    target, loss = samples.target, samples.loss
     n_outputs, output = 1, options.default_output(loss)
     if isinstance(target, Classes) and (len(target.labels) > 2 or loss == "multiclass_hinge"):
         n_outputs = len(target.labels)
         output = "softmax" if loss == "cross_entropy" else output
     return fastbp.mlp(
-        n_inputs,
-        *arguments.hidden,
+        samples.X.shape[1],
+        *(arguments.widths if widths is None else widths),
         n_outputs,
-        hidden=arguments.activation,
+        hidden=arguments.hidden,
         output=output,
         loss=loss,
-        l2=arguments.l2,
+        l2=l2,
         dtype=arguments.dtype,
     )
+
+
+def _report(samples: Prepared, trained: Trained, arguments: argparse.Namespace) -> None:
+    """Scores of the network and of a linear model, and what the network confuses."""
+    parts = [("Training", samples.train), ("Validation", samples.validation),
+             ("Test", samples.test)]  # fmt: skip
+    for name, part in parts:
+        if len(part):
+            print(f"{name}: {_summary(samples, part, _predicted(samples, trained, part))}")
+    if arguments.widths:
+        _beside_linear(samples, trained, arguments)
+    target, test = samples.target, samples.test
+    if len(test) and isinstance(target, Classes) and len(target.labels) <= scores.WIDEST:
+        predicted = _predicted(samples, trained, test)
+        print("\n" + scores.confusion_table(samples.y[test], predicted, target.labels))
+
+
+def _beside_linear(samples: Prepared, trained: Trained, arguments: argparse.Namespace) -> None:
+    """The same without hidden layers; what to do where that is as good."""
+    part = samples.test if len(samples.test) else samples.train
+    network = _network(samples, arguments, 1.0, widths=())
+    seen = np.concatenate([samples.train, samples.validation])
+    theta = choices.fitted(
+        network, samples.X[seen], samples.y[seen], seed=arguments.seed,
+        maxiter=choices.ITERATIONS, threads=arguments.n_threads,
+    )  # fmt: skip
+    linear = Trained(network, theta, samples.inputs, samples.target, samples.has_header, {})
+    fitted = _predicted(samples, linear, part)
+    print(f"Linear model, {'test' if len(samples.test) else 'training'}: "
+          f"{_summary(samples, part, fitted)}")  # fmt: skip
+    ours = _score(samples, part, _predicted(samples, trained, part))
+    theirs = _score(samples, part, fitted)
+    if len(samples.test) and theirs >= ours:
+        P, m = trained.network.n_parameters, len(samples.train)
+        print(
+            f"The linear model does no worse: {count(m, 'sample')} show the network's {P}\n"
+            "parameters nothing beyond straight lines that holds for other samples.\n"
+            "--widths none is that model; fewer --widths, a larger --l2 or --validation 0.2\n"
+            "bring the network nearer to it."
+        )
+
+
+def _predicted(samples: Prepared, trained: Trained, part: NDArray[np.int64]) -> NDArray[Any]:
+    return trained.predict(samples.data.numbers[part])
+
+
+def _truth(samples: Prepared, part: NDArray[np.int64]) -> NDArray[Any]:
+    target, y = samples.target, samples.y[part]
+    return y if isinstance(target, Classes) else target.in_units(y)
+
+
+def _summary(samples: Prepared, part: NDArray[np.int64], predicted: NDArray[Any]) -> str:
+    return scores.summary(samples.target, _truth(samples, part), predicted)
+
+
+def _score(samples: Prepared, part: NDArray[np.int64], predicted: NDArray[Any]) -> float:
+    return scores.score(samples.target, _truth(samples, part), predicted)
 
 
 def _describe(target: Classes | Quantity) -> str:

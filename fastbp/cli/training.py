@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import os
 import sys
 import time
 import warnings
@@ -14,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp.cli import blas
 from fastbp.cli.errors import CommandError
-from fastbp.cli.progress import Progress, duration
+from fastbp.cli.progress import Progress, Silent, duration
 from fastbp.objective import Objective
 
 WITH_GRADIENT = ("L-BFGS-B", "TNC", "BFGS", "CG", "Newton-CG", "SLSQP", "trust-constr")
@@ -40,21 +40,19 @@ def method(text: str) -> str:
 
 def scipy_minimize() -> Callable[..., Any]:
     """`scipy.optimize.minimize`, imported only now; called early, it says early what is missing."""
-    # scipy's linear algebra is on vectors here: threads of its BLAS, which spin for work, only take
-    # the processors from the objective. Read when scipy is first imported; a user's choice stays.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         minimize: Callable[..., Any] = import_module("scipy.optimize").minimize
     except ImportError:
         raise CommandError(
-            'training needs SciPy, which is not installed: pip install "fastbp[demo]"'
+            "training needs SciPy, which is not installed: pip install scipy"
         ) from None
     return minimize
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How training ended. `theta` has the lowest cost of all points evaluated."""
+    """How training ended. `theta` has the lowest cost of all points evaluated, or, with validation
+    samples, of the points after each iteration the lowest cost of those."""
 
     theta: NDArray[np.float64]
     cost: float
@@ -78,15 +76,49 @@ class Outcome:
 
 
 class _Enough(Exception):
-    """Ends a method that has no limit on iterations of its own."""
+    """Ends a method, and says why."""
+
+
+@dataclass
+class Validation:
+    """Samples that training does not see: what they cost says when to stop.
+
+    objective : of these samples, without a penalty
+    patience : iterations without a lower cost after which training ends
+    """
+
+    objective: Objective
+    patience: int
+    cost: float = math.inf
+    theta: NDArray[np.float64] | None = None
+    iteration: int = 0
+
+    def look(self, theta: NDArray[np.float64], iteration: int) -> None:
+        """Keep the point if it is the best so far; `_Enough` if there was none for long."""
+        cost = self.objective.cost(theta)
+        if cost < self.cost:
+            self.cost, self.theta, self.iteration = cost, theta, iteration
+        elif iteration - self.iteration >= self.patience:
+            raise _Enough(
+                f"stopped: {self.patience} iterations without a lower cost of the validation "
+                "samples (--patience)"
+            )
 
 
 class _Watch:
     """The objective as scipy calls it: remembers the best point and feeds the progress line."""
 
-    def __init__(self, objective: Objective, method: str, maxiter: int) -> None:
+    def __init__(
+        self,
+        objective: Objective,
+        method: str,
+        maxiter: int,
+        validation: Validation | None,
+        quiet: bool,
+    ) -> None:
         self.objective = objective
-        self.progress = Progress(sys.stdout, maxiter)
+        self.validation = validation
+        self.progress = Silent() if quiet else Progress(sys.stdout, maxiter)
         self.maxiter = maxiter
         # COBYLA's iterations are its evaluations, and it does not report them
         self.counts_evaluations = method == "COBYLA"
@@ -129,8 +161,11 @@ class _Watch:
         self.progress.finish(self.iterations, self.evaluations, self.best[0], self.best[2])
 
     def _stop_at_limit(self) -> None:
+        best = self.best[1]
+        if self.validation is not None and best is not None:
+            self.validation.look(best, self.iterations)
         if self.iterations >= self.maxiter:
-            raise _Enough
+            raise _Enough(f"reached {self.maxiter} iterations (--maxiter)")
 
     def _took(self, start: float) -> None:
         self.seconds_objective += time.perf_counter() - start
@@ -148,6 +183,8 @@ def train(
     *,
     method: str = "L-BFGS-B",
     maxiter: int = 200,
+    validation: Validation | None = None,
+    quiet: bool = False,
 ) -> Outcome:
     """Minimise the objective from `theta` by a method of scipy; Ctrl-C keeps the best so far.
 
@@ -161,6 +198,10 @@ def train(
         A name out of `WITH_GRADIENT` or `WITHOUT_GRADIENT`.
     maxiter
         Iterations at most.
+    validation
+        Samples that decide which point is kept, and when training ends.
+    quiet
+        Whether nothing is shown, and Ctrl-C is passed on.
 
     Raises
     ------
@@ -171,10 +212,10 @@ def train(
     """
     minimize = scipy_minimize()
     gradient = method in WITH_GRADIENT
-    watch = _Watch(objective, method, maxiter)
+    watch = _Watch(objective, method, maxiter, validation, quiet)
     start = time.perf_counter()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), blas.one_thread():
             # the outcome is reported in our own words
             warnings.simplefilter("ignore")
             result = minimize(
@@ -186,11 +227,11 @@ def train(
                 options=_options(method, maxiter),
             )
         message = str(result.message)
-    except _Enough:
-        message = f"reached {maxiter} iterations (--maxiter)"
+    except _Enough as enough:
+        message = str(enough)
     except KeyboardInterrupt:
         message = "interrupted; going on with the best so far"
-        if watch.best[1] is None:
+        if quiet or watch.best[1] is None:
             raise
     seconds = time.perf_counter() - start
     cost, best, norm = watch.best
@@ -199,6 +240,10 @@ def train(
             "no point reached a finite cost; scale the data down or try another --seed"
         )
     watch.finish()
+    if validation is not None and validation.theta is not None:
+        message += f"; kept iteration {validation.iteration}, the best on the validation samples"
+        best = validation.theta
+        cost, norm = objective.cost(best), None
     return Outcome(
         theta=best,
         cost=cost,

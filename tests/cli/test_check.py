@@ -26,7 +26,7 @@ def test_check_passes_for_every_loss(run, loss, width):
 @pytest.mark.parametrize(
     "words",
     [
-        ["--activation", "softplus", "--output-activation", "softmax", "--l2", "0.5"],
+        ["--hidden", "softplus", "--output", "softmax", "--l2", "0.5"],
         ["--directions", "2", "--seed", "4"],
         ["--n-checks", "7", "--samples", "3"],
         ["--dtype", "float32"],
@@ -56,7 +56,7 @@ def test_check_of_a_wrong_gradient_ends_with_1(run, monkeypatch):
 @pytest.mark.parametrize("rows", [flowers(), plane()])
 def test_check_of_a_model_on_its_data(run, refuse, rows):
     write("t.csv", rows)
-    run("train", "t.csv", "--target", rows[0][-1], "--maxiter", 5, "--hidden", 3)
+    run("train", "t.csv", "--target", rows[0][-1], "--maxiter", 5, "--widths", 3)
     code, out, err = run("check", "t.fastbp", "t.csv", "--samples", 50)
     assert (code, err) == (0, ""), out
     write("bare.csv", [row[:-1] for row in rows])
@@ -66,7 +66,7 @@ def test_check_of_a_model_on_its_data(run, refuse, rows):
 def test_check_of_a_class_the_model_does_not_know(run, refuse):
     rows = flowers()
     write("t.csv", rows)
-    run("train", "t.csv", "--target", "kind", "--maxiter", 5, "--hidden", 3)
+    run("train", "t.csv", "--target", "kind", "--maxiter", 5, "--widths", 3)
     write("new.csv", [*rows[:3], [*rows[3][:4], "tulip"]])
     line = refuse("check", "t.fastbp", "new.csv")
     assert "row 4, column 'kind': 'tulip' is not a class the model knows" in line

@@ -5,7 +5,7 @@ import random
 import pytest
 from tables import flowers, plane, write
 
-FAST = ["--hidden", "2", "--maxiter", "2"]
+FAST = ["--widths", "2", "--maxiter", "2"]
 PIECES = [
     b"", b",", b";", b"|", b"\t", b" ", b'"', b'""', b"\n", b"\r", b"\r\n", b"\n\n", b"\0", b"\xff",
     b"\xef\xbb\xbf", b"nan", b"inf", b"-", b"1e999", b"1e-999", b"1_000", b"0x1", b"\xd9\xa3",
@@ -29,8 +29,8 @@ def test_tables_with_any_bytes_changed(run, name):
     write("good.csv", rows)
     with open("good.csv", "rb") as file:
         content = file.read()
-    train = ["train", "damaged.csv", "--target", target, "--output", "trained", *FAST]
-    assert run("train", "good.csv", "--target", target, "--output", "model", *FAST)[0] == 0
+    train = ["train", "damaged.csv", "--target", target, "--save", "trained", *FAST]
+    assert run("train", "good.csv", "--target", target, "--save", "model", *FAST)[0] == 0
     rng, codes = random.Random(0), {0: 0, 2: 0}
     for number in range(300):
         with open("damaged.csv", "wb") as file:

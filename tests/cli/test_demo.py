@@ -43,8 +43,8 @@ def test_demo_reaches_96_percent_and_tells_everything():
 
 def test_demo_takes_its_options(run):
     code, out, err = run(
-        "demo", "--seed", 3, "--maxiter", 5, "--l2", 0.5, "--hidden", "6,5", "--threads", 1,
-        "--dtype", "float32", "--test-fraction", 0.5,
+        "demo", "--seed", 3, "--maxiter", 5, "--l2", 0.5, "--widths", "6,5", "--n-threads", 1,
+        "--dtype", "float32", "--test", 0.5,
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert "64-6-5-10" in out
@@ -57,14 +57,14 @@ def test_demo_takes_its_options(run):
 
 def test_demo_is_repeatable_and_its_seed_matters(run):
     def result(seed):
-        out = run("demo", "--maxiter", 5, "--hidden", 5, "--seed", seed)[1]
+        out = run("demo", "--maxiter", 5, "--widths", 5, "--seed", seed)[1]
         return re.findall(r"cost [\d.]+|accuracy.*|Accuracy.*", out)
 
     assert result(1) == result(1) != result(2)
 
 
 def test_demo_with_nothing_held_out_and_no_hidden_layer(run):
-    code, out, _ = run("demo", "--test-fraction", 0, "--hidden", "none", "--maxiter", 3)
+    code, out, _ = run("demo", "--test", 0, "--widths", "none", "--maxiter", 3)
     assert code == 0
     assert "1797 for training, 0 held out" in out
     assert "64-10" in out
@@ -78,4 +78,4 @@ def test_demo_does_not_train_on_a_wrong_gradient(refuse, monkeypatch):
         return check_gradient(lambda t: (objective.cost(t), 2 * objective(t)[1]), theta)
 
     monkeypatch.setattr(demo, "check_gradient", wrong)
-    assert "gradient check failed" in refuse("demo", "--hidden", "none")
+    assert "gradient check failed" in refuse("demo", "--widths", "none")

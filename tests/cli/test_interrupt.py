@@ -20,7 +20,7 @@ WITH_SIGINT = (
     "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "runpy.run_module('fastbp', run_name='__main__')"
 )
-FAST = ["--hidden", "4", "--maxiter", "30"]
+FAST = ["--widths", "4", "--maxiter", "30"]
 
 
 class Interrupting:
@@ -116,8 +116,8 @@ def interrupt_after(mark, *words):
 def test_ctrl_c_in_train_writes_the_best_so_far():
     write("flowers.csv", flowers())
     code, out, err = interrupt_after(
-        "iteration 50/", "train", "flowers.csv", "--target", "kind", "--output", "model",
-        "--method", "nelder-mead", "--hidden", "12,12", "--maxiter", 10**9,
+        "iteration 50/", "train", "flowers.csv", "--target", "kind", "--save", "model",
+        "--method", "nelder-mead", "--widths", "12,12", "--maxiter", 10**9,
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert "interrupted; going on with the best so far" in out
@@ -137,7 +137,7 @@ def test_ctrl_c_in_train_writes_the_best_so_far():
 
 def test_ctrl_c_in_demo_keeps_the_best_so_far():
     code, out, err = interrupt_after(
-        "iteration 5/", "demo", "--hidden", "200,200", "--maxiter", 10**6, "--l2", 0.01
+        "iteration 5/", "demo", "--widths", "200,200", "--maxiter", 10**6, "--l2", 0.01
     )
     assert (code, err) == (0, "")
     assert "interrupted; going on with the best so far" in out
@@ -145,7 +145,7 @@ def test_ctrl_c_in_demo_keeps_the_best_so_far():
 
 
 def test_ctrl_c_before_training_is_130_and_leaves_nothing():
-    code, _, err = interrupt_after("Data:", "demo", "--hidden", "900,900", "--maxiter", 10**6)
+    code, _, err = interrupt_after("Data:", "demo", "--widths", "900,900", "--maxiter", 10**6)
     assert code == 130
     assert err == "fastbp: interrupted\n"
     assert os.listdir() == []

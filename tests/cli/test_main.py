@@ -87,20 +87,20 @@ def test_importing_fastbp_loads_no_command_and_no_optimiser():
         (["train", "x.csv"], "--target"),
         (["demo", "--maxiter", "0"], "'0' is not a whole number of at least 1"),
         (["demo", "--maxiter", "two"], "'two' is not a whole number"),
-        (["demo", "--test-fraction", "1"], "not a fraction"),
-        (["demo", "--test-fraction", "-0.1"], "not a fraction"),
+        (["demo", "--test", "1"], "not a fraction"),
+        (["demo", "--test", "-0.1"], "not a fraction"),
         (["demo", "--l2", "-1"], "not a number of at least 0"),
         (["demo", "--l2", "nan"], "not a number of at least 0"),
         (["demo", "--l2", "inf"], "not a number of at least 0"),
         (["demo", "--seed", "-1"], "at least 0"),
-        (["demo", "--threads", "0"], "at least 1"),
+        (["demo", "--n-threads", "0"], "at least 1"),
         (["demo", "--dtype", "float16"], "float64"),
-        (["demo", "--hidden", "25,0"], "not a list of widths"),
-        (["demo", "--hidden", "a"], "not a list of widths"),
+        (["demo", "--widths", "25,0"], "not a list of widths"),
+        (["demo", "--widths", "a"], "not a list of widths"),
         (["check", "--widths", "4"], "--widths needs at least"),
         (["check", "--loss", "nothing"], "squared_error"),
-        (["check", "--activation", "softmax"], "tanh"),
-        (["check", "--output-activation", "relu"], "cross_entropy"),
+        (["check", "--hidden", "softmax"], "tanh"),
+        (["check", "--output", "relu"], "cross_entropy"),
         (["check", "--directions", "2", "--n-checks", "2"], "give one"),
         (["check", "model"], "give the data"),
         (["predict", "model"], "DATA.csv"),
@@ -133,9 +133,7 @@ def test_methods_are_those_of_scipy():
 @pytest.mark.parametrize("words", [["demo"], ["train", "x.csv", "--target", "y"]])
 def test_without_scipy_it_says_what_to_install(refuse, monkeypatch, words):
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
-    assert refuse(*words) == (
-        'training needs SciPy, which is not installed: pip install "fastbp[demo]"'
-    )
+    assert refuse(*words) == ("training needs SciPy, which is not installed: pip install scipy")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import fastbp
 from fastbp import files
 from fastbp.cli import main, streams
 
-FAST = "--hidden 2 --maxiter 5"
+FAST = "--widths 2 --maxiter 5"
 PACKAGES = str(Path(fastbp.__file__).parents[1])
 
 
@@ -50,9 +50,9 @@ def test_training_goes_on_without_standard_output(model):
 def test_predictions_need_standard_output_or_a_file(model):
     code, _, err = shell(f"fastbp predict {model} plane.csv >&-")
     assert (code, err) == (
-        2, "fastbp: error: standard output is closed; name a file with --output\n",
+        2, "fastbp: error: standard output is closed; name a file with --save\n",
     )  # fmt: skip
-    code, _, err = shell(f"fastbp predict {model} plane.csv --output out.csv >&-")
+    code, _, err = shell(f"fastbp predict {model} plane.csv --save out.csv >&-")
     assert code == 0
     assert "40 rows with a known target" in err
     assert len(column(Path("out.csv").read_text(), "y")) == 40
@@ -95,17 +95,17 @@ def test_a_full_standard_error_leaves_the_exit_code(buffered):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux only")
 def test_devices_as_output(model, run, refuse):
     train = ["train", "plane.csv", "--target", "y", *FAST.split()]
-    assert run(*train, "--output", "/dev/null")[0] == 0
-    assert run("predict", model, "plane.csv", "--output", "/dev/null")[:2] == (0, "")
+    assert run(*train, "--save", "/dev/null")[0] == 0
+    assert run("predict", model, "plane.csv", "--save", "/dev/null")[:2] == (0, "")
     expected = "/dev/full: No space left on device"
-    assert refuse(*train, "--output", "/dev/full") == expected
-    assert refuse("predict", model, "plane.csv", "--output", "/dev/full") == expected
+    assert refuse(*train, "--save", "/dev/full") == expected
+    assert refuse("predict", model, "plane.csv", "--save", "/dev/full") == expected
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX only")
 def test_a_model_goes_through_a_pipe(model):
     os.mkfifo("pipe")
-    code, _, err = shell(f"cat pipe >copy & fastbp train plane.csv --target y {FAST} --output pipe")
+    code, _, err = shell(f"cat pipe >copy & fastbp train plane.csv --target y {FAST} --save pipe")
     assert (code, err) == (0, "")
     assert files.load("copy").network == files.load(model).network
 
@@ -119,8 +119,8 @@ def test_a_write_protected_model_is_refused_before_training(refuse, monkeypatch)
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr("fastbp.cli.trained.check_writable", refused)
-    line = refuse("train", "plane.csv", "--target", "y", "--output", "model")
-    assert line == "--output model: Permission denied"
+    line = refuse("train", "plane.csv", "--target", "y", "--save", "model")
+    assert line == "--save model: Permission denied"
 
 
 def test_streams_come_back(monkeypatch):
@@ -138,7 +138,7 @@ def test_streams_come_back(monkeypatch):
 def test_a_full_disk_leaves_the_old_model(model):
     before = Path(model).read_bytes()
     code, _, err = shell(
-        f"ulimit -f 1; fastbp train plane.csv --target y {FAST} --seed 1 --hidden 99"
+        f"ulimit -f 1; fastbp train plane.csv --target y {FAST} --seed 1 --widths 99"
     )
     assert (code, err) == (2, "fastbp: error: plane.fastbp: File too large\n")
     assert Path(model).read_bytes() == before
@@ -205,7 +205,7 @@ def test_a_mistake_of_ours_is_one_line_that_can_be_reported(refuse, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    "words", [["check", "--samples"], ["demo", "--threads"], ["demo", "--maxiter"]]
+    "words", [["check", "--samples"], ["demo", "--n-threads"], ["demo", "--maxiter"]]
 )
 @pytest.mark.parametrize("value", ["2147483648", "9" * 5000])
 def test_numbers_no_machine_can_count_to_get_one_line(refuse, words, value):

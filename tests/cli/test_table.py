@@ -11,9 +11,9 @@ from tables import column, flowers, plane, write
 import fastbp
 from fastbp import files
 from fastbp.cli.errors import CommandError
-from fastbp.cli.table import open_table
+from fastbp.cli.table import Column, open_table
 
-FAST = ["--hidden", "4", "--maxiter", "30"]
+FAST = ["--widths", "4", "--maxiter", "30"]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", " "])
@@ -26,7 +26,7 @@ def test_layouts_are_recognised(run, delimiter, mark, newline):
     table = open_table("flowers.csv")
     assert table.names == ("long", "wide", "high", "const", "kind")
     assert table.delimiter == delimiter
-    data = table.read(["long", "const"], "kind")
+    data = table.read([Column(0), Column(3)], 4)
     rows = flowers()[1:]
     assert data.numbers.tolist() == [[float(row[0]), 7.1] for row in rows]
     assert data.texts == [row[4] for row in rows]
@@ -123,7 +123,7 @@ def test_a_column_without_a_name_can_be_the_target(run):
 
 def test_a_name_that_is_a_number_is_not_taken_for_a_column_without_one(run):
     write("named.csv", [["0", "1", "y"], *species()])
-    run("train", "named.csv", "--target", "y", "--header", "yes", "--output", "model", *FAST)
+    run("train", "named.csv", "--target", "y", "--header", "yes", "--save", "model", *FAST)
     write("indexed.csv", [["", "0", "1", "y"], *[[i, *row] for i, row in enumerate(species())]])
     code, out, _ = run("predict", "model", "indexed.csv", "--header", "yes")
     assert (code, column(out, "y")) == (0, [y for *_, y in species()])
@@ -133,10 +133,10 @@ def test_many_columns_are_read_in_good_time():
     n = 30000  # looked for one among the others, names would take minutes
     write("wide.csv", [[f"x{i}" for i in range(n)], range(n), range(n)])
     table = open_table("wide.csv")
-    assert table.read(table.names).numbers.shape == (2, n)
+    assert table.read([Column(place) for place in range(n)]).numbers.shape == (2, n)
     write("wide.csv", [[*(f"x{i}" for i in range(n)), "x7"], range(n + 1)])
     with pytest.raises(CommandError, match=f"columns 7 and {n} .* are both named 'x7'"):
-        open_table("wide.csv")
+        open_table("wide.csv").check_named(range(n + 1))
 
 
 def as_text(rows, delimiter):
@@ -150,9 +150,9 @@ def test_columns_go_by_name_first_then_by_index(run):
     with open("t.csv", "w") as file:
         file.write("1,b,0\n1,2,3\n4,5,6\n")
     table = open_table("t.csv", "yes")
-    assert table.column("1", "--target") == "1"
-    assert table.column("2", "--target") == "0"
-    assert table.column("b", "--target") == "b"
+    assert table.column("1", "--target") == 0
+    assert table.column("2", "--target") == 2
+    assert table.column("b", "--target") == 1
     with pytest.raises(CommandError, match=r"--target '3' is not a column of t\.csv, which has 3"):
         table.column("3", "--target")
 
@@ -187,7 +187,7 @@ def test_a_header_is_recognised(text, has_header):
 def test_data_without_a_header(run):
     rows = flowers()[1:]
     write("flowers.csv", rows)
-    code, out, _ = run("train", "flowers.csv", "--target", 4, "--output", "model", *FAST)
+    code, out, _ = run("train", "flowers.csv", "--target", 4, "--save", "model", *FAST)
     assert code == 0
     assert "Target: 4, classification" in out
     whole = run("predict", "model", "flowers.csv")
@@ -196,7 +196,7 @@ def test_data_without_a_header(run):
     assert run("predict", "model", "inputs.csv") == (0, whole[1], "")
     # the target in front: without it the inputs move, and come in their order
     write("front.csv", [[row[4], *row[:4]] for row in rows])
-    run("train", "front.csv", "--target", 0, "--output", "model", *FAST)
+    run("train", "front.csv", "--target", 0, "--save", "model", *FAST)
     with_target = column(run("predict", "model", "front.csv")[1], "0")
     assert column(run("predict", "model", "inputs.csv")[1], "0") == with_target
 
@@ -259,7 +259,7 @@ def test_rows_with_an_unknown_target_are_predicted_and_not_scored(run):
         ),
         (b"a,y\n1,same\n2,same\n", "one class only ('same')"),
         (b"a,y\n1,5\n2,5\n", "one class only (5)"),
-        (b"a,b,y\n1," + b"x" * 100000 + b",3\n", "xxx... is not a number; encode the column"),
+        (b"a,b,y\n1," + b"x" * 100000 + b",3\n", "xxx... is not a number; column 'b' holds text"),
         (b"a,y\n1,caf\xe9\n", "not UTF-8 text (byte 0xe9)"),
         (b'a,y\n1,"2\n', "row 2: "),
         (b"a,y\n1e308,1\n-1e308,2\n1e308,1\n", "column 'a' is too large to standardise"),
@@ -279,9 +279,9 @@ def test_a_bad_file_gets_one_line_that_names_the_place(refuse, content, words):
         (["--loss", "huber"], "row 2, column 'kind': "),
         (["--task", "regression", "--loss", "hinge"], "--loss hinge is not for regression"),
         (["--ignore", "depth"], "--ignore 'depth' is not a column"),
-        (["--output", "no/such/model"], "there is no folder"),
-        (["--output", "."], "is a folder"),
-        (["--output", "flowers.csv"], "is read by this command"),
+        (["--save", "no/such/model"], "there is no folder"),
+        (["--save", "."], "is a folder"),
+        (["--save", "flowers.csv"], "is read by this command"),
     ],
 )
 def test_train_refuses_before_any_work(refuse, words, message):
@@ -312,8 +312,8 @@ def test_missing_files_and_models(refuse, run):
     net = fastbp.mlp(2, 1)
     files.save("bare", net, net.init(seed=0))
     assert "not its columns" in refuse("predict", "bare", "plane.csv")
-    os.mkfifo("pipe")
-    assert "a folder or a pipe" in refuse("train", "pipe", "--target", "y")
+    os.mkdir("folder")
+    assert "folder is a folder; give a CSV file" in refuse("train", "folder", "--target", "y")
 
 
 def test_predict_refuses_what_does_not_fit(run, refuse):
@@ -327,9 +327,9 @@ def test_predict_refuses_what_does_not_fit(run, refuse):
     assert "no header row" in refuse("predict", "flowers.fastbp", "bare.csv")
     assert "--proba needs a classifier" in refuse("predict", "plane.fastbp", "plane.csv", "--proba")
     write("bad.csv", [*plane(5), [1, "x", 2]])
-    line = refuse("predict", "plane.fastbp", "bad.csv", "--output", "out.csv")
+    line = refuse("predict", "plane.fastbp", "bad.csv", "--save", "out.csv")
     assert "row 7, column 'b'" in line
     for read in ("plane.csv", "plane.fastbp"):
         assert "is read by this command" in refuse(
-            "predict", "plane.fastbp", "plane.csv", "--output", read
+            "predict", "plane.fastbp", "plane.csv", "--save", read
         )

@@ -15,13 +15,13 @@ from fastbp import files
 from fastbp.cli import options, scores, training
 from fastbp.datasets import DIGITS
 
-FAST = ["--hidden", "4", "--maxiter", "30"]
+FAST = ["--widths", "4", "--maxiter", "30"]
 
 
 def test_classes_are_learnt_and_predicted_by_name(run):
     rows = flowers()
     write("flowers.csv", rows)
-    code, out, err = run("train", "flowers.csv", "--target", "kind", "--output", "model", *FAST)
+    code, out, err = run("train", "flowers.csv", "--target", "kind", "--save", "model", *FAST)
     assert (code, err) == (0, "")
     assert "classification into aster, iris, white, rosé" in out
     assert "4-4-3" in out
@@ -40,7 +40,7 @@ def test_classes_are_learnt_and_predicted_by_name(run):
 def test_predict_matches_the_library(run):
     rows = flowers()
     write("flowers.csv", rows)
-    run("train", "flowers.csv", "--target", "kind", "--output", "model", *FAST)
+    run("train", "flowers.csv", "--target", "kind", "--save", "model", *FAST)
     network, theta, extra = files.load("model")
     numbers = np.array([row[:4] for row in rows[1:]], dtype=float)
     scale = np.array(extra["inputs"]["scale"])
@@ -62,21 +62,21 @@ def test_predict_matches_the_library(run):
 def test_a_constant_column_stays_without_effect_when_it_varies_later(run):
     rows = flowers()
     write("flowers.csv", rows)
-    run("train", "flowers.csv", "--target", "kind", "--output", "model", *FAST)
+    run("train", "flowers.csv", "--target", "kind", "--save", "model", *FAST)
     write("shifted.csv", [rows[0], *[[*row[:3], "1e6", row[4]] for row in rows[1:]]])
     assert run("predict", "model", "flowers.csv")[1] == run("predict", "model", "shifted.csv")[1]
 
 
 def test_a_quantity_is_learnt_in_its_own_units(run):
     write("plane.csv", plane())
-    code, out, err = run("train", "plane.csv", "--target", "y", "--hidden", "none", "--l2", 1e-6)
+    code, out, err = run("train", "plane.csv", "--target", "y", "--widths", "none", "--l2", 1e-6)
     assert (code, err) == (0, "")
     assert "regression" in out
     assert float(re.search(r"Test: R2 ([\d.]+)", out)[1]) > 0.9999
     assert os.path.exists("plane.fastbp")
     rows = plane(50, seed=9)
     write("new.csv", rows)
-    code, out, err = run("predict", "plane.fastbp", "new.csv", "--output", "out.csv")
+    code, out, err = run("predict", "plane.fastbp", "new.csv", "--save", "out.csv")
     assert (code, out) == (0, "")
     with open("out.csv") as file:
         predicted = np.array(column(file.read(), "y"), float)
@@ -92,7 +92,7 @@ def test_two_classes_have_one_output_and_whole_numbers_are_names(run):
     x = rng.normal(size=100)
     rows = [["x", "z", "y"], *[[v, v * v, 7 if v > 0 else 3] for v in x.tolist()]]
     write("two.csv", rows)
-    code, out, _ = run("train", "two.csv", "--target", "y", "--output", "model", *FAST)
+    code, out, _ = run("train", "two.csv", "--target", "y", "--save", "model", *FAST)
     assert code == 0
     assert "2-4-1" in out
     assert "classification into 3, 7" in out
@@ -139,8 +139,8 @@ def test_every_loss_for_quantities_trains(run, loss):
 def test_every_activation_trains(run, activation, dtype):
     write("flowers.csv", flowers())
     code, out, err = run(
-        "train", "flowers.csv", "--target", "kind", "--activation", activation, "--dtype", dtype,
-        "--hidden", "8,6", "--maxiter", 80, "--l2", 0.1,
+        "train", "flowers.csv", "--target", "kind", "--hidden", activation, "--dtype", dtype,
+        "--widths", "8,6", "--maxiter", 80, "--l2", 0.1,
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert float(re.search(r"Training: accuracy ([\d.]+)%", out)[1]) > 95
@@ -155,7 +155,7 @@ def test_every_activation_trains(run, activation, dtype):
 def test_every_method_trains_and_keeps_to_its_iterations(run, method):
     write("plane.csv", plane(60))
     code, out, err = run(
-        "train", "plane.csv", "--target", "y", "--hidden", "none", "--method", method.lower(),
+        "train", "plane.csv", "--target", "y", "--widths", "none", "--method", method.lower(),
         "--maxiter", 40, "--l2", 0,
     )  # fmt: skip
     assert (code, err) == (0, "")
@@ -188,7 +188,7 @@ def test_the_digits_can_be_trained_from_their_csv(run):
 
 def test_held_out_samples_do_not_touch_the_standardisation(run):
     write("plane.csv", plane())
-    run("train", "plane.csv", "--target", "y", "--test-fraction", 0.5, *FAST)
+    run("train", "plane.csv", "--target", "y", "--test", 0.5, *FAST)
     extra = files.load("plane.fastbp").extra
     numbers = np.array(plane()[1:], float)
     train, test = scores.split(200, 0.5, 0)
@@ -213,7 +213,7 @@ def test_held_out_samples_do_not_touch_the_standardisation(run):
 def test_the_task_is_told_from_the_target(run, values, task):
     values = list(values)
     write("t.csv", [["x", "y"], *[[0.1 * i, v] for i, v in enumerate(values)]])
-    code, out, err = run("train", "t.csv", "--target", "y", "--maxiter", 2, "--hidden", 2)
+    code, out, err = run("train", "t.csv", "--target", "y", "--maxiter", 2, "--widths", 2)
     assert (code, err) == (0, "")
     assert f"Target: y, {task}" in out
 
@@ -286,7 +286,7 @@ def test_any_name_of_a_class_is_read_back(run, mark):
     names = [f"a{mark}b", "c"]
     write("t.csv", [["x", "y"], *[[i % 2 + 0.01 * i, names[i % 2]] for i in range(40)]])
     assert run("train", "t.csv", "--target", "y", *FAST)[0] == 0
-    assert run("predict", "t.fastbp", "t.csv", "--proba", "--output", "out.csv")[0] == 0
+    assert run("predict", "t.fastbp", "t.csv", "--proba", "--save", "out.csv")[0] == 0
     with open("out.csv", newline="", encoding="utf-8") as file:
         text = file.read()
     header, *rows = csv.reader(io.StringIO(text, newline=""))

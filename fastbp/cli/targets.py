@@ -1,4 +1,4 @@
-"""From the columns of a table to what a network computes with, and back."""
+"""The target: from the texts of its column to what a network computes, and back."""
 
 import math
 from collections.abc import Sequence
@@ -9,51 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp.cli import notes
 from fastbp.cli.errors import CommandError
 from fastbp.cli.table import MISSING, Data, number
-from fastbp.validate import described
 
 FEW = 20  # whole numbers with more distinct values than this are quantities, not classes
 SAMPLES_PER_CLASS = 5
 EXACT = 2.0**53  # from here on different whole numbers are the same float
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Standardised columns, (x - mean) / scale; scale 0 marks a constant column, always 0."""
-
-    names: tuple[str, ...]
-    mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
-
-    @classmethod
-    def fit(cls, names: Sequence[str], X: NDArray[np.float64]) -> "Inputs":
-        """Mean and standard deviation of each column of the training samples."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean, scale = X.mean(axis=0), X.std(axis=0)
-        finite = np.isfinite(mean) & np.isfinite(scale)
-        if not finite.all():
-            name = names[int(np.flatnonzero(~finite)[0])]
-            raise CommandError(f"column {name!r} is too large to standardise; rescale it")
-        # rounding leaves a constant column a deviation of about 1e-16 of its value
-        return cls(tuple(names), mean, np.where(scale > 1e-13 * np.abs(mean), scale, 0.0))
-
-    def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The standardised samples."""
-        safe = np.where(self.scale > 0, self.scale, 1.0)
-        return np.where(self.scale > 0, (X - self.mean) / safe, 0.0)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"names": list(self.names), "mean": self.mean.tolist(), "scale": self.scale.tolist()}
-
-    @classmethod
-    def from_dict(cls, saved: dict[str, Any]) -> "Inputs":
-        """What `to_dict` gave; KeyError or ValueError for anything else."""
-        names = _distinct(saved["names"], (str,), "names")
-        mean, scale = (_numbers(saved[key], len(names), key) for key in ("mean", "scale"))
-        if scale.min(initial=0) < 0:
-            raise ValueError(f"scale is {scale.min()}; expected numbers of at least 0")
-        return cls(names, mean, scale)
 
 
 @dataclass(frozen=True)
@@ -97,10 +59,10 @@ class Classes:
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "Classes":
         """What `to_dict` gave; KeyError or ValueError for anything else."""
-        labels = _distinct(saved["classes"], (int, str), "classes")
+        labels = notes.distinct(saved["classes"], (int, str), "classes")
         if len(labels) < 2:
             raise ValueError("there are fewer than two classes")
-        return cls(_text(saved["name"]), labels)
+        return cls(notes.text(saved["name"], "the name of the target"), labels)
 
 
 @dataclass(frozen=True)
@@ -144,6 +106,10 @@ class Quantity:
                 return np.exp(output) * self.scale
         return output * self.scale + self.mean
 
+    def in_units(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What `encode` was given."""
+        return y * self.scale + self.mean
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,
@@ -155,39 +121,20 @@ class Quantity:
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "Quantity":
         """What `to_dict` gave; KeyError or ValueError for anything else."""
-        mean, scale = _numbers([saved["mean"], saved["scale"]], 2, "mean and scale").tolist()
+        mean, scale = notes.numbers([saved["mean"], saved["scale"]], 2, "mean and scale").tolist()
         if scale <= 0:
             raise ValueError(f"the scale of the target is {scale}; expected a number > 0")
-        return cls(_text(saved["name"]), mean, scale, saved["log_rate"] is True)
+        return cls(
+            notes.text(saved["name"], "the name of the target"),
+            mean,
+            scale,
+            saved["log_rate"] is True,
+        )
 
 
 def target_from_dict(saved: dict[str, Any]) -> Classes | Quantity:
     """The target a model was trained on."""
     return (Classes if "classes" in saved else Quantity).from_dict(saved)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"the name of the target is {described(value)}; expected a text")
-    return value
-
-
-def _distinct(values: object, kinds: tuple[type, ...], what: str) -> tuple[Any, ...]:
-    """A list whose entries are different and all of one of the kinds."""
-    entries = values if isinstance(values, list) else []
-    found = {type(value) for value in entries}
-    if len(found) == 1 and found <= set(kinds) and len(set(entries)) == len(entries):
-        return tuple(entries)
-    raise ValueError(f"{what} is no list of different names")
-
-
-def _numbers(values: object, n: int, what: str) -> NDArray[np.float64]:
-    """A list of so many finite numbers."""
-    plain = isinstance(values, list) and all(type(value) in (int, float) for value in values)
-    array = np.array(values, np.float64) if plain else np.empty(0)
-    if not plain or array.shape != (n,) or not np.isfinite(array).all():
-        raise ValueError(f"{what} is no list of {n} finite numbers")
-    return array
 
 
 def check_target(name: str, data: Data) -> None:
@@ -199,7 +146,8 @@ def check_target(name: str, data: Data) -> None:
         place = f"{data.path}, row {row}, column {name!r}"
         if is_missing(text, some_numeric):
             raise CommandError(
-                f"{place}: the value is missing ({text!r}); fill it in or drop the row"
+                f"{place}: the value is missing ({text!r}); fill it in, drop the row, or say "
+                "--missing drop"
             )
         if is_number and not math.isfinite(float(text)):
             raise CommandError(f"{place}: {text} is not a finite number; correct it")
