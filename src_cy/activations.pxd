@@ -75,7 +75,7 @@ cdef inline lanes_t tanh_slopes(int order, lanes_t slope, lanes_t a) noexcept no
 cdef inline lanes_t relu(int order, lanes_t z, lanes_t a) noexcept nogil:
     """g = max(z, 0), g' = 1 where z > 0 else 0, at the kink too; NaN stays NaN."""
     if order == 0:
-        return lanes_select(lanes_gt(lanes_splat(0), z), lanes_splat(0), z)
+        return lanes_max(lanes_splat(0), z)
     if order == 1:
         return lanes_select(lanes_gt(a, lanes_splat(0)), lanes_splat(1), lanes_splat(0))
     return lanes_splat(0)

@@ -89,18 +89,38 @@ static inline lanes_t lanes_select(ilanes_t mask, lanes_t a, lanes_t b)
     return (lanes_t)((mask & (ilanes_t)a) | (~mask & (ilanes_t)b));
 }
 
-/* Where a or b is NaN both give b. Were a known to be constant, GCC would make three instructions
- * of it instead of two. */
+/* Where a or b is NaN, or both are 0, these give b, as x86-64 does. Of the condition GCC makes a
+ * comparison and a choice, which is 4 steps of the processor instead of 1. */
 static inline lanes_t lanes_max(lanes_t a, lanes_t b)
 {
-    a = lanes_rounded(a);
+#if defined(__AVX512F__) && defined(FASTBP_FLOAT32)
+    return (lanes_t)_mm512_max_ps(a, b);
+#elif defined(__AVX512F__)
+    return (lanes_t)_mm512_max_pd(a, b);
+#elif defined(__AVX2__) && defined(FASTBP_FLOAT32)
+    return (lanes_t)_mm256_max_ps(a, b);
+#elif defined(__AVX2__)
+    return (lanes_t)_mm256_max_pd(a, b);
+#else
+    a = lanes_rounded(a); /* of a known constant GCC would make three instructions instead of two */
     return lanes_select(a > b, a, b);
+#endif
 }
 
 static inline lanes_t lanes_min(lanes_t a, lanes_t b)
 {
-    a = lanes_rounded(a);
+#if defined(__AVX512F__) && defined(FASTBP_FLOAT32)
+    return (lanes_t)_mm512_min_ps(a, b);
+#elif defined(__AVX512F__)
+    return (lanes_t)_mm512_min_pd(a, b);
+#elif defined(__AVX2__) && defined(FASTBP_FLOAT32)
+    return (lanes_t)_mm256_min_ps(a, b);
+#elif defined(__AVX2__)
+    return (lanes_t)_mm256_min_pd(a, b);
+#else
+    a = lanes_rounded(a); /* of a known constant GCC would make three instructions instead of two */
     return lanes_select(a < b, a, b);
+#endif
 }
 
 /* NaN where a or b is; b where they are equal. */
