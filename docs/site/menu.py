@@ -1,6 +1,7 @@
 """The menu of the site: the tables of docs/index.md say which page belongs where.
 
-Each section of the index with links to pages becomes a part of the menu, in the order of the links.
+Each section of the index with links to pages becomes a part of the menu, in the order of the links;
+pages of other folders follow.
 A page of its own kind, the reference of the API, has the list of its pages from `api`.
 """
 
@@ -33,6 +34,8 @@ def add_menu(app: Any, docname: str, source: list[str]) -> None:
     if docname == INDEX:
         for title, pages in sections(source[0]):
             source[0] += toctree(pages, ":hidden:", f":caption: {title}")
+        others = sorted(name for name in app.env.found_docs if not name.startswith("docs/"))
+        source[0] += toctree([f"/{name}" for name in others], ":hidden:", ":caption: Project")
     elif docname == REFERENCE:
         source[0] += toctree(app.api_pages, ":maxdepth: 1")
     source[0] = generated(source[0])
