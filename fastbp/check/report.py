@@ -6,7 +6,16 @@ from html import escape
 import numpy as np
 import numpy.typing as npt
 
+from fastbp import layout
 from fastbp.check.contract import FloatArray
+
+# Columns of the table that are left out on a narrow screen, the fewest first.
+LEFT_OUT: tuple[tuple[str, ...], ...] = (
+    (),
+    ("absolute error",),
+    ("absolute error", "at", "direction"),
+    ("absolute error", "at", "direction", "shape"),
+)
 
 
 class GradientCheckError(AssertionError):
@@ -155,19 +164,32 @@ class GradientReport:
             raise GradientCheckError(str(self))
 
     def __str__(self) -> str:
-        lines = [self._headline(), ""]
+        return self.text()
+
+    def text(self, columns: int | None = None) -> str:
+        """The report for a screen of so many columns; None for any number.
+
+        Where the table is too wide, columns of it are left out, then it becomes a list.
+        """
+        parts = [layout.wrapped(self._headline(), columns)]
         if self.blocks:
-            rows = [self._header(), *(self._row(block) for block in self.blocks)]
-            widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-            lines += [
-                "  ".join(
-                    cell.ljust(width) if i < 2 else cell.rjust(width)
-                    for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-                ).rstrip()
-                for row in rows
-            ]
-        notes = self._notes()
-        return "\n".join([*lines, "", *notes] if notes else lines).rstrip()
+            parts.append(self._table(columns))
+        if notes := self._notes():
+            parts.append("\n".join(layout.wrapped(note, columns) for note in notes))
+        return "\n\n".join(parts)
+
+    def _table(self, columns: int | None) -> str:
+        header = self._header()
+        for left_out in LEFT_OUT:
+            digits = 6 if left_out else 9
+            kept = [i for i, name in enumerate(header) if name not in left_out]
+            rows = [header, *(self._row(block, digits) for block in self.blocks)]
+            rows = [[row[i] for i in kept] for row in rows]
+            left = (0,) if "shape" in left_out else (0, 1)
+            text = layout.table(rows, left)
+            if layout.fits(text, columns):
+                return text
+        return layout.listing(rows[0], rows[1:])
 
     __repr__ = __str__
 
@@ -202,13 +224,14 @@ class GradientReport:
         return ["block", "shape", "checked", "relative error", "absolute error", where,
                 "gradient", "numerical", "verdict"]  # fmt: skip
 
-    def _row(self, block: BlockResult) -> list[str]:
+    def _row(self, block: BlockResult, digits: int = 9) -> list[str]:
         position = ", ".join(map(str, block.worst_position))
         shape = " x ".join(map(str, block.shape))
         return [
             block.name, shape, str(block.n_checked),
             f"{block.max_relative_error:.1e}", f"{block.max_absolute_error:.1e}", f"[{position}]",
-            f"{block.worst_gradient:.9g}", f"{block.worst_numerical:.9g}", block.verdict,
+            f"{block.worst_gradient:.{digits}g}", f"{block.worst_numerical:.{digits}g}",
+            block.verdict,
         ]  # fmt: skip
 
     def _notes(self) -> list[str]:

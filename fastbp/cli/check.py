@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 import fastbp
 from fastbp.check import check_gradient
-from fastbp.cli import options
+from fastbp.cli import options, screen
 from fastbp.cli.errors import CommandError
 from fastbp.cli.inputs import DROP
 from fastbp.cli.targets import Classes, quantities
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"give the data to check {arguments.model} on: fastbp check MODEL DATA")
     else:
         objective, theta = _saved(arguments)
-    print(objective.network, end="\n\n", flush=True)
+    screen.network(objective.network)
     report = check_gradient(
         objective,
         theta,
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
         directions=arguments.directions,
         seed=arguments.seed,
     )
-    print(report)
+    screen.verdicts(report.text(screen.columns()))
     return 0 if report else 1
 
 

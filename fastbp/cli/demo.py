@@ -2,13 +2,18 @@
 
 import argparse
 
+import numpy as np
+from numpy.typing import NDArray
+
 import fastbp
 from fastbp.check import check_gradient
-from fastbp.cli import options, scores, training
+from fastbp.cli import options, pictures, scores, screen, training
 from fastbp.cli.errors import CommandError
 from fastbp.datasets import load_digits
+from fastbp.objective import Objective
 
 CHECKED_SAMPLES = 100
+PICTURES = 8
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -17,7 +22,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "demo",
         help="train a network on handwritten digits",
         description="Train a network on 1797 handwritten digits (shipped with fastbp), check its "
-        "gradient, and show what it learnt. Ctrl-C during training keeps the best so far.",
+        "gradient, and show what it learnt and got wrong. Ctrl-C during training keeps the best so "
+        "far.",
     )
     options.add_training(parser, widths_="25", maxiter=200)
     options.add_l2(parser, 1.0)
@@ -30,10 +36,9 @@ def run(arguments: argparse.Namespace) -> int:
     images, digits = load_digits()
     images /= 16
     train, test = scores.split(len(digits), arguments.test, arguments.seed, digits)
-    print(
+    screen.say(
         f"Data: {len(digits)} handwritten digits of 8 x 8 pixels, "
-        f"{len(train)} for training, {len(test)} held out\n",
-        flush=True,
+        f"{len(train)} for training, {len(test)} held out\n"
     )
 
     network = fastbp.mlp(
@@ -47,31 +52,60 @@ def run(arguments: argparse.Namespace) -> int:
         dtype=arguments.dtype,
     )
     theta = network.init(seed=arguments.seed)
-    print(network, end="\n\n")
-
+    screen.network(network)
     few = train[:CHECKED_SAMPLES]
-    # a random subset of the parameters once checking them all would be felt
-    n_checks = None if network.n_parameters <= 5000 else 1000
-    report = check_gradient(
-        network.objective(images[few], digits[few], n_threads=arguments.n_threads),
-        theta,
-        n_checks=n_checks,
-        seed=arguments.seed,
-    )
-    print(report, end="\n\n", flush=True)
-    if not report:
-        raise CommandError("the gradient check failed; not training on a wrong gradient")
+    _check(network.objective(images[few], digits[few], n_threads=arguments.n_threads), theta,
+           arguments.seed)  # fmt: skip
 
-    print("Training with scipy's L-BFGS-B (Ctrl-C keeps the best so far)", flush=True)
+    screen.say("Training with scipy's L-BFGS-B (Ctrl-C keeps the best so far)")
     objective = network.objective(images[train], digits[train], n_threads=arguments.n_threads)
     outcome = training.train(objective, theta, maxiter=arguments.maxiter)
-    print(outcome.message, end="\n\n")
+    screen.say(outcome.message + "\n")
 
     fitted = network.predict(outcome.theta, images[train])
-    print(f"Accuracy: training {scores.accuracy(digits[train], fitted):.2%}", end="")
+    accuracy = f"Accuracy: training {scores.accuracy(digits[train], fitted):.2%}"
     if len(test):
         predicted = network.predict(outcome.theta, images[test])
-        print(f", test {scores.accuracy(digits[test], predicted):.2%}\n")
-        print(scores.confusion_table(digits[test], predicted, range(10)))
-    print(f"\nTraining took {outcome.times()}")
+        accuracy += f", test {scores.accuracy(digits[test], predicted):.2%}"
+    screen.say(accuracy + "\n", screen.TITLE)
+    if len(test):
+        scores.show_confusion(digits[test], predicted, range(10))
+        screen.say()
+        _wrong(images[test], digits[test], predicted)
+    screen.say(f"Training took {outcome.times()}")
     return 0
+
+
+def _check(objective: Objective, theta: NDArray[np.float64], seed: int) -> None:
+    """Check the gradient, and say what its figures mean."""
+    # a random subset of the parameters once checking them all would be felt
+    n_checks = None if len(theta) <= 5000 else 1000
+    report = check_gradient(objective, theta, n_checks=n_checks, seed=seed)
+    screen.verdicts(report.text(screen.columns()))
+    screen.say()
+    if not report:
+        raise CommandError("the gradient check failed; not training on a wrong gradient")
+    screen.say(
+        f"Each of the {report.n_checked} slopes checked is compared with what the cost J itself "
+        "says, (J(theta + h) - J(theta - h)) / 2h: gradient and numerical are the two where they "
+        "differ most in a block, relative error is that difference over the larger of both. "
+        f"Up to {report.rtol:.0e}, what J's own rounding leaves uncertain not counted, a slope "
+        "is ok.\n",
+        screen.DIM,
+    )
+
+
+def _wrong(
+    images: NDArray[np.float64], digits: NDArray[np.int64], predicted: NDArray[np.int64]
+) -> None:
+    """Pictures of the first digits that were taken for others."""
+    wrong = np.flatnonzero(predicted != digits)
+    if not len(wrong):
+        return
+    shown = wrong[:PICTURES]
+    which = "Those" if len(shown) == len(wrong) else f"{len(shown)} of the {len(wrong)}"
+    screen.say(f"{which} it got wrong:\n", screen.TITLE)
+    pictures.show(
+        [images[i].reshape(8, 8) for i in shown],
+        [f"{digits[i]} taken for {predicted[i]}" for i in shown],
+    )

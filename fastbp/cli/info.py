@@ -6,6 +6,7 @@ from typing import Any
 
 import fastbp
 from fastbp import files
+from fastbp.cli import screen
 from fastbp.cli.table import count, listed
 from fastbp.cli.targets import Classes
 from fastbp.cli.trained import Trained
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     model = files.load(arguments.model)
     print(f"{arguments.model}: {count(os.path.getsize(arguments.model), 'byte')}\n")
-    print(model.network, end="\n\n")
+    screen.network(model.network)
     if "inputs" not in model.extra and "target" not in model.extra:
         print("It says nothing of columns: it was written by fastbp.files.save.")
         if model.extra:
@@ -55,7 +56,9 @@ def _tell(trained: Trained) -> None:
         print(f"  {name:<{width}}  {words}")
     print(f"Missing values: {_missing(trained.inputs.missing)}")
     if trained.training:
-        print(f"Training: {', '.join(f'{k} {_short(v)}' for k, v in trained.training.items())}")
+        screen.say(
+            f"Training: {', '.join(f'{k} {_short(v)}' for k, v in trained.training.items())}"
+        )
 
 
 def _missing(way: str | None) -> str:

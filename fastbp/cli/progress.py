@@ -57,23 +57,29 @@ class Progress:
         now: float,
         over: bool = False,
     ) -> str:
+        """The state in the order of its importance, as much of it as there is room for."""
         elapsed = max(now - self.start, 1e-9)
         parts = [f"iteration {iteration}/{self.total}", f"cost {cost:.5g}"]
-        if norm is not None:
-            parts.append(f"gradient norm {norm:.1e}")
-        parts.append(f"{evaluations / elapsed:.0f} evaluations/s")
         if over:
             parts.append(f"{duration(elapsed)} in all")
         elif iteration:
             left = elapsed / iteration * max(self.total - iteration, 0)
             parts.append(f"{duration(left)} left")
-        return "  ".join(parts)
+        if norm is not None:
+            parts.append(f"gradient norm {norm:.1e}")
+        parts.append(f"{evaluations / elapsed:.0f} evaluations/s")
+        line, *rest = parts
+        if len(f"{line}  {rest[0]}") > _columns():
+            line = line.removeprefix("iteration ")
+        for part in rest:
+            if len(f"{line}  {part}") > _columns():
+                break
+            line += f"  {part}"
+        return line
 
     def _draw(self, line: str) -> None:
         self.drawn = time.perf_counter()
-        columns = min(shutil.get_terminal_size().columns, WIDEST) - 1
-        if len(line) > columns:
-            line = line.removeprefix("iteration ")
+        columns = _columns()
         self._write("\r" + line[:columns].ljust(columns))
 
     def _write(self, text: str) -> None:
@@ -91,6 +97,11 @@ class Silent(Progress):
         pass
 
     finish = update
+
+
+def _columns() -> int:
+    """Of the terminal, but the last: a line that fills it begins another in some terminals."""
+    return min(shutil.get_terminal_size().columns, WIDEST) - 1
 
 
 def duration(seconds: float) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp import layout
+from fastbp.cli import screen
 from fastbp.cli.targets import Classes, Quantity
 
 WIDEST = 30  # a confusion table of more classes is not read by anybody
@@ -63,21 +65,46 @@ def summary(target: Classes | Quantity, truth: NDArray[Any], predicted: NDArray[
     return f"R2 {r_squared(truth, predicted):.4f}, root mean square error {error:.4g}"
 
 
-def confusion_table(
+def show_confusion(
     truth: NDArray[np.int64], predicted: NDArray[np.int64], labels: Sequence[int | str]
-) -> str:
-    """Counts of samples: a row for each true class, a column for each predicted one."""
-    k = len(labels)
-    counts = np.zeros((k, k), dtype=np.int64)
-    np.add.at(counts, (truth, predicted), 1)
+) -> None:
+    """The confusion table, its diagonal and what is beside it in their colours; a list where the
+    terminal is too narrow."""
+    counts = confusion(truth, predicted, len(labels))
     names = [name if len(name) <= 10 else name[:9] + "~" for name in map(str, labels)]
     width = max(*map(len, names), len(str(counts.max())))
     first = max(*map(len, names), len("true"))
-    lines = [
-        " " * first + "  predicted",
-        "true".ljust(first) + "".join(name.rjust(width + 2) for name in names),
-    ]
-    for name, row in zip(names, counts, strict=True):
-        cells = [str(value) if value else "." for value in row]
-        lines.append(name.ljust(first) + "".join(cell.rjust(width + 2) for cell in cells))
-    return "\n".join(lines)
+    if first + len(names) * (width + 2) > screen.columns():
+        screen.show([(_confusions(counts, names), "")])
+        return
+    screen.show([(" " * first + "  predicted", screen.DIM)])
+    screen.show(
+        [("true".ljust(first) + "".join(name.rjust(width + 2) for name in names), screen.DIM)]
+    )
+    for i, (name, row) in enumerate(zip(names, counts.tolist(), strict=True)):
+        cells = [
+            (
+                (str(value) if value else ".").rjust(width + 2),
+                "" if not value else screen.GOOD if i == j else screen.BAD,
+            )
+            for j, value in enumerate(row)
+        ]
+        screen.show([(name.ljust(first), screen.DIM), *cells])
+
+
+def confusion(truth: NDArray[np.int64], predicted: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """Counts of samples: a row for each true class, a column for each predicted one."""
+    counts = np.zeros((k, k), dtype=np.int64)
+    np.add.at(counts, (truth, predicted), 1)
+    return counts
+
+
+def _confusions(counts: NDArray[np.int64], names: Sequence[str]) -> str:
+    """A line for each class: how many are right, and what others were taken for."""
+    lines = []
+    width = max(map(len, names))
+    for i, (name, row) in enumerate(zip(names, counts.tolist(), strict=True)):
+        others = [f"{value} as {names[j]}" for j, value in enumerate(row) if value and i != j]
+        line = ", ".join([f"{row[i]} of {sum(row)} right", *others])
+        lines.append(f"{name:<{width}}  {line}")
+    return layout.wrapped("\n".join(lines), screen.columns())

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastbp
-from fastbp.cli import choices, options, scores, training
+from fastbp.cli import choices, options, scores, screen, training
 from fastbp.cli.inputs import MISSING_WAYS
 from fastbp.cli.prepared import Prepared, prepared
 from fastbp.cli.source import STANDARD_INPUT
@@ -120,8 +120,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     l2 = _l2(samples, arguments)
     network = _network(samples, arguments, l2)
-    print(network, end="\n\n")
-    print(f"Training with scipy's {arguments.method} (Ctrl-C keeps the best so far)", flush=True)
+    screen.network(network)
+    screen.say(f"Training with scipy's {arguments.method} (Ctrl-C keeps the best so far)")
     objective = partial(network.objective, n_threads=arguments.n_threads)
     validation = None
     if len(samples.validation):
@@ -149,11 +149,11 @@ def run(arguments: argparse.Namespace) -> int:
         },
     )
     trained.save(path)
-    print(outcome.message, end="\n\n")
+    screen.say(outcome.message + "\n")
 
     _report(samples, trained, arguments)
-    print(f"\nTraining took {outcome.times()}")
-    print(f"Model written to {path}")
+    screen.say(f"\nTraining took {outcome.times()}")
+    screen.say(f"Model written to {path}")
     return 0
 
 
@@ -162,17 +162,17 @@ def _tell_data(samples: Prepared) -> None:
     shares = [f"{len(samples.train)} for training"]
     if len(samples.validation):
         shares.append(f"{len(samples.validation)} for validation")
-    print(f"Data: {count(len(samples.X), 'sample')}, {', '.join(shares)}, "
+    screen.say(f"Data: {count(len(samples.X), 'sample')}, {', '.join(shares)}, "
           f"{len(samples.test)} held out")  # fmt: skip
     if samples.left_out:
-        print(f"Left out: {count(samples.left_out, 'row')} with missing values")
-    print(f"Inputs: {count(len(inputs.names), 'column')}: {listed(inputs.names)}")
+        screen.say(f"Left out: {count(samples.left_out, 'row')} with missing values")
+    screen.say(f"Inputs: {count(len(inputs.names), 'column')}: {listed(inputs.names)}")
     for name, known in inputs.categories.items():
-        print(f"Categories: {name}: {listed(known)}")
+        screen.say(f"Categories: {name}: {listed(known)}")
     missing = int(np.isnan(samples.data.numbers).sum())
     if missing:
-        print(f"Missing: {count(missing, 'value')}, the mean of the column instead")
-    print(f"Target: {target.name}, {_describe(target)}\n")
+        screen.say(f"Missing: {count(missing, 'value')}, the mean of the column instead")
+    screen.say(f"Target: {target.name}, {_describe(target)}\n")
 
 
 def _l2(samples: Prepared, arguments: argparse.Namespace) -> float:
@@ -196,9 +196,9 @@ def _l2(samples: Prepared, arguments: argparse.Namespace) -> float:
     )  # fmt: skip
     if tried:
         errors = ", ".join(f"{each:g}: {cost:.4g}" for each, cost in tried.items())
-        print(f"Penalty: l2 {l2:g}, chosen {how} (mean loss there {errors}); --l2 sets it\n")
+        screen.say(f"Penalty: l2 {l2:g}, chosen {how} (mean loss there {errors}); --l2 sets it\n")
     else:
-        print(f"Penalty: l2 {l2:g}: too few samples to choose with; --l2 sets it\n")
+        screen.say(f"Penalty: l2 {l2:g}: too few samples to choose with; --l2 sets it\n")
     return l2
 
 
@@ -229,13 +229,14 @@ def _report(samples: Prepared, trained: Trained, arguments: argparse.Namespace) 
              ("Test", samples.test)]  # fmt: skip
     for name, part in parts:
         if len(part):
-            print(f"{name}: {_summary(samples, part, _predicted(samples, trained, part))}")
+            screen.say(f"{name}: {_summary(samples, part, _predicted(samples, trained, part))}")
     if arguments.widths:
         _beside_linear(samples, trained, arguments)
     target, test = samples.target, samples.test
     if len(test) and isinstance(target, Classes) and len(target.labels) <= scores.WIDEST:
         predicted = _predicted(samples, trained, test)
-        print("\n" + scores.confusion_table(samples.y[test], predicted, target.labels))
+        screen.say()
+        scores.show_confusion(samples.y[test], predicted, target.labels)
 
 
 def _beside_linear(samples: Prepared, trained: Trained, arguments: argparse.Namespace) -> None:
@@ -249,16 +250,16 @@ def _beside_linear(samples: Prepared, trained: Trained, arguments: argparse.Name
     )  # fmt: skip
     linear = Trained(network, theta, samples.inputs, samples.target, samples.has_header, {})
     fitted = _predicted(samples, linear, part)
-    print(f"Linear model, {'test' if len(samples.test) else 'training'}: "
+    screen.say(f"Linear model, {'test' if len(samples.test) else 'training'}: "
           f"{_summary(samples, part, fitted)}")  # fmt: skip
     ours = _score(samples, part, _predicted(samples, trained, part))
     theirs = _score(samples, part, fitted)
     if len(samples.test) and theirs >= ours:
         P, m = trained.network.n_parameters, len(samples.train)
-        print(
-            f"The linear model does no worse: {count(m, 'sample')} show the network's {P}\n"
-            "parameters nothing beyond straight lines that holds for other samples.\n"
-            "--widths none is that model; fewer --widths, a larger --l2 or --validation 0.2\n"
+        screen.say(
+            f"The linear model does no worse: {count(m, 'sample')} show the network's {P} "
+            "parameters nothing beyond straight lines that holds for other samples. "
+            "--widths none is that model; fewer --widths, a larger --l2 or --validation 0.2 "
             "bring the network nearer to it."
         )
 

@@ -10,6 +10,7 @@ from fastbp.cli import main
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "1000")  # lines as they are, not broken where a terminal ends
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """``fastbp demo``: what it reaches and tells."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from fastbp.check import check_gradient
+from fastbp.datasets import load_digits
 
 
 def test_demo_reaches_96_percent_and_tells_everything():
@@ -20,10 +22,11 @@ def test_demo_reaches_96_percent_and_tells_everything():
     assert re.search(r"64-25-10", out)
     assert re.search(r"1 +25 x \(1 \+ 64\) +tanh +1625", out)
     assert "Gradient check passed" in out
+    assert "Each of the 1885 slopes checked is compared with" in out
     assert re.search(
-        r"iteration 100/200  cost [\d.]+  gradient norm [\d.e-]+  \d+ evaluations/s"
-        r"  [\d.]+ s left", out
-    )  # fmt: skip
+        r"iteration 100/200  cost [\d.]+  [\d.]+ s left  gradient norm [\d.e-]+  \d+ evaluations/s",
+        out,
+    )
     training_accuracy, test_accuracy = map(
         float, re.search(r"training ([\d.]+)%, test ([\d.]+)%", out).groups()
     )
@@ -38,6 +41,11 @@ def test_demo_reaches_96_percent_and_tells_everything():
     assert np.shape(table) == (10, 10)
     held_out = int(re.search(r"(\d+) held out", out)[1])
     assert np.sum(table) == held_out
+    wrong = held_out - np.trace(table)
+    assert f"8 of the {wrong} it got wrong" in out if wrong > 8 else "Those it got wrong" in out
+    pairs = [(int(a), int(b)) for a, b in re.findall(r"(\d) taken for (\d)", out)]
+    assert len(pairs) == min(wrong, 8)
+    assert all(table[a][b] for a, b in pairs)
     assert np.trace(table) / held_out == pytest.approx(test_accuracy / 100, abs=1e-4)
 
 
@@ -79,3 +87,39 @@ def test_demo_does_not_train_on_a_wrong_gradient(refuse, monkeypatch):
 
     monkeypatch.setattr(demo, "check_gradient", wrong)
     assert "gradient check failed" in refuse("demo", "--widths", "none")
+
+
+@pytest.mark.parametrize("columns", [80, 60, 40])
+@pytest.mark.parametrize("words", [["demo"], ["check", "--widths", "5,4,3"]])
+def test_lines_fit_the_terminal(run, monkeypatch, columns, words):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    code, out, err = run(*words)
+    assert (code, err) == (0, "")
+    too_long = [line for line in out.splitlines() if len(line) > columns]
+    assert too_long == []
+    assert ("true   0   1   2" in out) == (columns >= 60 and words == ["demo"])
+    assert columns != 40 or "block  " not in out
+    for figure in ("relative error", "gradient", "numerical", "parameters"):
+        assert figure in " ".join(out.split())
+
+
+def test_pictures_are_the_digits(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    out = run("demo", "--maxiter", 3)[1]
+    head, *lines = out.split("it got wrong:\n\n")[1].splitlines()[:9]
+    titles = re.findall(r"\d taken for \d", head)
+    assert len(titles) == 4
+    X, y = load_digits()
+    first = np.array([[" ░▒▓█".index(c) for c in line[:16].ljust(16)[::2]] for line in lines])
+    found = np.flatnonzero((np.rint(X / 4) == first.ravel()).all(axis=1))
+    assert str(y[found[0]]) == titles[0][0]
+    assert all(line[:16].ljust(16)[::2] == line[:16].ljust(16)[1::2] for line in lines)
+
+
+def test_pictures_without_block_characters():
+    done = subprocess.run(
+        [sys.executable, "-m", "fastbp", "demo", "--maxiter", "3", "--widths", "none"],
+        capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}, check=True,
+    )  # fmt: skip
+    assert b"####" in done.stdout
+    assert done.stdout.isascii()

@@ -1,12 +1,14 @@
 """The progress line, held-out samples and scores."""
 
+import io
 import re
 import sys
 
 import numpy as np
 import pytest
 
-from fastbp.cli import scores
+from fastbp import layout
+from fastbp.cli import scores, screen
 from fastbp.cli.progress import Progress, duration
 
 
@@ -38,7 +40,7 @@ def test_on_a_terminal_one_line_is_drawn_over(monkeypatch):
     assert {len(line) for line in lines} == {120}  # nothing of a longer line shines through
 
 
-@pytest.mark.parametrize("columns", [80, 30])
+@pytest.mark.parametrize("columns", [80, 50, 30])
 def test_a_narrow_terminal_gets_one_line_that_fits(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setattr("fastbp.cli.progress.REDRAW", 0.0)
@@ -48,8 +50,12 @@ def test_a_narrow_terminal_gets_one_line_that_fits(monkeypatch, columns):
     progress.update(120, 12345, 0.0918117, 1.81e-3)
     line = terminal.text.removeprefix("\r")
     assert len(line) == columns - 1
-    assert line.startswith("120/200  cost 0.091812")
-    assert columns < 80 or line.rstrip().endswith(" left")
+    expected = {
+        80: r"iteration 120/200  cost 0.091812  \d.* left  gradient norm 1.8e-03 *",
+        50: r"iteration 120/200  cost 0.091812  \d.* left *",
+        30: r"120/200  cost 0.091812 *",
+    }
+    assert re.fullmatch(expected[columns], line)
 
 
 def test_elsewhere_lines_are_sparse(capsys):
@@ -91,11 +97,78 @@ def test_scores_by_hand():
     assert np.isnan(scores.r_squared(np.ones(3), predicted))
 
 
-def test_confusion_table_by_hand():
-    table = scores.confusion_table(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), ["no", "yes"])
-    assert table.splitlines() == [
+def test_confusion_table_by_hand(capsys, monkeypatch):
+    truth, predicted = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
+    scores.show_confusion(truth, predicted, ["no", "yes"])
+    assert capsys.readouterr().out.splitlines() == [
         "      predicted",
         "true   no  yes",
         "no      1    1",
         "yes     .    2",
     ]
+    monkeypatch.setattr(screen, "columns", lambda: 30)
+    scores.show_confusion(np.arange(9), np.arange(9)[::-1], range(9))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "0  0 of 1 right, 1 as 8"
+    assert lines[4] == "4  1 of 1 right"
+    assert len(lines) == 9
+
+
+# Colours
+
+
+def painted(text, monkeypatch, terminal=True, **environment):
+    """What `say` writes in green, to a terminal or not."""
+    out = io.StringIO()
+    out.isatty = lambda: terminal
+    for name in ("NO_COLOR", "FORCE_COLOR", "TERM", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm-256color", **environment}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdout", out)
+    screen.say(text, screen.GOOD)
+    return out.getvalue()
+
+
+def test_a_terminal_has_colours_with_rich(monkeypatch):
+    pytest.importorskip("rich")
+    text = "[bold]a :smile: 12 'x'[/bold] " + "long " * 60
+    green = painted(text, monkeypatch)
+    assert green.startswith("\x1b[32m")
+    assert re.sub(r"\x1b\[[\d;]*m", "", green) == f"{text}\n"  # no markup, nothing broken
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environment"),
+    [(False, {}), (True, {"NO_COLOR": "1"}), (True, {"TERM": "dumb"})],
+)
+def test_elsewhere_there_are_none(monkeypatch, terminal, environment):
+    assert painted("a", monkeypatch, terminal, **environment) == "a\n"
+
+
+def test_without_rich_there_are_none(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert painted("a", monkeypatch) == "a\n"
+
+
+# Layout
+
+
+def test_tables_and_lists():
+    rows = [["a", "bb"], ["ccc", "1"]]
+    assert layout.table(rows) == "a    bb\nccc   1"
+    assert layout.table(rows, left=(0, 1)) == "a    bb\nccc  1"
+    assert layout.listing(["x", "long", "y"], [["a", "1", ""], ["b", "2", "3"]]) == (
+        "a\n  long  1\nb\n  long  2\n  y     3"
+    )
+
+
+@pytest.mark.parametrize("columns", [10, 17, 30, None])
+def test_lines_are_broken_between_words(columns):
+    text = "some words and (more of them)\n\n  indented lines stay so, broken or not\n"
+    broken = layout.wrapped(text, columns)
+    assert broken.split() == text.split()
+    assert layout.fits(broken, columns)
+    assert broken.endswith("\n")
+    assert (broken == text) == (columns is None)
+    assert all(len(line) - len(line.lstrip()) in (0, 2, 4) for line in broken.splitlines())
