@@ -52,7 +52,6 @@ def write_pages(app: Any) -> None:
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
-    app.api_pages = [f"api/{name.removesuffix('.rst')}" for name in wanted]
 
 
 def setup(app: Any) -> dict[str, bool]:

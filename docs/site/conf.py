@@ -50,5 +50,6 @@ html_show_sphinx = False
 html_copy_source = False
 html_show_sourcelink = False
 html_show_search_summary = False  # which would need a server
+highlight_language = "none"  # of docstrings; the blocks of pages say theirs
 pygments_style = "default"
 pygments_dark_style = "github-dark"

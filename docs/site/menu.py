@@ -2,7 +2,7 @@
 
 Each section of the index with links to pages becomes a part of the menu, in the order of the links;
 pages of other folders follow.
-A page of its own kind, the reference of the API, has the list of its pages from `api`.
+The reference of the API lists its pages, and the names on each.
 """
 
 import re
@@ -12,6 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import public
 from run import generated
 
 INDEX, REFERENCE = "docs/index", "docs/api_reference"
@@ -30,6 +31,12 @@ def toctree(pages: list[str], *options: str) -> str:
     return "\n".join(["", "```{toctree}", *options, "", *pages, "```", ""])
 
 
+def listed(module: str, names: list[str]) -> str:
+    """An item of a list: a module and what is described on its page, as links."""
+    links = ", ".join(f"{{py:obj}}`{name} <{module}.{name}>`" for name in names)
+    return f"- {{py:mod}}`{module}`{': ' if names else ''}{links}\n"
+
+
 def add_menu(app: Any, docname: str, source: list[str]) -> None:
     if docname == INDEX:
         for title, pages in sections(source[0]):
@@ -37,7 +44,9 @@ def add_menu(app: Any, docname: str, source: list[str]) -> None:
         others = sorted(name for name in app.env.found_docs if not name.startswith("docs/"))
         source[0] += toctree([f"/{name}" for name in others], ":hidden:", ":caption: Project")
     elif docname == REFERENCE:
-        source[0] += toctree(app.api_pages, ":maxdepth: 1")
+        pages = public.pages()
+        source[0] += toctree([f"api/{module}" for module in pages], ":hidden:")
+        source[0] += "".join(listed(module, names) for module, names in pages.items())
     source[0] = generated(source[0])
 
 
