@@ -16,6 +16,7 @@ Between `<!-- made by NAME -->` and `<!-- end -->` is what site/formulas.py make
 
 A block ```python figure=NAME.svg leaves a matplotlib figure, which `--update` writes to figures/;
 without matplotlib it is left out.
+A block ```sh run holds commands of the shell, whose `fastbp` is the one that Python imports.
 A block ```python needs=MODULE is left out, with what it prints, where that module is not installed.
 """
 
@@ -25,6 +26,7 @@ import io
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -73,10 +75,10 @@ def blocks(page: str) -> list[Block]:
 
 
 def steps(page: str) -> Iterator[tuple[Block, Block | None]]:
-    """Each python block, with the text block after it if nothing but blank lines is between."""
+    """Each block that runs, with the text block after it if nothing but blank lines is between."""
     found = blocks(page)
     for block, after in zip_longest(found, found[1:]):
-        if block.language == "python":
+        if block.language == "python" or is_of_shell(block):
             follows = (
                 after is not None
                 and after.language == "text"
@@ -133,8 +135,32 @@ def is_missing(block: Block) -> bool:
     return needs is not None and find_spec(needs[1]) is None
 
 
+def is_of_shell(block: Block) -> bool:
+    """Whether a block holds commands of the shell that run; others, of ```sh alone, do not."""
+    return block.language == "sh" and block.options == "run"
+
+
+def execute_in_shell(block: Block, where: str) -> str:
+    """Runs commands, whose `fastbp` is the one that Python imports here, and returns what they say
+    on standard output and standard error."""
+    here = Path(find_spec("fastbp").origin).parents[1]  # type: ignore[union-attr, arg-type]
+    paths = [str(here), os.environ.get("PYTHONPATH", "")]
+    path = os.pathsep.join(filter(None, paths))
+    environment = {**os.environ, "COLUMNS": "100", "PYTHONPATH": path}
+    command = f"""fastbp() {{ "{sys.executable}" -m fastbp "$@"; }}\n{block.body}"""
+    done = subprocess.run(
+        ["sh", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=environment, check=False,
+    )  # fmt: skip
+    if "Traceback" in done.stdout or ": not found" in done.stdout:
+        raise Mismatch(f"{where}: the commands failed\n{done.stdout}")
+    return "".join(line.rstrip() + "\n" for line in done.stdout.splitlines())
+
+
 def execute(block: Block, namespace: dict[str, Any], where: str, update: bool) -> str:
     """Runs one block and returns what it printed, without spaces at the ends of lines."""
+    if is_of_shell(block):
+        return execute_in_shell(block, where)
     figure = re.fullmatch(r"figure=([\w-]+\.svg)", block.options)
     if block.options and not figure and not NEEDS.fullmatch(block.options):
         raise Mismatch(f"{where}: unknown option {block.options!r}")
