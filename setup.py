@@ -2,18 +2,25 @@
 
 Everything else about the package is in pyproject.toml. Cython runs once; the C it writes is
 compiled into `fastbp._core.f64_v2 ... f32_v4`, which differ in compiler flags and module name.
-Environment: FASTBP_BUILD=checked (Cython's bounds checks on), sanitized (ASan and UBSan), races
-(TSan), FASTBP_LEVELS="v3 v4" (only these).
+
+A wheel may be installed anywhere, so it holds every level. What is built in place (`pip install
+-e`, `setup.py build_ext --inplace`) is for this processor: its level alone, in half the time.
+
+Environment: FASTBP_LEVELS="v3 v4" (these levels), "all" or "native"; FASTBP_BUILD=checked (Cython's
+bounds checks on), profiled (symbols kept), sanitized (ASan and UBSan), races (TSan).
 """
 
 import copy
+import itertools
 import os
 import platform
+import re
+import subprocess
 import sys
+import sysconfig
+import time
 from pathlib import Path
 
-import numpy
-from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
@@ -36,92 +43,154 @@ FLAGS = [
     "-Wno-psabi",
     "-std=gnu11",
 ]
+LINK_FLAGS = ["-lm"]
 LEVELS = {
     "v2": ["-march=x86-64-v2"],
     "v3": ["-march=x86-64-v3"],
     "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
 }
-SANITIZERS = {
+# What a compiler says of a processor that has a level, beside what the level below it has.
+LEVEL_MACROS = {
+    "v2": ("__SSE4_2__", "__POPCNT__"),
+    "v3": ("__AVX2__", "__FMA__", "__BMI__", "__BMI2__", "__F16C__", "__LZCNT__", "__MOVBE__"),
+    "v4": ("__AVX512F__", "__AVX512BW__", "__AVX512CD__", "__AVX512DQ__", "__AVX512VL__"),
+}
+PRECISIONS = {"f64": [], "f32": [("FASTBP_FLOAT32", "1")]}
+BUILDS = {
+    "checked": [],
+    "profiled": ["-g"],
     "sanitized": ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g"],
     "races": ["-fsanitize=thread", "-g", "-O1"],
 }
-PRECISIONS = {"f64": [], "f32": [("FASTBP_FLOAT32", "1")]}
-
 build = os.environ.get("FASTBP_BUILD", "")
-link_flags = ["-lm"]
-if sys.platform != "darwin":
-    link_flags.append("-pthread")
+if build and build not in BUILDS:
+    raise SystemExit(f"FASTBP_BUILD={build!r} is unknown; use {', '.join(BUILDS)} or leave it out")
+FLAGS += BUILDS.get(build, ["-g0"])  # Python's own flags say -g, which makes most of a wheel
+if build in ("sanitized", "races"):
+    LINK_FLAGS += BUILDS[build]
 if build == "checked":
     DIRECTIVES.update(boundscheck=True, wraparound=True, initializedcheck=True, cdivision=False)
-elif build in SANITIZERS:
-    FLAGS += SANITIZERS[build]
-    link_flags += SANITIZERS[build]
-elif build:
-    known = ", ".join(["checked", *SANITIZERS])
-    raise SystemExit(f"FASTBP_BUILD={build!r} is unknown; use {known} or leave it out")
+if sys.platform != "darwin":
+    LINK_FLAGS += ["-pthread"] if build in BUILDS else ["-pthread", "-Wl,--strip-all"]
 
-if build not in SANITIZERS:
-    FLAGS.append("-g0")  # Python's own flags say -g, which makes most of a wheel
 
-levels = LEVELS if platform.machine().lower() in ("x86_64", "amd64") else {"base": []}
-if "FASTBP_LEVELS" in os.environ:
-    wanted = os.environ["FASTBP_LEVELS"].split()
-    unknown = sorted(set(wanted) - set(levels))
+def target_machine(target=None):
+    """The machine that is built for, as Python names it: another than this one in a cross build."""
+    target = target or sysconfig.get_platform()  # it knows _PYTHON_HOST_PLATFORM
+    asked = re.findall(r"-arch\s+(\S+)", os.environ.get("ARCHFLAGS", ""))
+    if len(asked) == 1:
+        return asked[0]
+    if target.endswith("universal2"):
+        raise SystemExit(
+            "fastbp is built for one machine at a time; set ARCHFLAGS='-arch "
+            f"{platform.machine()}' and _PYTHON_HOST_PLATFORM="
+            f"{target.replace('universal2', platform.machine())}"
+        )
+    return target.rpartition("-")[2]
+
+
+def native_level(compiler):
+    """The level of this processor; None if the compiler does not tell."""
+    command = [*compiler, "-march=native", "-dM", "-E", "-x", "c", os.devnull]
+    done = subprocess.run(command, capture_output=True, text=True)
+    macros = set(done.stdout.split())
+    has = itertools.takewhile(lambda level: macros.issuperset(LEVEL_MACROS[level]), LEVELS)
+    return [None, *has][-1]
+
+
+def levels_of(machine, compiler, in_place):
+    """The levels to build, with their flags."""
+    levels = LEVELS if machine in ("x86_64", "amd64", "AMD64") else {"base": []}
+    wanted = os.environ.get("FASTBP_LEVELS") or ("native" if in_place else "all")
+    if wanted == "all" or (len(levels) == 1 and wanted == "native"):
+        return levels
+    if wanted == "native":
+        native = native_level(compiler) if platform.machine() in (machine, "AMD64") else None
+        return {native: levels[native]} if native else levels
+    unknown = sorted(set(wanted.split()) - set(levels))
     if unknown:
-        raise SystemExit(f"FASTBP_LEVELS names {unknown}; this machine has {sorted(levels)}")
-    levels = {name: levels[name] for name in wanted}
+        raise SystemExit(
+            f"FASTBP_LEVELS names {', '.join(unknown)}; {machine} has {', '.join(levels)}, "
+            "all and native"
+        )
+    return {level: levels[level] for level in wanted.split()}
 
 
 def extension(name, source, flags=(), macros=()):
     return Extension(
         name,
-        [str(source)],
-        include_dirs=[str(SOURCE), numpy.get_include()],
+        [str(SOURCE / source)],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), *macros],
         extra_compile_args=[*FLAGS, *flags],
-        extra_link_args=link_flags,
+        extra_link_args=LINK_FLAGS,
         depends=[
             str(path) for path in sorted(SOURCE.glob("*")) if path.suffix in (".h", ".pxd", ".pxi")
         ],
     )
 
 
-def extensions():
-    threads, memory, recorder, core = cythonize(
-        [
-            extension("fastbp._threads", SOURCE / "threads.pyx"),
-            extension("fastbp._memory", SOURCE / "memory.pyx"),
-            extension("fastbp._recorder", SOURCE / "recorder.pyx"),
-            extension("fastbp._core.engine", SOURCE / "core.pyx"),
-        ],
-        build_dir="build/cython",
-        include_path=[str(SOURCE), "."],
-        compiler_directives=DIRECTIVES,
-    )
-    yield threads
-    yield memory
-    yield recorder
-    for level, level_flags in levels.items():
+ENGINE = extension("fastbp._core.engine", "core.pyx")
+OTHERS = [  # what takes longest first
+    extension("fastbp._recorder", "recorder.pyx"),
+    extension("fastbp._memory", "memory.pyx"),
+    extension("fastbp._threads", "threads.pyx"),
+]
+
+
+def engines(levels):
+    for level, flags in levels.items():
         for precision, macros in PRECISIONS.items():
             name = f"{precision}_{level}"
             renamed = ("PyInit_engine", f"PyInit_{name}")
             built = ("FASTBP_BUILD_NAME", f'"{name}"')
-            yield extension(
-                f"fastbp._core.{name}", core.sources[0], level_flags, [*macros, renamed, built]
-            )
+            yield extension(f"fastbp._core.{name}", "core.pyx", flags, [*macros, renamed, built])
 
 
-class BuildEachApart(build_ext):
-    """Gives each extension its own objects: six of them are made of the same C file."""
+class BuildEngines(build_ext):
+    """Makes of the one engine those of the levels, and says how far it is."""
 
     def finalize_options(self):
+        in_place = self.inplace or self.editable_mode
+        compiler = re.split(r"\s+", os.environ.get("CC") or sysconfig.get_config_var("CC"))
+        levels = levels_of(target_machine(), compiler, in_place)
+        self.distribution.ext_modules = [*engines(levels), *OTHERS]
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
+        self.finished = itertools.count(1)
+
+    def run(self):
+        import numpy
+        from Cython.Build import cythonize
+
+        self.include_dirs += [str(SOURCE), numpy.get_include()]
+        self.tell(f"writing C, of which {len(self.extensions)} modules are compiled")
+        written = {
+            extension.name: extension.sources
+            for extension in cythonize(
+                [ENGINE, *OTHERS],
+                build_dir="build/cython",
+                include_path=[str(SOURCE), "."],
+                compiler_directives=DIRECTIVES,
+                quiet=True,
+            )
+        }
+        for ext in self.extensions:
+            ext.sources = written.get(ext.name) or written[ENGINE.name]
+        super().run()
 
     def build_extension(self, ext):
+        """Gives each extension its own objects: all engines are made of the same C file."""
         apart = copy.copy(self)  # extensions are built at the same time
         apart.build_temp = os.path.join(self.build_temp, ext.name)
-        super(BuildEachApart, apart).build_extension(ext)
+        start = time.monotonic()
+        super(BuildEngines, apart).build_extension(ext)
+        took = f"{time.monotonic() - start:.0f} s"
+        self.tell(f"{next(self.finished)} of {len(self.extensions)}: {ext.name}, {took}")
+
+    def tell(self, message):
+        print(f"fastbp: {message}", flush=True)
 
 
-setup(ext_modules=list(extensions()), cmdclass={"build_ext": BuildEachApart})
+if __name__ == "__main__":
+    # Command lines of compilers would hide how far the build is: `setup.py -v` shows them.
+    setup(ext_modules=[ENGINE, *OTHERS], cmdclass={"build_ext": BuildEngines}, verbose=0)

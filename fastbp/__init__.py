@@ -4,6 +4,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import fastbp._core  # noqa: F401  before what needs a compiled module: it says what to do without
 from fastbp.config import show_config
 from fastbp.layers import Dense
 from fastbp.model import Model

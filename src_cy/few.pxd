@@ -60,6 +60,7 @@ cdef inline void few_backward(
             # Fused by name: a compiler that turns this loop to registers would not, and these
             # columns would differ from those of multiply_add.
             start = 0
+            total = 0
             while start < n:
                 panel = 0
                 for k in range(start, min(start + DEPTH, n)):

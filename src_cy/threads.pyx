@@ -13,6 +13,9 @@ cdef extern from *:
     """
     #include <pthread.h>
     #include <signal.h>
+    #if defined(__x86_64__)
+    #include <cpuid.h>
+    #endif
     static pthread_mutex_t pool_owner = PTHREAD_MUTEX_INITIALIZER;
     static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
     static pthread_cond_t pool_work = PTHREAD_COND_INITIALIZER;
@@ -56,19 +59,27 @@ cdef extern from *:
         return failed;
     }
 
+    #if defined(__x86_64__)
+    /* The bits of f16c, movbe and lzcnt: Clang's __builtin_cpu_supports does not know these names. */
+    static int pool_has_cpuid(unsigned leaf, unsigned bits) {
+        unsigned a, b, c = 0, d;
+        return __get_cpuid(leaf, &a, &b, &c, &d) && (c & bits) == bits;
+    }
+    #endif
+
     static const char *pool_cpu_level(void) {
     #if defined(__x86_64__)
         __builtin_cpu_init();
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-            __builtin_cpu_supports("avx512vl")) return "v4";
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-            __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-            __builtin_cpu_supports("f16c") && __builtin_cpu_supports("lzcnt") &&
-            __builtin_cpu_supports("movbe")) return "v3";
-        if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("sse4.1") &&
-            __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("popcnt")) return "v2";
-        return "v1";
+        if (!__builtin_cpu_supports("sse4.2") || !__builtin_cpu_supports("sse4.1") ||
+            !__builtin_cpu_supports("ssse3") || !__builtin_cpu_supports("popcnt")) return "v1";
+        if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
+            !__builtin_cpu_supports("bmi") || !__builtin_cpu_supports("bmi2") ||
+            !pool_has_cpuid(1, bit_F16C | bit_MOVBE) ||
+            !pool_has_cpuid(0x80000001, bit_LZCNT)) return "v2";
+        if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+            !__builtin_cpu_supports("avx512cd") || !__builtin_cpu_supports("avx512dq") ||
+            !__builtin_cpu_supports("avx512vl")) return "v3";
+        return "v4";
     #else
         return "base";
     #endif

@@ -4,12 +4,15 @@ The same source is compiled for each CPU level (x86-64-v2, v3, v4; one build, "b
 each precision into the modules `f64_v2 ... f32_v4`. The highest level the CPU supports is taken;
 the environment variable FASTBP_CPU=v2|v3|v4 takes a lower one. v3 and v4 give the same bits.
 
-Not at import: then the command line could not say in one line what is wrong with FASTBP_CPU.
+The level is not chosen at import: then the command line could not say in one line what is wrong
+with FASTBP_CPU.
 """
 
 import os
+import sys
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,16 +21,20 @@ if TYPE_CHECKING:
 PRECISIONS = {"float64": "f64", "float32": "f32"}
 X86_LEVELS = ("v2", "v3", "v4")
 
+try:
+    import_module("fastbp._threads")
+except ModuleNotFoundError as error:
+    raise ImportError(
+        f"fastbp's compiled modules for Python {sys.version_info[0]}.{sys.version_info[1]} are "
+        f"missing: {Path(__file__).resolve().parents[2]} holds sources that this Python has not "
+        "built; run `python -m pip install -e .` there, or start Python in another folder to "
+        "import an installed fastbp"
+    ) from error
+
 
 def available_levels() -> tuple[str, ...]:
     """The levels that this CPU can run and that were built, lowest first."""
-    try:
-        highest: str = import_module("fastbp._threads").cpu_level()
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            "fastbp's compiled modules are missing: this is a source folder that has not been "
-            "built; run `pip install -e .` in it, or start Python from another folder"
-        ) from error
+    highest: str = import_module("fastbp._threads").cpu_level()
     if highest == "v1":
         raise ImportError(
             "this CPU is older than fastbp's lowest level, x86-64-v2: it lacks SSE4.2 or POPCNT"
@@ -37,8 +44,8 @@ def available_levels() -> tuple[str, ...]:
     built = tuple(level for level in levels if find_spec(f"fastbp._core.f64_{level}"))
     if not built:
         raise ImportError(
-            f"fastbp was built for none of this CPU's levels ({', '.join(levels)}); build it again "
-            "without FASTBP_LEVELS"
+            f"fastbp was built for none of this CPU's levels ({', '.join(levels)}), but on or for "
+            "another; build it again here, or anywhere with FASTBP_LEVELS=all"
         )
     return built
 
