@@ -15,6 +15,7 @@ import itertools
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -92,20 +93,22 @@ def target_machine(target=None):
 def native_level(compiler):
     """The level of this processor; None if the compiler does not tell."""
     command = [*compiler, "-march=native", "-dM", "-E", "-x", "c", os.devnull]
-    done = subprocess.run(command, capture_output=True, text=True)
-    macros = set(done.stdout.split())
+    try:
+        macros = set(subprocess.run(command, capture_output=True, text=True).stdout.split())
+    except OSError:  # the build will say it better
+        return None
     has = itertools.takewhile(lambda level: macros.issuperset(LEVEL_MACROS[level]), LEVELS)
     return [None, *has][-1]
 
 
 def levels_of(machine, compiler, in_place):
     """The levels to build, with their flags."""
-    levels = LEVELS if machine in ("x86_64", "amd64", "AMD64") else {"base": []}
+    levels = LEVELS if machine in ("x86_64", "amd64") else {"base": []}
     wanted = os.environ.get("FASTBP_LEVELS") or ("native" if in_place else "all")
     if wanted == "all" or (len(levels) == 1 and wanted == "native"):
         return levels
     if wanted == "native":
-        native = native_level(compiler) if platform.machine() in (machine, "AMD64") else None
+        native = native_level(compiler) if platform.machine() == machine else None
         return {native: levels[native]} if native else levels
     unknown = sorted(set(wanted.split()) - set(levels))
     if unknown:
@@ -146,12 +149,53 @@ def engines(levels):
             yield extension(f"fastbp._core.{name}", "core.pyx", flags, [*macros, renamed, built])
 
 
+def home():
+    """The address of the repository this is built from, or None: that of its remote `origin`."""
+    if Path("PKG-INFO").exists():  # an sdist
+        noted = re.search(
+            r"^Project-URL: Source, (\S+)$", Path("PKG-INFO").read_text("utf-8"), re.M
+        )
+        return noted and noted[1]
+    if not Path(".git").exists():
+        return None
+    command = ["git", "remote", "get-url", "origin"]
+    try:
+        origin = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return None
+    address = r"(?:https://(?:[^/@]*@)?|(?:ssh://)?git@)([\w.-]+)[:/](.+?)(?:\.git)?/?"
+    found = re.fullmatch(address, origin)
+    return found and f"https://{found[1]}/{found[2]}"
+
+
+def project_urls(home):
+    if not home:
+        return {}
+    pages = {"Documentation": "docs/index.md", "Changelog": "CHANGELOG.md"}
+    return {
+        "Source": home,
+        "Issues": f"{home}/issues",
+        **{name: f"{home}/blob/HEAD/{page}" for name, page in pages.items()},
+    }
+
+
+def from_anywhere(page, home):
+    """The page with links and pictures that lead to the repository, for a package index."""
+    if not home:
+        return page
+    return re.sub(
+        r"(!?)(\[[^\]]*\])\((?!\w+:|#)([^)\s]+)\)",
+        lambda m: f"{m[1]}{m[2]}({home}/{'raw' if m[1] else 'blob'}/HEAD/{m[3]})",
+        page,
+    )
+
+
 class BuildEngines(build_ext):
     """Makes of the one engine those of the levels, and says how far it is."""
 
     def finalize_options(self):
         in_place = self.inplace or self.editable_mode
-        compiler = re.split(r"\s+", os.environ.get("CC") or sysconfig.get_config_var("CC"))
+        compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC"))
         levels = levels_of(target_machine(), compiler, in_place)
         self.distribution.ext_modules = [*engines(levels), *OTHERS]
         super().finalize_options()
@@ -192,5 +236,11 @@ class BuildEngines(build_ext):
 
 
 if __name__ == "__main__":
-    # Command lines of compilers would hide how far the build is: `setup.py -v` shows them.
-    setup(ext_modules=[ENGINE, *OTHERS], cmdclass={"build_ext": BuildEngines}, verbose=0)
+    setup(
+        ext_modules=[ENGINE, *OTHERS],
+        cmdclass={"build_ext": BuildEngines},
+        project_urls=project_urls(home()),
+        long_description=from_anywhere(Path("README.md").read_text("utf-8"), home()),
+        long_description_content_type="text/markdown",
+        verbose=0,  # compilers' commands would hide how far it is: `setup.py -v` shows them
+    )

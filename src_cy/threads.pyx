@@ -60,7 +60,7 @@ cdef extern from *:
     }
 
     #if defined(__x86_64__)
-    /* The bits of f16c, movbe and lzcnt: Clang's __builtin_cpu_supports does not know these names. */
+    /* For f16c, movbe and lzcnt, which Clang's __builtin_cpu_supports does not know by name. */
     static int pool_has_cpuid(unsigned leaf, unsigned bits) {
         unsigned a, b, c = 0, d;
         return __get_cpuid(leaf, &a, &b, &c, &d) && (c & bits) == bits;
