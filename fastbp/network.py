@@ -8,6 +8,7 @@ import numpy as np
 
 from fastbp import last_call, names, parameters, predictions, threads, validate
 from fastbp._core import core
+from fastbp.as_expressions import AsExpressions
 from fastbp.description import describe, from_description
 from fastbp.initializers import Scheme, random_theta
 from fastbp.layers import Block, Dense, blocks, chain, table
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
 
 
-class Network(names.Advising):
+class Network(AsExpressions):
     """A feed-forward network: layers, a loss and a regularisation; it holds no parameters.
 
         z(l+1) = W a(l) + b,   a(l+1) = g(z(l+1)),   a(1) = x

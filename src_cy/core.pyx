@@ -37,8 +37,10 @@ from element cimport (
     activate_layer, element_loss, element_scratch, multiply_layer_slopes, output_loss,
 )
 from elementary cimport (
-    lanes_atan2, lanes_cos, lanes_erf, lanes_exp, lanes_expm1, lanes_gaussian, lanes_hypot,
-    lanes_log, lanes_log1p, lanes_maximum, lanes_minimum, lanes_pow, lanes_sigmoid,
+    lanes_arccos, lanes_arccosh, lanes_arcsin, lanes_arcsinh, lanes_arctanh, lanes_atan2, lanes_cos,
+    lanes_digamma, lanes_erf, lanes_exp, lanes_expm1, lanes_floor, lanes_gammaln, lanes_gaussian,
+    lanes_hypot, lanes_log, lanes_log1p, lanes_logaddexp, lanes_maximum, lanes_minimum, lanes_mod,
+    lanes_one_minus_square, lanes_polygamma, lanes_pow, lanes_round, lanes_sigmoid,
     lanes_sigmoid_slope, lanes_sign, lanes_sin, lanes_softplus, lanes_sqrt, lanes_tan, lanes_tanh,
 )
 from engine cimport evaluate
@@ -50,16 +52,14 @@ from layout cimport (
     Strips, by_rows, by_strips, column, round_up, row_stride, size_of, strips_size,
 )
 from losses cimport N_LOSSES, Loss, loss_table
+from numbers cimport link, pair, run_threaded, threaded_t
 from plan cimport Data, Evaluation, Plan, take
 from polling cimport POLL_NANOSECONDS, now
 from product cimport Ahead, no_data
 from samples cimport PARTS, SampleCode, SampleRun, Samples, Term, run_samples
 from scan cimport all_finite, find_extremes, find_integer_extremes
 from span cimport share_columns, span_shares
-from tape cimport (
-    Code, Column, Element, Gate, Row, is_arithmetic, link, pair, run_threaded, threaded_t,
-    whole_registers,
-)
+from tape cimport Code, Column, Element, Gate, Row, is_arithmetic, whole_registers
 from tile cimport gathered_size
 from transpose cimport transpose
 from weights cimport WeightParts, factor_for

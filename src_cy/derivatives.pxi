@@ -7,7 +7,7 @@ cdef int differentiate(Graph g, int32_t out, int32_t bar) except -1:
     cdef Node node = g.items[out]       # a copy: the array moves when it grows
     cdef int op = node.op
     cdef int32_t a = node.a, b = node.b, c = node.c, zero, slope
-    if op < ADD:
+    if gate_arity(op) == 1:
         pull(g, a, slope_times(g, op, a, out, bar))
     elif op == ADD:
         pull(g, a, bar)
@@ -46,6 +46,18 @@ cdef int differentiate(Graph g, int32_t out, int32_t bar) except -1:
             pull(g, a, masked(g, bar, divide(g, divide(g, b, slope), slope)))
         if wants(g, b):
             pull(g, b, negative(g, masked(g, bar, divide(g, divide(g, a, slope), slope))))
+    elif op == MOD:
+        pull(g, a, bar)
+        if wants(g, b):     # less the quotient, an integer
+            slope = gate1(g, ROUND, divide(g, subtract(g, out, a), b))
+            pull(g, b, masked(g, bar, slope))
+    elif op == LOGADDEXP:
+        if wants(g, a): pull(g, a, masked(g, bar, gate1(g, SIGMOID, subtract(g, a, b))))
+        if wants(g, b): pull(g, b, masked(g, bar, gate1(g, SIGMOID, subtract(g, b, a))))
+    elif op == POLYGAMMA:       # the order is an integer, where it is flat
+        if wants(g, b):
+            slope = gate2(g, POLYGAMMA, add(g, a, constant_node(g, 1)), b)
+            pull(g, b, masked(g, bar, slope))
     elif op == SELECT:
         zero = constant_node(g, 0)
         if wants(g, b): pull(g, b, select(g, a, bar, zero))
@@ -97,8 +109,24 @@ cdef int32_t slope_times(Graph g, int op, int32_t x, int32_t out, int32_t bar) e
         # beyond 30, out is 0, and so is the slope, at infinity too
         x = gate2(g, MAXIMUM, gate2(g, MINIMUM, x, constant_node(g, 30)), constant_node(g, -30))
         return masked(g, bar, multiply(g, times(g, -2, x), out))
-    if op == SIGN:
+    if op == SIGN or op == FLOOR or op == ROUND:
         return constant_node(g, 0)
+    if op == ARCSIN or op == ARCCOS:
+        x = masked_quotient(g, bar, gate1(g, SQRT, gate1(g, ONE_MINUS_SQUARE, x)))
+        return x if op == ARCSIN else negative(g, x)
+    if op == ARCSINH:
+        return masked_quotient(g, bar, gate2(g, HYPOT, x, constant_node(g, 1)))
+    if op == ARCCOSH:       # of each factor, since the product may overflow
+        bar = masked_quotient(g, bar, gate1(g, SQRT, subtract(g, x, constant_node(g, 1))))
+        return masked_quotient(g, bar, gate1(g, SQRT, add(g, x, constant_node(g, 1))))
+    if op == ARCTANH:
+        return masked_quotient(g, bar, gate1(g, ONE_MINUS_SQUARE, x))
+    if op == ONE_MINUS_SQUARE:
+        return masked(g, bar, times(g, -2, x))
+    if op == GAMMALN:
+        return masked(g, bar, gate1(g, DIGAMMA, x))
+    if op == DIGAMMA:
+        return masked(g, bar, gate2(g, POLYGAMMA, constant_node(g, 1), x))
     raise ValueError(f"the gate {GATES[op]} has no derivative rule")
 
 

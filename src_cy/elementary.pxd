@@ -13,9 +13,13 @@ tests/test_elementary.py.
 """
 
 from exponential cimport (
-    lanes_exp, lanes_exp_negative, lanes_expm1, lanes_expm1_exp, lanes_sigmoid,
+    lanes_exp, lanes_exp_negative, lanes_expm1, lanes_expm1_exp, lanes_logaddexp, lanes_sigmoid,
     lanes_sigmoid_slope, lanes_sigmoid_tail, lanes_softplus, lanes_softplus_excess,
     lanes_softplus_sigmoid, lanes_tanh, lanes_tanh_rest,
+)
+from gamma cimport lanes_digamma, lanes_gammaln, lanes_polygamma
+from inverse cimport (
+    lanes_arccos, lanes_arccosh, lanes_arcsin, lanes_arcsinh, lanes_arctanh, lanes_one_minus_square,
 )
 from lanes_math cimport (
     lanes_abs, lanes_constant, lanes_copysign, lanes_divide, lanes_eq, lanes_ge, lanes_gt,
@@ -26,4 +30,5 @@ from logarithm cimport lanes_log, lanes_log1p
 from normal cimport lanes_erf, lanes_gaussian, lanes_normal
 from polar cimport lanes_atan2, lanes_hypot
 from power cimport lanes_pow
+from rounding cimport lanes_floor, lanes_mod, lanes_round
 from trigonometry cimport lanes_cos, lanes_sin, lanes_sin_cos, lanes_tan

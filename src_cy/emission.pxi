@@ -73,7 +73,7 @@ cdef Program emitted(Graph g, list outputs, list uniform_inputs, list varying_in
             raise MemoryError(f"no memory for the program of {n} gates")
         to.fuse = fuse
         for i in range(n):
-            if g.items[i].op >= MASKED_MULTIPLY:
+            if MASKED_MULTIPLY <= g.items[i].op <= MASKED_DIVIDE:
                 learn_ranges(g)
                 break
         mark_live(g, &to, n, outputs)

@@ -6,8 +6,8 @@ x = n ln 2 + r with |r| <= ln 2 / 2; exp(x) = 2**n (1 + expm1(r)).
 from lanes cimport lanes_splat, lanes_t, real
 from lanes_math cimport (
     MANTISSA_BITS, lanes_abs, lanes_bits, lanes_constant, lanes_copysign, lanes_divide, lanes_eq,
-    lanes_from_bits, lanes_lt, lanes_max, lanes_min, lanes_minus_abs, lanes_rounded, lanes_select,
-    lanes_shift_left, lanes_subtract_bits, lanes_with_sign,
+    lanes_from_bits, lanes_lt, lanes_max, lanes_maximum, lanes_min, lanes_minus_abs, lanes_rounded,
+    lanes_select, lanes_shift_left, lanes_subtract_bits, lanes_with_sign,
 )
 
 
@@ -236,3 +236,13 @@ cdef inline lanes_t lanes_sigmoid_slope(lanes_t x) noexcept nogil:
     their digits, which s (1 - s) does not. The square is 1 + e (2 + e): one rounding less."""
     cdef lanes_t e = lanes_exp_negative(lanes_minus_abs(x))
     return lanes_divide(e, e * (e + lanes_splat(2)) + lanes_splat(1))
+
+
+cdef inline lanes_t lanes_logaddexp(lanes_t x, lanes_t y) noexcept nogil:
+    """log(e**x + e**y) = max(x, y) + log1p(e**-|x - y|); 2.05 / 1.61 ulp of the larger of the two
+    terms. Equal infinities give themselves."""
+    cdef lanes_t e
+    cdef lanes_t excess = lanes_softplus_excess(x - y, &e)
+    cdef lanes_t log2 = lanes_constant(0.6931471805599453, 0.6931471824645996)
+    excess = lanes_select(lanes_eq(x, y), log2, excess)
+    return lanes_maximum(x, y) + excess

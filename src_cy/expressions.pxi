@@ -184,7 +184,12 @@ cdef class Expression:
     def __rpow__(self, other, modulus):
         return record_two(POWER, self, other, True)
 
-    # NumPy's functions are refused with what to use instead.
+    def __floor__(self): return record(FLOOR, self)
+    def __ceil__(self): return np.ceil(self)
+    def __trunc__(self): return np.trunc(self)
+    def __round__(self, digits=0): return np.round(self, digits)
+
+    # Some of NumPy's functions are refused with what to use instead.
     def __floordiv__(self, other): return np.floor_divide(self, other)
     def __rfloordiv__(self, other): return np.floor_divide(other, self)
     def __mod__(self, other): return np.remainder(self, other)
@@ -248,6 +253,29 @@ cdef class Expression:
     def conjugate(self): return self
     def hypot(self, other): return record(HYPOT, self, required(other, "hypot"))
     def arctan2(self, other): return record(ATAN2, self, required(other, "atan2"))
+    def arcsin(self): return record(ARCSIN, self)
+    def arccos(self): return record(ARCCOS, self)
+    def arctan(self): return np.arctan(self)
+    def arcsinh(self): return record(ARCSINH, self)
+    def arccosh(self): return record(ARCCOSH, self)
+    def arctanh(self): return record(ARCTANH, self)
+    def sinh(self): return np.sinh(self)
+    def cosh(self): return np.cosh(self)
+    def rint(self): return record(ROUND, self)
+
+    # As NumPy's numbers have them: np.var of a list asks its mean.
+
+    @property
+    def shape(self): return ()
+
+    @property
+    def ndim(self): return 0
+
+    @property
+    def size(self): return 1
+
+    @property
+    def dtype(self): return np.dtype(object)
 
     @property
     def op(self): return GATES[self.op]

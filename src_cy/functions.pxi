@@ -69,6 +69,8 @@ def apply_circuit_loss(Elementwise loss, a, y, int order):
 ELEMENTARY = (
     "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos", "tan", "sqrt", "sign",
     "sigmoid_slope", "softplus", "gaussian", "pow", "atan2", "hypot", "minimum", "maximum",
+    "floor", "round", "arcsin", "arccos", "arcsinh", "arccosh", "arctanh", "gammaln", "digamma",
+    "one_minus_square", "mod", "logaddexp", "polygamma",
 )
 
 
@@ -98,13 +100,26 @@ cdef kernel_void elementary(int function, Py_ssize_t n, real *x, const real *y) 
         elif function == 17: v = lanes_hypot(v, w)
         elif function == 18: v = lanes_minimum(v, w)
         elif function == 19: v = lanes_maximum(v, w)
+        elif function == 20: v = lanes_floor(v)
+        elif function == 21: v = lanes_round(v)
+        elif function == 22: v = lanes_arcsin(v)
+        elif function == 23: v = lanes_arccos(v)
+        elif function == 24: v = lanes_arcsinh(v)
+        elif function == 25: v = lanes_arccosh(v)
+        elif function == 26: v = lanes_arctanh(v)
+        elif function == 27: v = lanes_gammaln(v)
+        elif function == 28: v = lanes_digamma(v)
+        elif function == 29: v = lanes_one_minus_square(v)
+        elif function == 30: v = lanes_mod(v, w)
+        elif function == 31: v = lanes_logaddexp(v, w)
+        elif function == 32: v = lanes_polygamma(v, w)
         lanes_store(x + i, v)
         i += LANES
 
 
 def apply_elementary(name, x, y=None):
-    """The function of that name of x, elementwise; pow, atan2, hypot, minimum and maximum take x
-    and y, of one shape, in this order."""
+    """The function of that name of x, elementwise; those of two operands take x and y, of one
+    shape, in this order."""
     cdef Py_ssize_t n = np.size(x), padded = round_up(n)
     if y is not None and np.shape(y) != np.shape(x):
         raise ValueError(f"x has shape {np.shape(x)}, y has {np.shape(y)}")

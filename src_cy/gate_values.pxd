@@ -1,15 +1,19 @@
 """What each gate computes, on a register."""
 from elementary cimport (
-    lanes_abs, lanes_atan2, lanes_cos, lanes_divide, lanes_eq, lanes_erf, lanes_exp, lanes_expm1,
-    lanes_gaussian, lanes_ge, lanes_gt, lanes_hypot, lanes_log, lanes_log1p, lanes_lt,
-    lanes_maximum, lanes_minimum, lanes_pow, lanes_select, lanes_sigmoid, lanes_sigmoid_slope,
-    lanes_sign, lanes_sin, lanes_sin_cos, lanes_softplus, lanes_sqrt, lanes_tan, lanes_tanh,
+    lanes_abs, lanes_arccos, lanes_arccosh, lanes_arcsin, lanes_arcsinh, lanes_arctanh,
+    lanes_atan2, lanes_cos, lanes_digamma, lanes_divide, lanes_eq, lanes_erf, lanes_exp,
+    lanes_expm1, lanes_floor, lanes_gammaln, lanes_gaussian, lanes_ge, lanes_gt, lanes_hypot,
+    lanes_log, lanes_log1p, lanes_logaddexp, lanes_lt, lanes_maximum, lanes_minimum, lanes_mod,
+    lanes_one_minus_square, lanes_polygamma, lanes_pow, lanes_round, lanes_select, lanes_sigmoid,
+    lanes_sigmoid_slope, lanes_sign, lanes_sin, lanes_sin_cos, lanes_softplus, lanes_sqrt,
+    lanes_tan, lanes_tanh,
 )
 from gates cimport (
-    ABSOLUTE, ADD, ATAN2, COS, DIVIDE, EQUAL, ERF, EXP, EXPM1, GAUSSIAN, HYPOT, LESS, LESS_EQUAL,
-    LOG, LOG1P, MASKED_DIVIDE, MASKED_MULTIPLY, MASKED_MULTIPLY_ADD, MASKED_PRODUCT, MAXIMUM,
-    MINIMUM, MULTIPLY, MULTIPLY_ADD, NEGATIVE, NOT_EQUAL, POWER, RELU, SELECT, SIGMOID,
-    SIGMOID_SLOPE, SIGN, SIN, SOFTPLUS, SQRT, SUBTRACT, TAN, TANH,
+    ABSOLUTE, ADD, ARCCOS, ARCCOSH, ARCSIN, ARCSINH, ARCTANH, ATAN2, COS, DIGAMMA, DIVIDE, EQUAL,
+    ERF, EXP, EXPM1, FLOOR, GAMMALN, GAUSSIAN, HYPOT, LESS, LESS_EQUAL, LOG, LOG1P, LOGADDEXP,
+    MASKED_DIVIDE, MASKED_MULTIPLY, MASKED_MULTIPLY_ADD, MASKED_PRODUCT, MAXIMUM, MINIMUM, MOD,
+    MULTIPLY, MULTIPLY_ADD, NEGATIVE, NOT_EQUAL, ONE_MINUS_SQUARE, POLYGAMMA, POWER, RELU, ROUND,
+    SELECT, SIGMOID, SIGMOID_SLOPE, SIGN, SIN, SOFTPLUS, SQRT, SUBTRACT, TAN, TANH,
 )
 from lanes cimport ilanes_t, lanes_splat, lanes_t
 from lanes_math cimport lanes_rounded
@@ -67,6 +71,19 @@ cdef inline lanes_t gate(int op, lanes_t a, lanes_t b, lanes_t c) noexcept nogil
     elif op == MASKED_PRODUCT: return masked(a, masked(b, a * b))
     elif op == MASKED_DIVIDE: return masked(a, lanes_divide(a, b))
     elif op == MASKED_MULTIPLY_ADD: return unless_zero(a, lanes_rounded(a * b + c), c)
+    elif op == FLOOR: return lanes_floor(a)
+    elif op == ROUND: return lanes_round(a)
+    elif op == ARCSIN: return lanes_arcsin(a)
+    elif op == ARCCOS: return lanes_arccos(a)
+    elif op == ARCSINH: return lanes_arcsinh(a)
+    elif op == ARCCOSH: return lanes_arccosh(a)
+    elif op == ARCTANH: return lanes_arctanh(a)
+    elif op == GAMMALN: return lanes_gammaln(a)
+    elif op == DIGAMMA: return lanes_digamma(a)
+    elif op == ONE_MINUS_SQUARE: return lanes_one_minus_square(a)
+    elif op == MOD: return lanes_mod(a, b)
+    elif op == LOGADDEXP: return lanes_logaddexp(a, b)
+    elif op == POLYGAMMA: return lanes_polygamma(a, b)
     return a
 
 

@@ -1,7 +1,7 @@
 """The gates of a circuit: their numbers, names and operands.
 
-Comparisons give 1 or 0. The last line of one operand and what follows SELECT are not for users: the
-derivatives of the others need them, or the tape is faster with them. With them the set is closed:
+Comparisons give 1 or 0. SIGMOID_SLOPE, GAUSSIAN, ONE_MINUS_SQUARE and the masked gates are not for
+users: the derivatives of the others need them, or the tape is faster with them. With them the set is closed:
 the derivative of every gate is made of gates, so a gradient, a Hessian or a Hessian product is one
 more tape. What a gate computes is in gate_values.pxd.
 
@@ -24,6 +24,9 @@ cdef enum:
     # What is older keeps its number: pickles have it. threaded.h has these in the same order.
     MASKED_MULTIPLY, MASKED_PRODUCT, MASKED_DIVIDE      # two
     MASKED_MULTIPLY_ADD                                 # three
+    FLOOR, ROUND, ARCSIN, ARCCOS, ARCSINH, ARCCOSH, ARCTANH, GAMMALN, DIGAMMA   # one
+    ONE_MINUS_SQUARE
+    MOD, LOGADDEXP, POLYGAMMA                           # two
     N_GATES
 
 
@@ -31,6 +34,8 @@ cdef inline int gate_arity(int op) noexcept nogil:
     """How many operands a gate has; -1 where there is no such gate."""
     if op < 0 or op >= N_GATES:
         return -1
+    if op >= FLOOR:
+        return 1 if op < MOD else 2
     if op >= MASKED_MULTIPLY:
         return 2 if op < MASKED_MULTIPLY_ADD else 3
     if op >= SELECT:
@@ -86,4 +91,17 @@ cdef inline const char *gate_name(int op) noexcept nogil:
     elif op == MASKED_PRODUCT: return b"masked_product"
     elif op == MASKED_DIVIDE: return b"masked_divide"
     elif op == MASKED_MULTIPLY_ADD: return b"masked_multiply_add"
+    elif op == FLOOR: return b"floor"
+    elif op == ROUND: return b"round"
+    elif op == ARCSIN: return b"arcsin"
+    elif op == ARCCOS: return b"arccos"
+    elif op == ARCSINH: return b"arcsinh"
+    elif op == ARCCOSH: return b"arccosh"
+    elif op == ARCTANH: return b"arctanh"
+    elif op == GAMMALN: return b"gammaln"
+    elif op == DIGAMMA: return b"digamma"
+    elif op == ONE_MINUS_SQUARE: return b"one_minus_square"
+    elif op == MOD: return b"mod"
+    elif op == LOGADDEXP: return b"logaddexp"
+    elif op == POLYGAMMA: return b"polygamma"
     return NULL

@@ -81,6 +81,9 @@ cdef Range range_of_one(int op, Range a) noexcept nogil:
     if op == SIGMOID or op == SIGMOID_SLOPE or op == GAUSSIAN: return between(0, 1)
     if op == TANH or op == ERF or op == SIGN: return between(-1, 1)
     if (op == SIN or op == COS) and is_finite(a): return between(-1, 1)
+    if op == FLOOR or op == ROUND: return between(a.low - 1, a.high + 1)
+    if (op == ARCSIN or op == ARCCOS) and -1 <= a.low and a.high <= 1: return between(-4, 4)
+    if op == ARCSINH and is_finite(a): return between(-800, 800)
     if op == SQRT and a.low >= 0: return between(sqrt(a.low), sqrt(a.high))
     if op == LOG and a.low > 1 / LARGEST: return between(log(a.low), log(a.high))
     if op == LOG1P and a.low > -0.5: return between(-1, log(1 + a.high))
@@ -101,6 +104,7 @@ cdef Range range_of_two(int op, Range a, Range b) noexcept nogil:
     if op == HYPOT:
         return between(0, fmax(fabs(a.low), fabs(a.high)) + fmax(fabs(b.low), fabs(b.high)))
     if op == ATAN2: return between(-4, 4)
+    if op == LOGADDEXP: return between(fmax(a.low, b.low), fmax(a.high, b.high) + 1)
     return anything()
 
 

@@ -12,11 +12,10 @@ from lanes cimport (
     stream_end,
 )
 from lanes_math cimport lanes_eq, lanes_rounded, lanes_select
+from numbers cimport run_threaded
 from plan cimport flag_t
 from polling cimport look, now, start_polling
-from tape cimport (
-    Code, Column, Coming, Gate, Row, lay_rows, run_rows, run_threaded, whole_registers,
-)
+from tape cimport Code, Column, Coming, Gate, Row, lay_rows, run_rows, whole_registers
 from weights cimport (
     WeightParts, add_parts_of_tile, all_parts, factor_for, quotient, start_parts,
 )

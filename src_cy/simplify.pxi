@@ -64,7 +64,7 @@ cdef int32_t gate2(Graph g, int op, int32_t a, int32_t b) except -1:
             return a
         if is_constant(g, a):           # where both are equal the second has the slope
             a, b = b, a
-    elif op == HYPOT or op == EQUAL or op == NOT_EQUAL:
+    elif op == HYPOT or op == EQUAL or op == NOT_EQUAL or op == LOGADDEXP:
         if a > b:
             a, b = b, a
     return find_or_append(g, op, a, b, 0)

@@ -1,49 +1,29 @@
-"""The interpreter of circuits: gates one after the other, on one number or on rows of samples.
-
-The two give the same bits. A number is all that arithmetic needs; what is a polynomial on a
-register is one here too, with the number in every lane.
+"""The interpreter of circuits: gates one after the other, on one number (numbers.pxd) or on rows of
+samples. The two give the same bits.
 """
 from gate_values cimport gate, two_gates
 from gates cimport (
-    ABSOLUTE, ADD, ATAN2, COS, DIVIDE, EQUAL, ERF, EXP, EXPM1, GAUSSIAN, HYPOT, LESS, LESS_EQUAL,
-    LOG, LOG1P, MASKED_DIVIDE, MASKED_MULTIPLY, MASKED_MULTIPLY_ADD, MASKED_PRODUCT, MAXIMUM,
-    MINIMUM, MULTIPLY, MULTIPLY_ADD, N_GATES, NEGATIVE, NOT_EQUAL, POWER, RELU, SELECT, SIGMOID,
-    SIGMOID_SLOPE, SIGN, SIN, SOFTPLUS, SQRT, SUBTRACT, TAN, TANH,
+    ABSOLUTE, ADD, ARCCOS, ARCCOSH, ARCSIN, ARCSINH, ARCTANH, ATAN2, COS, DIGAMMA, DIVIDE, EQUAL,
+    ERF, EXP, EXPM1, FLOOR, GAMMALN, GAUSSIAN, HYPOT, LESS, LESS_EQUAL, LOG, LOG1P, LOGADDEXP,
+    MASKED_DIVIDE, MASKED_MULTIPLY, MASKED_MULTIPLY_ADD, MASKED_PRODUCT, MAXIMUM, MINIMUM, MOD,
+    MULTIPLY, MULTIPLY_ADD, NEGATIVE, NOT_EQUAL, ONE_MINUS_SQUARE, POLYGAMMA, POWER, RELU, ROUND,
+    SELECT, SIGMOID, SIGMOID_SLOPE, SIGN, SIN, SOFTPLUS, SQRT, SUBTRACT, TAN, TANH,
 )
 from lanes cimport (
     LANES, kernel_void, lanes_load, lanes_prefetch_far, lanes_splat, lanes_store, lanes_t, real,
 )
-from lanes_math cimport lanes_rounded
-
-cdef extern from "threaded.h" nogil:
-    ctypedef struct threaded_t:
-        void (*call)(const threaded_t *, real *) noexcept nogil
-        unsigned int out, a, b, c
-    enum:
-        GO_ADD, GO_SUBTRACT, GO_MULTIPLY, GO_DIVIDE, GO_MULTIPLY_ADD, GO_NEGATIVE, GO_ABSOLUTE
-        GO_SQRT, GO_RELU, GO_MINIMUM, GO_MAXIMUM, GO_LESS, GO_LESS_EQUAL, GO_EQUAL, GO_NOT_EQUAL
-        GO_SELECT, GO_MASKED_MULTIPLY, GO_MASKED_PRODUCT, GO_MASKED_DIVIDE, GO_MASKED_MULTIPLY_ADD
-        GO_CALL, GO_STOP
-    void run_threaded(const threaded_t *g, real *s)
-    void link_threaded(threaded_t *g, int go)
+from numbers cimport (
+    ERF_AND_GAUSSIAN, PAIRS, SIGMOID_AND_SLOPE, SIN_AND_COS, SOFTPLUS_AND_SIGMOID, threaded_t,
+)
 
 cdef extern from * nogil:
     """
-    #define first_lane(v) ((v)[0])
     /* A kernel that is called: inlined into the loop over the gates, the constants of every gate
      * would be loaded before it. Cython calls it `inline` all the same. */
     #pragma GCC diagnostic ignored "-Wattributes"
     #define called_kernel_void __attribute__((noinline, flatten)) void
     """
     ctypedef void called_kernel_void
-    real first_lane(lanes_t v)
-
-
-cdef enum:
-    # A function and its slope at the same place, when one comes right after the other: what they
-    # have in common is computed once. The second result goes to slot b.
-    PAIRS = N_GATES
-    SIGMOID_AND_SLOPE, SIN_AND_COS, SOFTPLUS_AND_SIGMOID, ERF_AND_GAUSSIAN
 
 
 cdef struct Gate:
@@ -87,152 +67,6 @@ cdef struct Coming:
 cdef struct Row:
     real *at                # a register of a number, or registers of samples
     Py_ssize_t step         # from one register to the next: 0, or LANES
-
-
-# Numbers
-
-cdef inline void number(int op, const threaded_t *g, real *s) noexcept nogil:
-    # Did the compiler know that all lanes are the same, it would compute some steps on one number
-    # and could not fuse them with the others: other bits than those of a row.
-    s[g.out] = first_lane(gate(
-        op, lanes_rounded(lanes_splat(s[g.a])), lanes_rounded(lanes_splat(s[g.b])), lanes_splat(0)))
-
-
-cdef inline kernel_void number_exp(const threaded_t *g, real *s) noexcept nogil:
-    number(EXP, g, s)
-
-
-cdef inline kernel_void number_expm1(const threaded_t *g, real *s) noexcept nogil:
-    number(EXPM1, g, s)
-
-
-cdef inline kernel_void number_log(const threaded_t *g, real *s) noexcept nogil:
-    number(LOG, g, s)
-
-
-cdef inline kernel_void number_log1p(const threaded_t *g, real *s) noexcept nogil:
-    number(LOG1P, g, s)
-
-
-cdef inline kernel_void number_sin(const threaded_t *g, real *s) noexcept nogil:
-    number(SIN, g, s)
-
-
-cdef inline kernel_void number_cos(const threaded_t *g, real *s) noexcept nogil:
-    number(COS, g, s)
-
-
-cdef inline kernel_void number_tan(const threaded_t *g, real *s) noexcept nogil:
-    number(TAN, g, s)
-
-
-cdef inline kernel_void number_tanh(const threaded_t *g, real *s) noexcept nogil:
-    number(TANH, g, s)
-
-
-cdef inline kernel_void number_sigmoid(const threaded_t *g, real *s) noexcept nogil:
-    number(SIGMOID, g, s)
-
-
-cdef inline kernel_void number_softplus(const threaded_t *g, real *s) noexcept nogil:
-    number(SOFTPLUS, g, s)
-
-
-cdef inline kernel_void number_erf(const threaded_t *g, real *s) noexcept nogil:
-    number(ERF, g, s)
-
-
-cdef inline kernel_void number_sign(const threaded_t *g, real *s) noexcept nogil:
-    number(SIGN, g, s)
-
-
-cdef inline kernel_void number_sigmoid_slope(const threaded_t *g, real *s) noexcept nogil:
-    number(SIGMOID_SLOPE, g, s)
-
-
-cdef inline kernel_void number_gaussian(const threaded_t *g, real *s) noexcept nogil:
-    number(GAUSSIAN, g, s)
-
-
-cdef inline kernel_void number_power(const threaded_t *g, real *s) noexcept nogil:
-    number(POWER, g, s)
-
-
-cdef inline kernel_void number_hypot(const threaded_t *g, real *s) noexcept nogil:
-    number(HYPOT, g, s)
-
-
-cdef inline kernel_void number_atan2(const threaded_t *g, real *s) noexcept nogil:
-    number(ATAN2, g, s)
-
-
-cdef inline void two_numbers(int first, int second, const threaded_t *g, real *s) noexcept nogil:
-    cdef lanes_t value, other
-    two_gates(first, second, lanes_rounded(lanes_splat(s[g.a])), &value, &other)
-    s[g.out] = first_lane(value)
-    s[g.b] = first_lane(other)
-
-
-cdef inline kernel_void number_sigmoid_and_slope(const threaded_t *g, real *s) noexcept nogil:
-    two_numbers(SIGMOID, SIGMOID_SLOPE, g, s)
-
-
-cdef inline kernel_void number_sin_and_cos(const threaded_t *g, real *s) noexcept nogil:
-    two_numbers(SIN, COS, g, s)
-
-
-cdef inline kernel_void number_softplus_and_sigmoid(const threaded_t *g, real *s) noexcept nogil:
-    two_numbers(SOFTPLUS, SIGMOID, g, s)
-
-
-cdef inline kernel_void number_erf_and_gaussian(const threaded_t *g, real *s) noexcept nogil:
-    two_numbers(ERF, GAUSSIAN, g, s)
-
-
-cdef inline int pair(int first, int second) noexcept nogil:
-    """The pair of two gates, or 0."""
-    if first == SIGMOID and second == SIGMOID_SLOPE: return SIGMOID_AND_SLOPE
-    if first == SIN and second == COS: return SIN_AND_COS
-    if first == SOFTPLUS and second == SIGMOID: return SOFTPLUS_AND_SIGMOID
-    if first == ERF and second == GAUSSIAN: return ERF_AND_GAUSSIAN
-    return 0
-
-
-cdef inline void link(int op, threaded_t *g) noexcept nogil:
-    """Tells g where its code is; out, a, b, c are its slots. Rows of gates have one order there."""
-    cdef int go = GO_CALL
-    if op == EXP: g.call = number_exp
-    elif op == EXPM1: g.call = number_expm1
-    elif op == LOG: g.call = number_log
-    elif op == LOG1P: g.call = number_log1p
-    elif op == SIN: g.call = number_sin
-    elif op == COS: g.call = number_cos
-    elif op == TAN: g.call = number_tan
-    elif op == TANH: g.call = number_tanh
-    elif op == SIGMOID: g.call = number_sigmoid
-    elif op == SOFTPLUS: g.call = number_softplus
-    elif op == ERF: g.call = number_erf
-    elif op == SIGN: g.call = number_sign
-    elif op == SIGMOID_SLOPE: g.call = number_sigmoid_slope
-    elif op == GAUSSIAN: g.call = number_gaussian
-    elif op == POWER: g.call = number_power
-    elif op == HYPOT: g.call = number_hypot
-    elif op == ATAN2: g.call = number_atan2
-    elif op == SIGMOID_AND_SLOPE: g.call = number_sigmoid_and_slope
-    elif op == SIN_AND_COS: g.call = number_sin_and_cos
-    elif op == SOFTPLUS_AND_SIGMOID: g.call = number_softplus_and_sigmoid
-    elif op == ERF_AND_GAUSSIAN: g.call = number_erf_and_gaussian
-    elif NEGATIVE <= op <= SQRT: go = GO_NEGATIVE + op - NEGATIVE
-    elif ADD <= op <= DIVIDE: go = GO_ADD + op - ADD
-    elif MINIMUM <= op <= MAXIMUM: go = GO_MINIMUM + op - MINIMUM
-    elif LESS <= op <= NOT_EQUAL: go = GO_LESS + op - LESS
-    elif MASKED_MULTIPLY <= op <= MASKED_MULTIPLY_ADD:
-        go = GO_MASKED_MULTIPLY + op - MASKED_MULTIPLY
-    elif op == MULTIPLY_ADD: go = GO_MULTIPLY_ADD
-    elif op == RELU: go = GO_RELU
-    elif op == SELECT: go = GO_SELECT
-    else: go = GO_STOP
-    link_threaded(g, go)
 
 
 # Rows
@@ -370,6 +204,19 @@ cdef inline called_kernel_void run_elementary(
     elif op == POWER: row(POWER, columns, a, b, out, coming)
     elif op == HYPOT: row(HYPOT, columns, a, b, out, coming)
     elif op == ATAN2: row(ATAN2, columns, a, b, out, coming)
+    elif op == FLOOR: row(FLOOR, columns, a, b, out, coming)
+    elif op == ROUND: row(ROUND, columns, a, b, out, coming)
+    elif op == ARCSIN: row(ARCSIN, columns, a, b, out, coming)
+    elif op == ARCCOS: row(ARCCOS, columns, a, b, out, coming)
+    elif op == ARCSINH: row(ARCSINH, columns, a, b, out, coming)
+    elif op == ARCCOSH: row(ARCCOSH, columns, a, b, out, coming)
+    elif op == ARCTANH: row(ARCTANH, columns, a, b, out, coming)
+    elif op == GAMMALN: row(GAMMALN, columns, a, b, out, coming)
+    elif op == DIGAMMA: row(DIGAMMA, columns, a, b, out, coming)
+    elif op == ONE_MINUS_SQUARE: row(ONE_MINUS_SQUARE, columns, a, b, out, coming)
+    elif op == MOD: row(MOD, columns, a, b, out, coming)
+    elif op == LOGADDEXP: row(LOGADDEXP, columns, a, b, out, coming)
+    elif op == POLYGAMMA: row(POLYGAMMA, columns, a, b, out, coming)
 
 
 cdef inline bint is_arithmetic(int op) noexcept nogil:

@@ -43,6 +43,33 @@ def _tanh(x):
     return mp.tanh(x) if mp.isfinite(x) else mp.sign(x)
 
 
+def _within(lowest, highest, f):
+    return lambda x: f(x) if lowest <= x <= highest else mp.nan
+
+
+def _is_pole(x):
+    """Of the gamma function; far below 0 every double is one."""
+    return x <= 0 and mp.floor(x) == x
+
+
+def _gammaln(x):
+    if not mp.isfinite(x) or _is_pole(x):
+        return mp.inf
+    if x > 0:
+        return mp.loggamma(x)
+    return mp.log(mp.pi / abs(mp.sinpi(x))) - mp.loggamma(1 - x)
+
+
+def _digamma(x):
+    if x == 0 or x == mp.inf:
+        return mp.inf if x else -mp.inf
+    if x == -mp.inf or _is_pole(x):
+        return mp.nan
+    if x > 0:
+        return mp.psi(0, x)
+    return mp.psi(0, 1 - x) - mp.pi * mp.cospi(x) / mp.sinpi(x)
+
+
 ONE = {
     "negative": lambda x: -x,
     "absolute": abs,
@@ -62,6 +89,16 @@ ONE = {
     "sign": mp.sign,
     "sigmoid_slope": _sigmoid_slope,
     "gaussian": lambda x: mp.exp(-x * x),
+    "floor": lambda x: mp.floor(x) if mp.isfinite(x) else x,
+    "round": lambda x: mp.nint(x) if mp.isfinite(x) else x,
+    "arcsin": _within(-1, 1, mp.asin),
+    "arccos": _within(-1, 1, mp.acos),
+    "arcsinh": lambda x: mp.asinh(x) if mp.isfinite(x) else x,
+    "arccosh": _within(1, mp.inf, lambda x: mp.acosh(x) if mp.isfinite(x) else x),
+    "arctanh": _within(-1, 1, lambda x: mp.atanh(x) if abs(x) < 1 else x * mp.inf),
+    "gammaln": _gammaln,
+    "digamma": _digamma,
+    "one_minus_square": lambda x: 1 - x * x,
 }
 
 
@@ -94,6 +131,32 @@ def _atan2(a, b):
     return mp.atan2(a, b) if mp.isfinite(a) and mp.isfinite(b) else mpf(math.atan2(a, b))
 
 
+def _mod(a, b):
+    if b == 0 or not mp.isfinite(a) or not mp.isfinite(b):
+        with np.errstate(all="ignore"):
+            return mpf(float(np.remainder(float(a), float(b))))
+    return a - b * mp.floor(a / b)
+
+
+def _logaddexp(a, b):
+    if a == b or not (mp.isfinite(a) and mp.isfinite(b)):
+        return max(a, b) + (mp.log(2) if a == b else 0)
+    return max(a, b) + mp.log1p(mp.exp(-abs(a - b)))
+
+
+def _polygamma(n, x):
+    """The order is an integer, to within the steps of differences."""
+    order = mp.nint(n) if mp.isfinite(n) else mp.nan
+    if not 1 <= order <= 170 or abs(n - order) > mpf("1e-40"):
+        return mp.nan
+    if x == mp.inf or x == -mp.inf:
+        return mpf(0) if x > 0 else mp.nan
+    n = int(order)
+    if _is_pole(x):
+        return mp.inf if n % 2 else -mp.inf
+    return (-1) ** (n + 1) * mp.factorial(n) * mp.zeta(n + 1, x) if x > 0 else mp.psi(n, x)
+
+
 TWO = {
     "add": lambda a, b: a + b,
     "subtract": lambda a, b: a - b,
@@ -107,6 +170,9 @@ TWO = {
     "masked_multiply": lambda a, b: a * b,
     "masked_product": lambda a, b: a * b,
     "masked_divide": _divide,
+    "mod": _mod,
+    "logaddexp": _logaddexp,
+    "polygamma": _polygamma,
 }
 COMPARISONS = {
     "less": lambda a, b: a < b,
@@ -161,6 +227,7 @@ def _nearest(x):
 _EXACT = {
     "negative": np.negative, "absolute": np.absolute, "add": np.add, "subtract": np.subtract,
     "multiply": np.multiply, "divide": np.divide, "minimum": np.minimum, "maximum": np.maximum,
+    "floor": np.floor, "round": np.rint, "mod": np.remainder,
 }  # fmt: skip
 
 
@@ -174,6 +241,10 @@ def in_doubles(op, a, b=0.0, c=0.0):
     if name in _EXACT:  # mpmath has no -0
         with np.errstate(all="ignore"):
             return float(_EXACT[name](*operands))
+    if name == "digamma" and a == 0:
+        return -math.copysign(INF, a)
+    if name == "polygamma" and b == 0 and a in range(1, 171):
+        return INF if a % 2 else -math.copysign(INF, b)
     if name == "power" and (a == 0 or not math.isfinite(a)):
         with np.errstate(all="ignore"):
             return float(np.power(a, b))

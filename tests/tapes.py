@@ -3,13 +3,11 @@
 import numpy as np
 
 from fastbp._core import core
-from fastbp._recorder import GATES, Program
+from fastbp._recorder import ARITIES, GATES, Program
 
 NUMBERS = {name: op for op, name in enumerate(GATES)}
 COMPUTING = GATES[2:]
-ONE, TWO = COMPUTING[: NUMBERS["add"] - 2], COMPUTING[NUMBERS["add"] - 2 : NUMBERS["select"] - 2]
-THREE = COMPUTING[NUMBERS["select"] - 2 :]
-ARITY = {**dict.fromkeys(ONE, 1), **dict.fromkeys(TWO, 2), **dict.fromkeys(THREE, 3)}
+ARITY = dict(zip(GATES, ARITIES, strict=True))
 DTYPES = ("float64", "float32")
 INF, NAN = np.inf, np.nan
 

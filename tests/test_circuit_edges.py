@@ -73,6 +73,8 @@ def test_a_gate_at_its_edges(name):
         second = np.reshape(slopes[n:], (n, n))
         if name == "power" and not np.isfinite(value):
             continue  # where the value is infinite there is no curvature to agree on
+        if name == "arctanh" and np.isinf(point[0]):
+            continue  # nor beyond the domain: slopes there are those of a formula
         close(f.hessian(*point), second, (name, point, "Hessian"))
         for i, direction in enumerate(np.eye(n)):
             product = f.hessp(np.array(point), direction)

@@ -49,6 +49,9 @@ ORDINARY = {
     3: [(1.0, 0.7, 1.3), (-2.0, 2.5, -0.8)],
 }
 POSITIVE = ("sqrt", "log", "power")
+WITHIN = {"arcsin": (-1, 1), "arccos": (-1, 1), "arctanh": (-1, 1), "arccosh": (1, INF)}
+OWN = {"round": [(0.7,), (-0.4,), (1.9,)],
+       "polygamma": [(1, 0.7), (2, 1.3), (1, -0.4), (3, 5.5), (6, 2.5)]}  # fmt: skip
 SMOOTH = [
     name for name in reference.GATES
     if name not in ("constant", "input", *reference.FUSED, *reference.COMPARISONS)
@@ -58,8 +61,9 @@ SMOOTH = [
 @pytest.mark.parametrize("name", SMOOTH)
 def test_the_rules_are_right(name):
     """Computed with 200 digits, so that only the rules and their constants, doubles, can err."""
-    for point in ORDINARY[reference.arity(name)]:
-        if name in POSITIVE and point[0] <= 0:
+    for point in OWN.get(name, ORDINARY[reference.arity(name)]):
+        lowest, highest = WITHIN.get(name, (-INF, INF))
+        if (name in POSITIVE and point[0] <= 0) or not lowest < point[0] < highest:
             continue
         with mp.workdps(200):
             point = [mpf(x) for x in point]
@@ -97,6 +101,17 @@ TAILS = {
     "minimum": [(1, 1 + 1e-15), (1e300, -1e300)],
     "maximum": [(1, 1 + 1e-15), (1e300, -1e300)],
     "multiply": [(1e200, 1e-200), (5e-324, 2)],
+    "arcsin": [1e-300, 1e-9, 1 - 1e-9, -1 + 1e-12],
+    "arccos": [1e-300, 1e-9, 1 - 1e-9, -1 + 1e-12],
+    "arcsinh": [1e-300, 1e-9, -1e9, 1e300, -1e-100],
+    "arccosh": [1 + 1e-12, 1 + 1e-6, 1e9, 1e300],
+    "arctanh": [1e-300, 1e-9, 1 - 1e-9, -1 + 1e-12],
+    "one_minus_square": [1e-300, 1 - 1e-12, -1 - 1e-12, 1e100],
+    "gammaln": [1e-300, 1e-9, 0.3, 1 + 1e-9, 1e9, 1e100, -0.5, -1e-9, -7.3],
+    "digamma": [1e-100, 1e-9, 0.3, 1e9, 1e100, -0.5, -1e-9],
+    "polygamma": [(1, 1e-50), (1, 1e9), (2, 1e-9), (1, -0.3), (5, 33.3)],
+    "logaddexp": [(300, -300), (-300, 300), (1e-9, 2e-9), (-5, 700), (1e9, 1e9 + 1)],
+    "mod": [(1e20, 7.5), (-1e-20, 3), (1e300, 1e280), (7.25, -2)],
 }  # fmt: skip
 
 
@@ -184,6 +199,54 @@ EDGES = [
     ("gaussian", (NAN,), [NAN], [NAN]),
     ("sign", (0.0,), [0], [0]),
     ("sign", (NAN,), [0], [0]),
+    ("floor", (2.0,), [0], [0]),
+    ("floor", (NAN,), [0], [0]),
+    ("round", (2.5,), [0], [0]),
+    ("round", (INF,), [0], [0]),
+    ("arcsin", (1.0,), [INF], [INF]),
+    ("arcsin", (-1.0,), [INF], [-INF]),
+    ("arcsin", (1.5,), [NAN], [NAN]),
+    ("arcsin", (NAN,), [NAN], [NAN]),
+    ("arccos", (1.0,), [-INF], [-INF]),
+    ("arccos", (-1.0,), [-INF], [INF]),
+    ("arccos", (-2.0,), [NAN], [NAN]),
+    ("arcsinh", (INF,), [0], [0]),
+    ("arcsinh", (-INF,), [0], [0]),
+    ("arcsinh", (0.0,), [1], [0]),
+    ("arcsinh", (NAN,), [NAN], [NAN]),
+    ("arccosh", (1.0,), [INF], [-INF]),
+    ("arccosh", (INF,), [0], [0]),
+    ("arccosh", (0.5,), [NAN], [NAN]),
+    ("arctanh", (1.0,), [INF], [INF]),
+    ("arctanh", (-1.0,), [INF], [-INF]),
+    ("arctanh", (0.0,), [1], [0]),
+    ("arctanh", (2.0,), [-1 / 3], [4 / 9]),  # of the formula 1/(1 - x**2); the value is nan
+    ("arctanh", (NAN,), [NAN], [NAN]),
+    ("one_minus_square", (1.0,), [-2], [-2]),
+    ("gammaln", (0.0,), [-INF], [INF]),
+    ("gammaln", (-0.0,), [INF], [INF]),
+    ("gammaln", (-2.0,), [NAN], [INF]),
+    ("gammaln", (INF,), [INF], [0]),
+    ("gammaln", (-INF,), [NAN], [NAN]),
+    ("gammaln", (NAN,), [NAN], [NAN]),
+    ("digamma", (0.0,), [INF], [-INF]),
+    ("digamma", (INF,), [0], [0]),
+    ("digamma", (-3.0,), [INF], [-INF]),
+    ("digamma", (NAN,), [NAN], [NAN]),
+    ("mod", (5.5, 0.0), [1, NAN], [0, 0, 0, 0]),
+    ("mod", (-1.0, 3.0), [1, 1], [0, 0, 0, 0]),
+    ("mod", (6.0, 3.0), [1, -2], [0, 0, 0, 0]),
+    ("mod", (1.0, INF), [1, 0], [0, 0, 0, 0]),
+    ("mod", (NAN, 2.0), [1, NAN], [0, 0, 0, 0]),
+    ("logaddexp", (2.0, 2.0), [0.5, 0.5], [0.25, -0.25, -0.25, 0.25]),
+    ("logaddexp", (INF, 1.0), [1, 0], [0, 0, 0, 0]),
+    ("logaddexp", (-INF, 1.0), [0, 1], [0, 0, 0, 0]),
+    ("logaddexp", (-INF, -INF), [NAN, NAN], ANY),
+    ("logaddexp", (NAN, 1.0), [NAN, NAN], ANY),
+    ("polygamma", (1.0, 0.0), [0, -INF], ANY),
+    ("polygamma", (1.0, INF), [0, 0], [0, 0, 0, 0]),
+    ("polygamma", (1.0, NAN), [0, NAN], [0, 0, 0, NAN]),
+    ("polygamma", (0.5, 1.0), [0, NAN], [0, 0, 0, NAN]),
     ("add", (INF, -INF), [1, 1], [0, 0, 0, 0]),
     ("subtract", (INF, INF), [1, -1], [0, 0, 0, 0]),
     ("multiply", (0.0, INF), [INF, 0], [0, 1, 1, 0]),

@@ -44,10 +44,24 @@ FUNCTIONS = {
     "pow": (lambda x, y: mp.exp(y * mp.log(x)), 0.85),
     "atan2": (mp.atan2, 0.85),
     "hypot": (lambda x, y: mp.sqrt(x * x + y * y), 1.25),
+    "arcsin": (mp.asin, 1.75),
+    "arccos": (mp.acos, 1.45),
+    "arcsinh": (mp.asinh, 1.75),
+    "arccosh": (mp.acosh, 2.1),
+    "arctanh": (mp.atanh, 2.0),
+    "gammaln": (mp.loggamma, 2.5),
+    "digamma": (mp.digamma, 3.2),
+    "trigamma": (lambda x: mp.psi(1, x), 4.0),
+    "tetragamma": (lambda x: mp.psi(2, x), 5.0),
 }
 OF_TWO = ("pow", "atan2", "hypot")
-ODD = ("expm1", "log1p", "tanh", "erf", "sin", "tan", "sqrt")  # sqrt: for its zeros
-LOWEST = {"log": 0.0, "log1p": -1.0, "sqrt": 0.0}  # left end of the domain
+ORDERS = {"trigamma": 1, "tetragamma": 2}
+# sqrt: for its zeros
+ODD = ("expm1", "log1p", "tanh", "erf", "sin", "tan", "sqrt", "arcsin", "arcsinh", "arctanh")
+# left end of the domain
+LOWEST = {"log": 0.0, "log1p": -1.0, "sqrt": 0.0, "arccosh": 1.0, "arcsin": -1.0, "arccos": -1.0,
+          "arctanh": -1.0, **dict.fromkeys(("gammaln", "digamma", *ORDERS), 0.0)}  # fmt: skip
+HIGHEST = {"arcsin": 1.0, "arccos": 1.0, "arctanh": 1.0}
 
 inf, nan = float("inf"), float("nan")
 AT_INFINITY = {  # f(-inf), f(inf)
@@ -65,6 +79,15 @@ AT_INFINITY = {  # f(-inf), f(inf)
     "sigmoid_slope": (0.0, 0.0),
     "softplus": (0.0, inf),
     "gaussian": (0.0, 0.0),
+    "arcsin": (nan, nan),
+    "arccos": (nan, nan),
+    "arcsinh": (-inf, inf),
+    "arccosh": (nan, inf),
+    "arctanh": (nan, nan),
+    "gammaln": (inf, inf),
+    "digamma": (nan, inf),
+    "trigamma": (nan, 0.0),
+    "tetragamma": (nan, -0.0),
 }
 
 levels = pytest.mark.parametrize("level", available_levels())
@@ -74,6 +97,8 @@ functions = pytest.mark.parametrize("name", FUNCTIONS)
 
 def apply(level, dtype, name, *operands):
     engine = import_module(f"fastbp._core.{PRECISIONS[dtype]}_{level}")
+    if name in ORDERS:
+        name, operands = "polygamma", (np.full(np.shape(operands[0]), ORDERS[name]), *operands)
     return engine.apply_elementary(name, *[np.asarray(x, dtype) for x in operands])
 
 
@@ -108,11 +133,18 @@ def samples_of_a_line(name, dtype, rng):
         # the floats nearest to multiples of pi/2, also past the bound
         multiple = np.unique(np.exp(rng.uniform(0, 15, 400)).astype(int))
         parts += [np.array([float(k * mp.pi / 2) for k in multiple])]
+    if name in LOWEST or name in HIGHEST:  # where branches begin and end, poles and zeros
+        near = 10.0 ** rng.uniform(-16, 0, 300)
+        parts += [1 + near, 1 - near, near - 1, 2 + near, 2 - near, rng.uniform(0, 13, 400)]
+        parts += [1.4616321449683622 * (1 + 1e-3 * near), 3 + 1e-6 * near, 3 - 1e-6 * near]
     extremes = np.array([info.max, info.smallest_normal, info.smallest_subnormal])
     parts += [extremes, -extremes, 3 * extremes[2:]]
     with np.errstate(over="ignore"):
         x = np.concatenate([part.astype(dtype) for part in parts])
-    return x[np.isfinite(x) & (x > LOWEST.get(name, -inf))]
+    x = x[np.isfinite(x) & (x > LOWEST.get(name, -inf)) & (x < HIGHEST.get(name, inf))]
+    if name in ORDERS:  # beyond, what is small is lost on the way
+        x = x[(x > 1e-12) & (x < 1e12)]
+    return x[x != 1] if name == "gammaln" else x
 
 
 def samples_of_pow(dtype, rng):
@@ -197,11 +229,88 @@ def test_infinities_and_nan(name, dtype, level):
 @dtypes
 def test_edge_of_the_domain(dtype, level):
     for name, lowest in LOWEST.items():
+        if name not in ("log", "log1p", "sqrt"):
+            continue
         below = np.nextafter(np.dtype(dtype).type(lowest), np.dtype(dtype).type(-inf))
         got = apply(level, dtype, name, [lowest, -lowest, below, -2, -np.finfo(dtype).max])
         assert got[0] == (0 if name == "sqrt" else -inf)
         assert np.isnan(got[2:]).all()
     assert apply(level, dtype, "log", [-0.0])[0] == -inf
+
+
+@levels
+@dtypes
+def test_ends_of_domains_and_poles(dtype, level):
+    for name, at, want in [
+        ("arcsin", [1, -1, 1.01, -2], [math.pi / 2, -math.pi / 2, nan, nan]),
+        ("arccos", [1, -1, 1.01, -2], [0, math.pi, nan, nan]),
+        ("arctanh", [1, -1, 1.01, -2], [inf, -inf, nan, nan]),
+        ("arccosh", [1, 0.99, -1, -1e10], [0, nan, nan, nan]),
+        ("gammaln", [0, -0.0, 1, 2, -1, -1e15], [inf, inf, 0, 0, inf, inf]),
+        ("digamma", [0, -0.0, -1, -1e15], [-inf, inf, nan, nan]),
+        ("trigamma", [0, -0.0, -1], [inf, inf, inf]),
+    ]:
+        got = apply(level, dtype, name, at)
+        np.testing.assert_allclose(got, np.array(want, dtype), np.finfo(dtype).eps)
+    orders = np.array([0, -1, 0.5, inf, nan, 171], dtype)
+    assert np.isnan(apply(level, dtype, "polygamma", orders, np.ones(6))).all()
+
+
+@levels
+@dtypes
+def test_gamma_functions_of_negative_numbers(dtype, level):
+    """They have zeros between the poles: errors are measured in units of their terms."""
+    rng = np.random.default_rng(3)
+    x = -np.concatenate([rng.uniform(0, 20, 400), 10.0 ** rng.uniform(-15, 0, 100)]).astype(dtype)
+    x = x[x != np.round(x)]
+    exact = [mp.mpf(float(v)) for v in x]
+    poles = [abs(v - mp.nint(v)) for v in exact]
+    for name, of, size in [
+        ("gammaln", lambda v: mp.log(abs(mp.gamma(v))), lambda r: 1 - mp.log(r)),
+        ("digamma", mp.digamma, lambda r: 3 + 1 / r),
+        ("trigamma", lambda v: mp.psi(1, v), lambda r: 1 / r**2),
+        ("tetragamma", lambda v: mp.psi(2, v), lambda r: 2 / r**3),
+    ]:
+        got = apply(level, dtype, name, x)
+        errors = [
+            abs(mp.mpf(float(one)) - of(v)) / max(abs(of(v)), size(r))
+            for one, v, r in zip(got, exact, poles, strict=True)
+        ]
+        assert max(errors) < 6 * np.finfo(dtype).eps, (name, x[int(np.argmax(errors))])
+
+
+@levels
+@dtypes
+def test_whole_numbers_and_remainders_are_those_of_numpy(dtype, level):
+    x, y = edges(dtype)
+    half = np.array([0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.49999997, -0.3], dtype)
+    for name, of in [("floor", np.floor), ("round", np.rint)]:
+        for values in (x, half):
+            assert apply(level, dtype, name, values).tobytes() == of(values).tobytes()
+    with np.errstate(all="ignore"):
+        want = np.remainder(x, y)
+    got = apply(level, dtype, "mod", x, y)
+    np.testing.assert_array_equal(got, want)
+    number = ~np.isnan(want)
+    np.testing.assert_array_equal(np.signbit(got)[number], np.signbit(want)[number])
+
+
+@levels
+@dtypes
+def test_logaddexp(dtype, level):
+    rng = np.random.default_rng(4)
+    x = (rng.normal(size=500) * 10.0 ** rng.uniform(-3, 3, 500)).astype(dtype)
+    y = (x + rng.normal(size=500) * 10.0 ** rng.uniform(-3, 2, 500)).astype(dtype)
+    for a, b, got in zip(x, y, apply(level, dtype, "logaddexp", x, y), strict=True):
+        a, b = mp.mpf(float(a)), mp.mpf(float(b))
+        want, larger = mp.log(mp.exp(a) + mp.exp(b)), max(a, b)
+        error = abs(mp.mpf(float(got)) - want) / max(abs(larger), want - larger)
+        assert error < 2.5 * np.finfo(dtype).eps
+    x, y = edges(dtype)
+    with np.errstate(all="ignore"):
+        want = np.logaddexp(x, y)
+    got = apply(level, dtype, "logaddexp", x, y)
+    np.testing.assert_allclose(got, want, 3 * np.finfo(dtype).eps)
 
 
 @levels

@@ -29,7 +29,8 @@ def value(expression):
 
 UFUNCS = [
     np.exp, np.expm1, np.sin, np.cos, np.tan, np.tanh, np.absolute, np.fabs, np.negative,
-    np.positive, np.square, np.reciprocal, np.sign, np.conjugate,
+    np.positive, np.square, np.reciprocal, np.sign, np.conjugate, np.floor, np.ceil, np.trunc,
+    np.rint, np.arctan, np.arcsinh, np.sinh, np.cosh, scipy.special.gammaln, scipy.special.psi,
 ]  # fmt: skip
 
 
@@ -45,7 +46,9 @@ def test_ufuncs_of_one_operand(ufunc):
 
 UFUNCS_OF_TWO = [
     np.add, np.subtract, np.multiply, np.divide, np.minimum, np.maximum, np.hypot, np.arctan2,
-    np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal,
+    np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, np.fmax, np.fmin,
+    np.logaddexp, np.logaddexp2, np.remainder, np.fmod, np.floor_divide, scipy.special.xlogy,
+    scipy.special.xlog1py,
 ]  # fmt: skip
 
 
@@ -57,9 +60,10 @@ def test_ufuncs_of_two_operands(ufunc):
     ]  # fmt: skip
     for p, q in cases:
         got = ufunc(p, q)
-        want = ufunc(at_point(p), at_point(q))
+        with np.errstate(all="ignore"):
+            want = ufunc(at_point(p), at_point(q))
         assert type(got) is (Expression if want.ndim == 0 else ExpressionArray)
-        assert value(got) == pytest.approx(want.astype(float))
+        assert value(got) == pytest.approx(want.astype(float), nan_ok=True)
 
 
 def at_point(p):
@@ -265,8 +269,8 @@ def test_in_place_and_out():
 
 
 def test_what_numpy_cannot_do_with_expressions():
-    with pytest.raises(TypeError, match=r"np\.arcsinh cannot be recorded.*expit.*sqrt"):
-        np.arcsinh(x)
+    with pytest.raises(TypeError, match=r"np\.spacing cannot be recorded.*expit.*sqrt"):
+        np.spacing(x)
     with pytest.raises(TypeError, match="gamma cannot be recorded"):
         scipy.special.gamma(a)
     with pytest.raises(TypeError, match="cannot be recorded; use a != a"):
@@ -280,8 +284,6 @@ def test_what_numpy_cannot_do_with_expressions():
         (lambda: np.logical_not(x), "1 - a"),
         (lambda: np.isclose(x, a), "< tolerance"),
         (lambda: np.allclose(a, x), "< tolerance"),
-        (lambda: x % 2, "no gate"),
-        (lambda: np.floor(a), "no gate"),
     ]:
         with pytest.raises(TypeError, match=f"cannot be recorded; .*{advice}"):
             use()

@@ -1,12 +1,12 @@
 """Arrays of expressions: NumPy's functions on them, element by element."""
 
-import math
 from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
 
-from fastbp._recorder import Expression, gate, is_operand, refuse_truth
+from fastbp._recorder import Expression, is_operand, refuse_truth
+from fastbp.circuits.formulas import written
 from fastbp.circuits.recordable import INSTEAD, RECORDABLE
 from fastbp.validate import not_masked
 
@@ -85,15 +85,17 @@ for _name in ("argmax", "argmin", "argpartition", "argsort", "nonzero", "partiti
 
 
 def recorded(name: str, *operands: Any) -> Any:
-    """The gate `name` on its operands, or on each of their elements; of numbers the value."""
+    """The gate or formula `name` on its operands, or on each of their elements; of numbers the
+    value."""
     numbers = True
     for x in operands:
         if type(x) is Expression:
             numbers = False
         elif is_array(x):
             each = np.frompyfunc(lambda *scalars: recorded(name, *scalars), len(operands), 1)
-            return wrapped(each(*map(_loopable, operands)))
-    expression = gate(name, *operands)
+            with np.errstate(all="ignore"):  # of what formulas compute on the way
+                return wrapped(each(*map(loopable, operands)))
+    expression = written(name, *operands)
     return float(expression) if numbers else expression
 
 
@@ -131,7 +133,7 @@ def plain(x: Any) -> Any:
     return x
 
 
-def _loopable(x: Any) -> Any:
+def loopable(x: Any) -> Any:
     """x plain, and an Expression as an array without dimensions: a ufunc would come back to us."""
     if type(x) is not Expression:
         return plain(x)
@@ -159,41 +161,19 @@ _BY_OPERATORS = {
 }  # fmt: skip
 
 
-def _clip(x: Any, low: Any, high: Any) -> Any:
-    if low is not None:
-        x = recorded("maximum", x, low)
-    return x if high is None else recorded("minimum", x, high)
-
-
-def _cathetus(x: Any) -> Any:
-    """sqrt(1 - x**2), accurate near 1 and -1."""
-    return recorded("sqrt", (1 - x) * (1 + x))
-
-
-# What a ufunc does with scalars, by its name: some are those of scipy.special.
-_BY_NAME: dict[str, Any] = {
-    **{name: partial(recorded, name) for name in (
-        "absolute", "cos", "equal", "erf", "exp", "expm1", "hypot", "less", "less_equal", "log",
-        "log1p", "maximum", "minimum", "not_equal", "sign", "sin", "softplus", "sqrt", "tan",
-        "tanh",
+# What is known of ufuncs with scalars, by their names, which may be those of scipy.special.
+_BY_NAME: dict[str, str] = {
+    **{name: name for name in (
+        "absolute", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "ceil", "clip",
+        "cos", "cosh", "digamma", "equal", "erf", "exp", "exp2", "expm1", "floor", "floor_divide",
+        "fmax", "fmin", "fmod", "gammaln", "greater", "greater_equal", "hypot", "less",
+        "less_equal", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "maximum",
+        "minimum", "not_equal", "sign", "sin", "sinh", "softplus", "sqrt", "tan", "tanh", "trunc",
+        "xlog1py", "xlogy",
     )},
-    "fabs": partial(recorded, "absolute"),
-    "arctan2": partial(recorded, "atan2"),
-    "expit": partial(recorded, "sigmoid"),
-    "float_power": partial(recorded, "power"),
-    "greater": lambda x, y: recorded("less", y, x),
-    "greater_equal": lambda x, y: recorded("less_equal", y, x),
-    "clip": _clip,
-    "exp2": lambda x: recorded("power", 2.0, x),
-    "log2": lambda x: recorded("log", x) / math.log(2),
-    "log10": lambda x: recorded("log", x) / math.log(10),
-    "sinh": lambda x: (recorded("expm1", x) - recorded("expm1", -x)) / 2,
-    "cosh": lambda x: (recorded("exp", x) + recorded("exp", -x)) / 2,
-    "arcsin": lambda x: recorded("atan2", x, _cathetus(x)),
-    "arccos": lambda x: recorded("atan2", _cathetus(x), x),
-    "arctan": lambda x: recorded("atan2", x, 1.0),
-    **{name: lambda x: x * (math.pi / 180) for name in ("radians", "deg2rad")},
-    **{name: lambda x: x * (180 / math.pi) for name in ("degrees", "rad2deg")},
+    "fabs": "absolute", "arctan2": "atan2", "expit": "sigmoid", "float_power": "power",
+    "remainder": "mod", "rint": "round", "psi": "digamma",
+    "radians": "radians", "deg2rad": "radians", "degrees": "degrees", "rad2deg": "degrees",
 }  # fmt: skip
 
 _AND, _OR, _NOT = (
@@ -208,9 +188,6 @@ _WRITE = (
     "write its formula with arithmetic, functions of NumPy for each element, sums and np.where; "
     "what depends on data alone can be computed before and passed as data"
 )
-_NO_GATE = (
-    "there is no gate for it; what depends on data alone can be computed before and passed as data"
-)
 
 # What to use in place of functions that cannot be recorded.
 _INSTEAD = {
@@ -218,12 +195,9 @@ _INSTEAD = {
     "bitwise_xor": "for `a ^ b` of conditions, which are 1 or 0, use a != b",
     "logical_xor": "for conditions, which are 1 or 0, use a != b",
     "invert": _NOT, "logical_not": _NOT,
-    **dict.fromkeys(("floor", "ceil", "trunc", "rint", "floor_divide", "remainder"), _NO_GATE),
     "isclose": "use abs(a - b) < tolerance", "allclose": "use abs(a - b) < tolerance",
     "isnan": "use a != a", "isinf": "use abs(a) == np.inf", "isfinite": "use abs(a) < np.inf",
-    "fmax": "use np.maximum", "fmin": "use np.minimum",
     "cbrt": "use np.sign(a) * abs(a) ** (1 / 3)",
-    "logaddexp": "use b + fastbp.circuits.softplus(a - b)",
 }  # fmt: skip
 
 
@@ -235,13 +209,14 @@ def apply_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], options: 
     loop: Any = ufunc
     if ufunc.__name__ in _BY_NAME:
         # identity=None: the operands of a reduction may be taken in any order
-        loop = np.frompyfunc(_BY_NAME[ufunc.__name__], ufunc.nin, 1, identity=None)
+        scalars = partial(recorded, _BY_NAME[ufunc.__name__])
+        loop = np.frompyfunc(scalars, ufunc.nin, 1, identity=None)
     elif ufunc not in _BY_OPERATORS:
         _refuse(ufunc)
     if method == "at":
         raise TypeError(f"np.{ufunc.__name__}.at changes an array of numbers in place")
     run = loop if method == "__call__" else getattr(loop, method)
-    result = wrapped(run(*(_checked(_loopable(x), ufunc) for x in inputs), **options))
+    result = wrapped(run(*(_checked(loopable(x), ufunc) for x in inputs), **options))
     if target is None:
         return result
     if not isinstance(target, np.ndarray):
@@ -276,14 +251,16 @@ def _checked(x: Any, ufunc: np.ufunc) -> Any:
 
 def apply_function(function: Any, arguments: tuple[Any, ...], options: Any) -> Any:
     """Another function of NumPy on arguments of which one is an Expression or an array of them."""
-    own_way = _FUNCTIONS.get(function)
+    from fastbp.circuits.numpy_functions import FUNCTIONS  # which are made of what is here
+
+    own_way = FUNCTIONS.get(function)
     if own_way is not None:
         return own_way(*arguments, **options)
     if function not in RECORDABLE:
         advice = _INSTEAD.get(function.__name__) or INSTEAD.get(function.__name__, _WRITE)
         raise TypeError(f"{_name_of(function)} cannot be recorded; {advice}")
     try:
-        return wrapped(_by_numpy(function, arguments, options))
+        return wrapped(by_numpy(function, arguments, options))
     except (AttributeError, NotImplementedError, SystemError, TypeError) as error:
         if type(error) is TypeError and not any(word in str(error) for word in _OF_NUMPY):
             raise
@@ -299,7 +276,7 @@ def _name_of(function: Any) -> str:
     return f"{function.__module__.replace('numpy', 'np', 1)}.{function.__name__}"
 
 
-def _by_numpy(function: Any, arguments: tuple[Any, ...], options: Any) -> Any:
+def by_numpy(function: Any, arguments: tuple[Any, ...], options: Any) -> Any:
     """What NumPy's own code makes of arrays of expressions."""
     arguments = tuple(_as_array(x) for x in arguments)
     own = next((x for x in arguments if isinstance(x, ExpressionArray)), ExpressionArray(0.0))
@@ -308,62 +285,6 @@ def _by_numpy(function: Any, arguments: tuple[Any, ...], options: Any) -> Any:
 
 def _as_array(x: Any) -> Any:
     return ExpressionArray(x) if type(x) is Expression else x
-
-
-def _where(condition: Any, *choices: Any) -> Any:
-    if len(choices) != 2:
-        raise TypeError(
-            "np.where(condition) asks where expressions are true, which is not known before they "
-            "have values; use np.where(condition, a, b)"
-        )
-    return where(condition, *choices)
-
-
-# Arrays to be written into stay arrays of objects, whatever they hold at first.
-
-
-def _empty_like(prototype: Any, dtype: Any = None, *rest: Any, **options: Any) -> Any:
-    # the dtype that np.gradient asks for is no place for the expressions it computes
-    return np.empty_like(_loopable(prototype), object, *rest, **options).view(ExpressionArray)
-
-
-def _filled_like(function: Any, a: Any, *rest: Any, **options: Any) -> Any:
-    result = function(_loopable(a), *rest, **options)
-    return result.view(ExpressionArray) if result.dtype == object else result
-
-
-def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    array = ExpressionArray(x)
-    if not (ord is None or isinstance(ord, str | int | float)):
-        raise TypeError(f"np.linalg.norm cannot be recorded with ord={ord!r}; expected a number")
-    vectors = array.ndim == 1 if axis is None else np.size(axis) == 1
-    if ord in (None, "fro") or (vectors and ord in (1, 2)):
-        return wrapped(_by_numpy(np.linalg.norm, (array, ord, axis, keepdims), {}))
-    if not vectors or isinstance(ord, str):
-        raise TypeError(
-            f"np.linalg.norm of expressions has no norm {ord!r} of matrices; expected the "
-            "Frobenius norm, or an axis for the norms of vectors"
-        )
-    lengths = abs(array)
-    if abs(ord) == np.inf:
-        extreme: Any = np.maximum if ord > 0 else np.minimum
-        return extreme.reduce(lengths, axis=axis, keepdims=keepdims)
-    if ord == 0:
-        return np.sum(array != 0, axis=axis, keepdims=keepdims)
-    return np.sum(lengths**ord, axis=axis, keepdims=keepdims) ** (1 / ord)
-
-
-def _truth(name: str, *arguments: Any, **options: Any) -> NoReturn:
-    refuse_truth(f"{name}() of expressions")
-
-
-_FUNCTIONS: dict[Any, Any] = {
-    **{each: partial(_truth, each.__name__) for each in (np.all, np.any)},
-    np.where: _where,
-    np.linalg.norm: _norm,
-    np.empty_like: _empty_like,
-    **{each: partial(_filled_like, each) for each in (np.zeros_like, np.ones_like, np.full_like)},
-}
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastbp._recorder import GATES
 from fastbp.circuits import compiler
+from fastbp.circuits.c_gates import EXPRESSIONS, HELPERS
 from fastbp.circuits.c_names import argument_names, function_name, in_comment
 
 if TYPE_CHECKING:
@@ -19,78 +20,6 @@ WHOLE = 500  # gates of the longest circuit that is one function
 PART = 200  # gates of a part of a longer one
 ON_STACK = 8192  # numbers of s that a thread's stack has room for, everywhere
 LINE = 100
-
-# Operands are names and numbers, never more. What a C compiler may not reorder is in the order of
-# the engine, ties and NaN included.
-EXPRESSIONS = {
-    "negative": "-{a}",
-    "absolute": "fabs({a})",
-    "sqrt": "sqrt({a})",
-    "exp": "exp({a})",
-    "expm1": "expm1({a})",
-    "log": "log({a})",
-    "log1p": "log1p({a})",
-    "sin": "sin({a})",
-    "cos": "cos({a})",
-    "tan": "tan({a})",
-    "tanh": "tanh({a})",
-    "erf": "erf({a})",
-    "add": "{a} + {b}",
-    "subtract": "{a} - {b}",
-    "multiply": "{a} * {b}",
-    "divide": "{a} / {b}",
-    "power": "pow({a}, {b})",
-    "hypot": "hypot({a}, {b})",
-    "atan2": "atan2({a}, {b})",
-    "less": "{a} < {b} ? 1.0 : 0.0",
-    "less_equal": "{a} <= {b} ? 1.0 : 0.0",
-    "equal": "{a} == {b} ? 1.0 : 0.0",
-    "not_equal": "{a} == {b} ? 0.0 : 1.0",
-    "select": "{a} == 0 ? {c} : {b}",
-    "masked_multiply": "{a} == 0 ? 0.0 : {a} * {b}",
-    "masked_product": "{a} == 0 || {b} == 0 ? 0.0 : {a} * {b}",
-    "masked_divide": "{a} == 0 ? 0.0 : {a} / {b}",
-}
-# Gates that C has no function for.
-HELPERS = {
-    "sigmoid": """(double z)
-{
-    const double e = exp(-fabs(z));
-    return (z < 0 ? e : 1.0) / (1.0 + e);
-}""",
-    "sigmoid_slope": """(double z)
-{
-    const double e = exp(-fabs(z));
-    return e / ((1.0 + e) * (1.0 + e));
-}""",
-    "softplus": """(double z)
-{
-    return (z > 0 ? z : 0.0) + log1p(exp(-fabs(z)));
-}""",
-    "relu": """(double z)
-{
-    return 0 > z ? 0.0 : z;
-}""",
-    "sign": """(double z)
-{
-    return z > 0 ? 1.0 : z < 0 ? -1.0 : z;
-}""",
-    "gaussian": """(double z)
-{
-    /* exp(-square - rest): what z * z loses in rounding would be lost many times over */
-    const double square = z * z;
-    const double e = exp(-square);
-    return e > 0 ? e - e * fma(z, z, -square) : e;
-}""",
-    "minimum": """(double a, double b)
-{
-    return a != a || a < b ? a : b;
-}""",
-    "maximum": """(double a, double b)
-{
-    return a != a || a > b ? a : b;
-}""",
-}
 
 
 def c_source(circuit: "Circuit", name: str, prefix: str) -> str:

@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 
-from fastbp._recorder import GATES, Program
-
-ARITY = {"select": 3, "multiply_add": 3, "masked_multiply_add": 3}
-ONE_OPERAND = GATES.index("negative"), GATES.index("gaussian")
+from fastbp._recorder import ARITIES, GATES, Program
 
 
 def listing(program: Program, names: Sequence[str]) -> str:
@@ -25,9 +22,8 @@ def listing(program: Program, names: Sequence[str]) -> str:
 
     lines = []
     for op, out, *operands in program.gates.tolist():
-        gate = GATES[op]
-        count = 1 if ONE_OPERAND[0] <= op <= ONE_OPERAND[1] else ARITY.get(gate, 2)
-        lines.append(f"{name(out)} = {gate}({', '.join(map(name, operands[:count]))})")
+        used = ", ".join(map(name, operands[: ARITIES[op]]))
+        lines.append(f"{name(out)} = {GATES[op]}({used})")
     lines.append(f"return {', '.join(map(name, program.outputs.tolist()))}")
     return "\n".join(lines)
 

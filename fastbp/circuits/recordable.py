@@ -42,8 +42,6 @@ RECORDABLE = _named(np, _ARRANGE + _COMPUTE) | _named(np.linalg, _LINEAR) | ABOU
 # What to use in place of some that are not.
 INSTEAD = {
     "nan_to_num": "use np.where(a == a, a, 0)",
-    "interp": "data can be interpolated before; for expressions use np.where, a line in each piece",
-    **dict.fromkeys(("around", "fix", "round"), "there is no gate that rounds"),
     **dict.fromkeys(
         ("argmax", "argmin", "argsort", "argpartition", "sort", "partition", "searchsorted",
          "median", "percentile", "quantile", "unique"),
@@ -51,10 +49,10 @@ INSTEAD = {
         "np.max and np.min are recorded",
     ),
     **dict.fromkeys(
-        ("inv", "solve", "det", "pinv", "lstsq", "cholesky", "qr", "svd", "eig", "eigh", "eigvals",
+        ("pinv", "lstsq", "cholesky", "qr", "svd", "eig", "eigh", "eigvals",
          "eigvalsh", "slogdet", "matrix_rank", "cond"),
-        "there is no gate for it; for a small matrix write the formula, and what depends on data "
-        "alone can be computed before and passed as data",
+        "there is no formula for it; np.linalg.det, inv and solve are recorded up to 4 x 4, and what "
+        "depends on data alone can be computed before and passed as data",
     ),
     **dict.fromkeys(
         ("fill_diagonal", "place", "put", "put_along_axis", "putmask"),
