@@ -233,7 +233,7 @@ _SECOND = (
 )
 _PARAMETERS = "a network holds no parameters: they are theta, and net.unpack(theta) its matrices"
 _GRADIENT = "net.gradient(theta, X, y), or net.cost_and_gradient(theta, X, y)"
-_TO_C = "circuits are exported as C: fastbp.circuit(...).to_c()"
+_TO_C = "circuits are exported as C: net.circuit(theta).to_c(name)"
 _MINIMIZE = "scipy.optimize.minimize(objective, theta, jac=True, method='L-BFGS-B')"
 _FILE = "fastbp.files.save(path, net, theta)"
 # class, or "module" -> their names -> where it is

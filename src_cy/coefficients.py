@@ -152,6 +152,44 @@ def erfc_scaled(t):
     return mp.erfc(y) * mp.exp(y * y) * (y + mp.mpf("2.5"))
 
 
+MIDDLE = mp.mpf("1.732")  # of 1 and 3, for t = (x - MIDDLE) / (x + MIDDLE)
+
+
+def middle(x):
+    return (x - MIDDLE) / (x + MIDDLE)
+
+
+def away_from(zeros, x):
+    """x, but not so near to a zero that 0 / 0 would come up."""
+    near = [zero for zero in zeros if abs(x - zero) < mp.mpf("1e-20")]
+    return near[0] + mp.mpf("1e-25") if near else x
+
+
+def gammaln_middle(t):
+    x = away_from((1, 2), MIDDLE * (1 + t) / (1 - t))
+    return mp.loggamma(x) / ((x - 1) * (x - 2))
+
+
+def digamma_middle(t):
+    root = mp.findroot(mp.digamma, 1.46)
+    x = away_from((root,), MIDDLE * (1 + t) / (1 - t))
+    return mp.digamma(x) / (x - root)
+
+
+def stirling(w):
+    if w < mp.mpf("1e-12"):
+        return mp.mpf(1) / 12 - w / 360
+    x = 1 / mp.sqrt(w)
+    return x * (mp.loggamma(x) - (x - mp.mpf("0.5")) * mp.log(x) + x - mp.log(2 * mp.pi) / 2)
+
+
+def digamma_rest(w):
+    if w < mp.mpf("1e-12"):
+        return mp.mpf(1) / 12 - w / 120
+    x = 1 / mp.sqrt(w)
+    return (mp.log(x) - 1 / (2 * x) - mp.digamma(x)) / w
+
+
 def main():
     sixth = mp.mpf(1) / 6
     exp_f = series(exp_rest, [mp.mpf(1) / 2, sixth, mp.mpf(1) / 24])
@@ -190,6 +228,18 @@ def main():
     for real, n, last in (np.float64, 21, "27.5"), (np.float32, 9, "10.2"):
         ends = [(y - mp.mpf("2.5")) / (y + mp.mpf("2.5")) for y in (mp.mpf("0.5"), mp.mpf(last))]
         fit("erfc", erfc_scaled, lambda t: 1 / erfc_scaled(t), *ends, n, real)
+    ninth = mp.mpf(1) / 9 * mp.mpf("1.0001")
+    for real, n in (np.float64, 20), (np.float32, 9):
+        for name, f in ("gammaln", gammaln_middle), ("digamma", digamma_middle):
+            fit(name, f, lambda t, f=f: 1 / abs(f(t)), middle(1), middle(3), n, real)
+    for real, n in (np.float64, 11), (np.float32, 4):
+        fit("stirling", stirling, lambda w: mp.mpf(1) / 40, 0, ninth, n, real)
+    for real, n in (np.float64, 13), (np.float32, 4):
+        fit("digamma", digamma_rest, lambda w: w, 0, ninth, n, real)
+    parts("1/e", mp.exp(-1), 53, 2, np.float64)
+    parts("1/e", mp.exp(-1), 24, 2, np.float32)
+    parts("root", mp.findroot(mp.digamma, 1.46), 53, 2, np.float64)
+    parts("root", mp.findroot(mp.digamma, 1.46), 24, 2, np.float32)
     parts("ln 2", mp.log(2), 42, 2, np.float64)
     parts("ln 2", mp.log(2), 15, 2, np.float32)
     parts("2/3", mp.mpf(2) / 3, 53, 2, np.float64)

@@ -85,8 +85,8 @@ cdef inline lanes_t _stirling(lanes_t w) noexcept nogil:
 
 
 cdef inline lanes_t lanes_gammaln(lanes_t x) noexcept nogil:
-    """log |Gamma(x)|; 2.00 / 1.97 ulp for x > 0. For x < 0 that is so in units of max(1, |log Gamma|).
-    Infinite at 0, -1, -2, ..."""
+    """log |Gamma(x)|; 2.00 / 1.97 ulp for x > 0; for x < 0, where it has zeros, some units of its
+    largest term. Infinite at 0, -1, -2, ..."""
     cdef lanes_t one = lanes_splat(1)
     cdef lanes_t size = lanes_abs(x)
     cdef ilanes_t low = lanes_lt(x, one)
@@ -94,7 +94,8 @@ cdef inline lanes_t lanes_gammaln(lanes_t x) noexcept nogil:
     # Of x < 1 the argument is x + 1, or that of the reflection, 1 - x: its distance from 1 is |x|.
     cdef lanes_t y = lanes_select(low, one + size, x)
     cdef lanes_t u = lanes_select(low, size, x - one)
-    cdef lanes_t near = (u * (u - one)) * _gammaln_middle(y) + lanes_splat(0)   # 0, not -0
+    cdef lanes_t near = (u * (u - one)) * _gammaln_middle(y)
+    near = near + lanes_splat(0)        # 0, not -0
 
     # (y - 1/2) log(y/e) + (log(2 pi) - 1) / 2 + ..., a sum of positive terms. What rounding y/e
     # cuts off is added to its logarithm.
@@ -190,8 +191,8 @@ cdef inline lanes_t _digamma_rest(lanes_t w) noexcept nogil:
 
 
 cdef inline lanes_t lanes_digamma(lanes_t x) noexcept nogil:
-    """The derivative of log Gamma; 2.80 / 2.56 ulp for x > 0. For x < 0 that is so in units of
-    max(1, |digamma|). -inf at 0, inf at -0, NaN at -1, -2, ..."""
+    """The derivative of log Gamma; 2.80 / 2.56 ulp for x > 0; for x < 0, where it has zeros,
+    some units of its largest term. -inf at 0, inf at -0, NaN at -1, -2, ..."""
     cdef lanes_t one = lanes_splat(1)
     cdef lanes_t size = lanes_abs(x)
     cdef ilanes_t low = lanes_lt(x, one)

@@ -1,9 +1,9 @@
 """The gates of a circuit: their numbers, names and operands.
 
 Comparisons give 1 or 0. SIGMOID_SLOPE, GAUSSIAN, ONE_MINUS_SQUARE and the masked gates are not for
-users: the derivatives of the others need them, or the tape is faster with them. With them the set is closed:
-the derivative of every gate is made of gates, so a gradient, a Hessian or a Hessian product is one
-more tape. What a gate computes is in gate_values.pxd.
+users: the derivatives of the others need them, or the tape is faster with them. With them the set
+is closed: the derivative of every gate is made of gates, so a gradient, a Hessian or a Hessian
+product is one more tape. What a gate computes is in gate_values.pxd.
 
 A masked gate is 0 where its first operand is 0, MASKED_PRODUCT where either is, also if the other
 is infinite or NaN. MULTIPLY_ADD and MASKED_MULTIPLY_ADD are written into programs alone: a graph

@@ -62,8 +62,8 @@ cdef inline lanes_t lanes_arccosh(lanes_t x) noexcept nogil:
 
 
 cdef inline lanes_t lanes_arctanh(lanes_t x) noexcept nogil:
-    """Inverse hyperbolic tangent, log((1 + x) / (1 - x)) / 2; 1.50 / 1.63 ulp. Infinite at 1 and -1, NaN
-    beyond."""
+    """Inverse hyperbolic tangent, log((1 + x) / (1 - x)) / 2; 1.50 / 1.63 ulp. Infinite at 1 and
+    -1, NaN beyond."""
     cdef lanes_t size = lanes_abs(x)
     cdef lanes_t ratio = lanes_divide(size + size, lanes_splat(1) - size)
     return lanes_copysign(lanes_splat(0.5) * lanes_log1p(ratio), x)

@@ -9,8 +9,10 @@ cdef enum:
 cdef dict INFIX = {
     ADD: (" + ", SUMMED), SUBTRACT: (" - ", SUMMED), MULTIPLY: ("*", MULTIPLIED),
     DIVIDE: ("/", MULTIPLIED), POWER: ("**", RAISED), LESS: (" < ", COMPARED),
+    LESS_EQUAL: (" <= ", COMPARED), EQUAL: (" == ", COMPARED), NOT_EQUAL: (" != ", COMPARED),
+    # of derivatives
     MASKED_MULTIPLY: ("*", MULTIPLIED), MASKED_PRODUCT: ("*", MULTIPLIED),
-    MASKED_DIVIDE: ("/", MULTIPLIED), LESS_EQUAL: (" <= ", COMPARED), EQUAL: (" == ", COMPARED), NOT_EQUAL: (" != ", COMPARED),
+    MASKED_DIVIDE: ("/", MULTIPLIED),
 }
 cdef dict CALLED = {ABSOLUTE: "abs", SELECT: "where"}
 

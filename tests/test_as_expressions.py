@@ -62,9 +62,12 @@ def test_the_cost_of_the_expressions_has_the_gradient_of_the_objective(hidden):
 
 def test_softmax_of_large_numbers_keeps_its_digits():
     net = fastbp.mlp(2, 3, output="softmax", loss="cross_entropy")
-    f = net.circuit(np.array([0, 1, 0, 0, 0, 1, 0, -1, -1.0]))
+    theta = net.pack([[[0, 1, 0], [0, 0, 1], [0, -1, -1]]])
+    f = net.circuit(theta)
     for x in ([800.0, -800.0], [1e6, 1e6 + 2], [-1000.0, -1000.25]):
-        np.testing.assert_allclose(f(x), net.forward(net.pack([[[0, 1, 0], [0, 0, 1], [0, -1, -1]]]), [x])[0], 1e-13)  # noqa: E501
+        np.testing.assert_allclose(
+            f(x), net.forward(net.pack([[[0, 1, 0], [0, 0, 1], [0, -1, -1]]]), [x])[0], 1e-13
+        )
         a = f(x)
         want = (np.diag(a) - np.outer(a, a)) @ [[1, 0], [0, 1], [-1, -1]]
         np.testing.assert_allclose(f.jacobian(x), want, 1e-12, 1e-15)

@@ -40,7 +40,9 @@ ONE = {
 }
 TWO = {
     "mod": (mod, [(7.5, 2.0), (-7.5, 2.0), (7.5, -2.25), (0.3, 9.0)]),
-    "logaddexp": (lambda x, y: mp.log(mp.exp(x) + mp.exp(y)), [(1.0, 2.0), (2.0, 2.0), (-30.0, 9.0)]),
+    "logaddexp": (
+        lambda x, y: mp.log(mp.exp(x) + mp.exp(y)), [(1.0, 2.0), (2.0, 2.0), (-30.0, 9.0)],
+    ),
     "xlogy": (lambda x, y: x * mp.log(y), [(1.5, 2.0), (-2.0, 1e-9)]),
     "xlog1py": (lambda x, y: x * mp.log1p(y), [(1.5, 2.0), (-2.0, 1e-9)]),
     "fmax": (max, [(1.5, 2.0), (-2.0, -3.0)]),
@@ -62,8 +64,19 @@ def slopes(f, point):
             return f(*here)
 
         gradient = [(moved((i, 1)) - moved((i, -1))) / (2 * h) for i in range(k)]
-        hessian = [[(moved((i, 1), (j, 1)) - moved((i, 1), (j, -1)) - moved((i, -1), (j, 1))
-                     + moved((i, -1), (j, -1))) / (4 * h * h) for j in range(k)] for i in range(k)]
+        hessian = [
+            [
+                (
+                    moved((i, 1), (j, 1))
+                    - moved((i, 1), (j, -1))
+                    - moved((i, -1), (j, 1))
+                    + moved((i, -1), (j, -1))
+                )
+                / (4 * h * h)
+                for j in range(k)
+            ]
+            for i in range(k)
+        ]
         flat = [moved(), *gradient, *(x for row in hessian for x in row)]
         return [float(x) for x in flat]
 

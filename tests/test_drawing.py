@@ -6,6 +6,7 @@ import stat
 import sys
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 
 from fastbp import circuit, variables
@@ -81,14 +82,58 @@ def test_several_outputs_have_a_tree_each():
     ]  # fmt: skip
 
 
-def test_a_picture_that_nobody_can_read_is_refused():
+def layered():
+    """A weighted sum of 20 inputs for each of 25 units, and a sum of those."""
+    w, v, x = variables("W", (25, 20)), variables("v", 25), variables("x", 20)
+    f = circuit(np.tanh(w @ x) @ v, wrt=[w, v])
+    rng = np.random.default_rng(0)
+    f.forward(rng.normal(size=525), x=rng.normal(size=20))
+    return f
+
+
+def test_many_wires_are_drawn_in_boxes():
+    f = layered()
+    drawing, wires = f.draw(), f.wires()
+    titles = [each.title for each in drawing.groups]
+    assert titles == [
+        "data x, 20", "parameter W, 500", "parameter v, 25", "500 multiply", "475 add", "25 tanh",
+        "25 multiply", "24 add",
+    ]  # fmt: skip
+    assert sorted(n for each in drawing.groups for n in each.wires) == list(range(len(wires)))
+    arrows = sum(sum(each.operands.values()) for each in drawing.groups)
+    assert arrows == sum(len(wire.operands) for wire in wires)
+    for each in drawing.groups:
+        values = [wires[n].value for n in each.wires]
+        low, _, high = each.value.partition(" ... ")
+        assert (low, high or low) == (f"{min(values):.9g}", f"{max(values):.9g}")
+    text = repr(drawing).splitlines()
+    assert text[0].split() == ["box", "gates", "reads", "value", "grad"]
+    assert len(text) == 1 + 8 + 1
+    assert text[-1].endswith("; 1594 wires in 8 boxes")
+    assert len(cells(drawing.html())) == 1 + 8
+    assert len(re.findall(r"-> g\d+ ", drawing.dot())) == sum(
+        len(each.operands) for each in drawing.groups
+    )
+
+
+def test_a_long_chain_is_drawn_in_bands():
     e = A
     for i in range(399):
         e = e * B + i if i % 2 else sigmoid(e)
     f = circuit(e)
     f.forward(1, 2)
-    with pytest.raises(ValueError, match=r"has 600 wires; .* more than 400 .* f.wires\(\) has"):
-        f.draw()
+    drawing = f.draw()
+    assert len(drawing.groups) == 2 + 20
+    assert drawing.groups[0].title == "parameter a"
+    assert all("sigmoid" in each.title for each in drawing.groups[2:])
+    assert sum(len(each.wires) for each in drawing.groups) == 600
+    many = [variables(f"p{i}", None)[0] for i in range(500)]
+    f = circuit(sum(many))
+    f.forward(range(500))
+    assert [each.title for each in f.draw().groups] == ["500 parameter", "500 add"]
+
+
+def test_deep_circuits_are_no_recursion():
     chain = A
     for _ in range(399):
         chain = sigmoid(chain)

@@ -317,7 +317,7 @@ def test_where_a_network_has_it(name):
         "hessp": "objective(data).hessp",
         "fit": "minimize(net.objective(X, y)",
         "save": "fastbp.files.save(path, net, theta)",
-        "to_c": "fastbp.circuit(...).to_c()",
+        "to_c": "net.circuit(theta).to_c(name)",
     }
     with pytest.raises(AttributeError, match=f"'Network' object has no attribute '{name}'") as e:
         getattr(NET, name)

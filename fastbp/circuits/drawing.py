@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from fastbp.circuits.grouping import Group, grouped, table
 from fastbp.circuits.wires import Wire, Wires, number
 
 LARGEST = 400  # wires that can still be read in a picture
@@ -10,6 +11,7 @@ SIGNS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "less": "<",
     "less_equal": "<=", "equal": "==", "not_equal": "!=",
 }  # fmt: skip
+BOX_COLUMNS = ("box", "gates", "reads", "value", "grad")
 GREEN, RED = "#1a7f37", "#c62828"  # value and grad, as in the pictures of the text
 
 
@@ -30,25 +32,29 @@ class Drawing:
     comes again. A notebook shows the SVG if Graphviz is installed, else the tree in colours: values
     green, grads red.
 
+    Of more than 400 wires nothing could be read: then gates of one kind at one distance from the
+    inputs are one box, with the least and the greatest value and grad, and `print` lists the boxes.
+
     Attributes
     ----------
     wires : Wires
-
-    Raises
-    ------
-    ValueError
-        If there are more than 400 wires.
+    groups : list of Group, or None
+        The boxes, unless each wire is shown.
     """
 
     def __init__(self, wires: Wires) -> None:
-        if len(wires) > LARGEST:
-            raise ValueError(
-                f"this circuit has {len(wires)} wires; a picture of more than {LARGEST} cannot be "
-                "read: f.wires() has them all as a table"
-            )
         self.wires = wires
+        self.groups = grouped(wires) if len(wires) > LARGEST else None
 
     def __repr__(self) -> str:
+        if self.groups is not None:
+            boxes = [BOX_COLUMNS, *table(self.groups)]
+            widths = [max(map(len, column)) for column in zip(*boxes, strict=True)]
+            text = [
+                "  ".join(cell.ljust(width) for cell, width in zip(box, widths, strict=True))
+                for box in boxes
+            ]
+            return "\n".join([*(line.rstrip() for line in text), self._caption])
         rows = [*_tree(self.wires)]
         width = max(len(row.branch) + len(row.formula) for row in rows)
         rows.insert(0, Row("", "", "value", "grad"))
@@ -59,10 +65,30 @@ class Drawing:
         ]
         return "\n".join([*lines, self.wires.caption])
 
+    @property
+    def _caption(self) -> str:
+        return f"{self.wires.caption}; {len(self.wires)} wires in {len(self.groups or ())} boxes"
+
     def html(self) -> str:
-        """The tree as HTML."""
+        """The tree, or the list of boxes, as HTML."""
         from html import escape
 
+        if self.groups is not None:
+            colours = ("inherit", "inherit", "inherit", GREEN, RED)
+            body = [
+                "<tr>"
+                + "".join(
+                    f'<td style="text-align:left;color:{colour}">{escape(text)}</td>'
+                    for text, colour in zip(box, colours, strict=True)
+                )
+                + "</tr>"
+                for box in table(self.groups)
+            ]
+            top = "".join(f"<th>{column}</th>" for column in BOX_COLUMNS)
+            return (
+                f"<table><caption>{escape(self._caption)}</caption><thead><tr>{top}</tr></thead>"
+                f"<tbody>{''.join(body)}</tbody></table>"
+            )
         cell = '<td style="text-align:right;color:{}">{}</td>'
         lines = [
             '<tr><td style="text-align:left;white-space:pre;font-family:monospace">'
@@ -83,6 +109,8 @@ class Drawing:
             "  rankdir=LR; ordering=in;",
             '  node [fontname="Helvetica", fontsize=11]; edge [arrowsize=0.7];',
         ]
+        if self.groups is not None:
+            return "\n".join([*lines, *_boxes(self.groups), "}", ""])
         numbers = {wire.name: wire.number for wire in self.wires}
         n_constants = 0
         for wire in self.wires:
@@ -174,6 +202,20 @@ def _tree(wires: Wires) -> Iterator[Row]:
     for wire in wires:
         if wire.name not in met:
             yield Row("", wire.name, number(wire.value), number(wire.grad))
+
+
+def _boxes(groups: list[Group]) -> Iterator[str]:
+    """Boxes and arrows of them; an arrow says how many wires it stands for."""
+    from html import escape
+
+    for i, each in enumerate(groups):
+        label = f"g{i}: {escape(each.title)}"
+        value = f'<font color="{GREEN}">{escape(each.value)}</font>'
+        grad = f'<font color="{RED}">{escape(each.grad)}</font>'
+        shape = "box" if each.operands else "ellipse"
+        yield f"  g{i} [shape={shape}, label=<{label}<br/>{value}<br/>{grad}>];"
+        for source, count in each.operands.items():
+            yield f'  g{source} -> g{i} [label="{count}", fontsize=9];'
 
 
 def _look(wire: Wire) -> str:

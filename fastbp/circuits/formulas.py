@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from fastbp._recorder import Expression, constant, gate, is_operand
 
 
-def written(name: str, *operands: object) -> Expression:
+def written(name: str, *operands: Any) -> Expression:
     """The gate `name` of scalars, or what is recorded for the function of that name."""
     formula = FORMULAS.get(name)
     if formula is None:
@@ -82,9 +83,7 @@ FORMULAS: dict[str, Callable[..., Expression]] = {
     "exp2": lambda x: gate("power", 2.0, x),
     "log2": lambda x: gate("log", x) / math.log(2),
     "log10": lambda x: gate("log", x) / math.log(10),
-    "logaddexp2": lambda x, y: (
-        gate("logaddexp", x * math.log(2), y * math.log(2)) / math.log(2)
-    ),
+    "logaddexp2": lambda x, y: gate("logaddexp", x * math.log(2), y * math.log(2)) / math.log(2),
     "greater": lambda x, y: gate("less", y, x),
     "greater_equal": lambda x, y: gate("less_equal", y, x),
     "clip": _clip,

@@ -1,9 +1,9 @@
 """det, inv and solve of small matrices of expressions, by minors.
 
-A program has no branches, so that nothing can be pivoted; the formulas of Cramer and Laplace need no
-pivots, and have derivatives wherever there is an inverse. Each minor is computed once. The relative
-error of det is of the size of eps * norm**n / abs(det); that of inv and solve, with a step of Newton
-behind them, of eps * cond, as LAPACK's.
+A program has no branches, so that nothing can be pivoted; the formulas of Cramer and Laplace need
+no pivots, and have derivatives wherever there is an inverse. Each minor is computed once. The
+relative error of det is of the size of eps * norm**n / abs(det); that of inv and solve, with a step
+of Newton behind them, of eps * cond, as LAPACK's.
 """
 
 from typing import Any
@@ -57,8 +57,8 @@ class _Minors:
         if not 1 <= self.n <= LARGEST:
             raise TypeError(
                 f"np.linalg.{function} cannot be recorded for a matrix of {self.n} x {self.n}: up "
-                f"to {LARGEST} x {LARGEST} it is a formula, beyond it needs pivots, which depend on "
-                "values; what depends on data alone can be computed before and passed as data"
+                f"to {LARGEST} x {LARGEST} it is a formula, beyond it needs pivots, which depend "
+                "on values; what depends on data alone can be computed before and passed as data"
             )
         self.known: dict[Any, Any] = {}
 

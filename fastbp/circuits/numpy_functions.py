@@ -8,7 +8,13 @@ import numpy as np
 from fastbp._recorder import refuse_truth
 from fastbp.circuits import linear_algebra
 from fastbp.circuits.arrays import (
-    ExpressionArray, by_numpy, is_array, loopable, recorded, where, wrapped,
+    ExpressionArray,
+    by_numpy,
+    is_array,
+    loopable,
+    recorded,
+    where,
+    wrapped,
 )  # fmt: skip
 from fastbp.validate import numbers
 

@@ -51,8 +51,8 @@ INSTEAD = {
     **dict.fromkeys(
         ("pinv", "lstsq", "cholesky", "qr", "svd", "eig", "eigh", "eigvals",
          "eigvalsh", "slogdet", "matrix_rank", "cond"),
-        "there is no formula for it; np.linalg.det, inv and solve are recorded up to 4 x 4, and what "
-        "depends on data alone can be computed before and passed as data",
+        "there is no formula for it; np.linalg.det, inv and solve are recorded up to 4 x 4, and "
+        "what depends on data alone can be computed before and passed as data",
     ),
     **dict.fromkeys(
         ("fill_diagonal", "place", "put", "put_along_axis", "putmask"),
