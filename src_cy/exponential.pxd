@@ -239,7 +239,7 @@ cdef inline lanes_t lanes_sigmoid_slope(lanes_t x) noexcept nogil:
 
 
 cdef inline lanes_t lanes_logaddexp(lanes_t x, lanes_t y) noexcept nogil:
-    """log(e**x + e**y) = max(x, y) + log1p(e**-|x - y|); 2.05 / 1.61 ulp of the larger of the two
+    """log(e**x + e**y) = max(x, y) + log1p(e**-|x - y|); within 3 ulp of the larger of the two
     terms. Equal infinities give themselves."""
     cdef lanes_t e
     cdef lanes_t excess = lanes_softplus_excess(x - y, &e)

@@ -263,8 +263,8 @@ cdef inline lanes_t _power_below(lanes_t x, lanes_t n, int most) noexcept nogil:
 
 
 cdef inline lanes_t lanes_polygamma(lanes_t n, lanes_t x) noexcept nogil:
-    """The n-th derivative of digamma, n = 1, 2, ..., 170: (-1)**(n + 1) n! zeta(n + 1, x); ULPT ulp
-    for n = 1 and ULPU ulp for n = 2, x > 0. NaN for other n."""
+    """The n-th derivative of digamma, n = 1, 2, ..., 170: (-1)**(n + 1) n! zeta(n + 1, x);
+    for x > 0 2.93 / 2.62 ulp if n = 1, 2.99 / 3.18 ulp if n = 2. NaN for other n."""
     cdef lanes_t one = lanes_splat(1)
     cdef lanes_t zero = lanes_splat(0)
     cdef ilanes_t order = (lanes_eq(n, lanes_floor(n)) & lanes_ge(n, one)

@@ -144,9 +144,12 @@ def test_table_of_accuracy_agrees_with_sources_and_tests():
     text = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\w+) \|[^|]+\| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.M)
     assert {row[0] for row in rows} == set(FUNCTIONS)
+    orders = {"trigamma": 0, "tetragamma": 1}  # of one kernel
     for name, wide, narrow, limit in rows:
-        found = re.search(rf"lanes_t lanes_{name}\(.*?([\d.]+) / ([\d.]+)\s+ulp", sources, re.S)
-        assert (wide, narrow) == found.groups(), name
+        kernel = "polygamma" if name in orders else name
+        _, _, text = sources.partition(f"lanes_t lanes_{kernel}(")
+        found = re.findall(r"([\d.]+) / ([\d.]+)\s+ulp", text)
+        assert (wide, narrow) == found[orders.get(name, 0)], name
         assert float(limit) == FUNCTIONS[name][1], name
 
 
