@@ -185,4 +185,10 @@ def test_the_site_builds_and_describes_every_public_name(tmp_path):
     for module, name in DESCRIBED:
         page = links.Page(tmp_path / "docs" / "api" / f"{module}.html")
         assert f"{module}.{name}" in page.ids
+    # It needs neither a server nor a network.
     assert (tmp_path / "searchindex.js").exists()
+    options = (tmp_path / "_static" / "documentation_options.js").read_text(encoding="utf-8")
+    assert "SHOW_SEARCH_SUMMARY: false" in options
+    outside = re.compile(r"<(?:script|link|img)\b[^>]*(?:src|href)=\"(?:https?:)?//")
+    for path in tmp_path.rglob("*.html"):
+        assert not outside.search(path.read_text(encoding="utf-8")), path
