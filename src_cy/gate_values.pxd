@@ -16,7 +16,7 @@ from gates cimport (
     SELECT, SIGMOID, SIGMOID_SLOPE, SIGN, SIN, SOFTPLUS, SQRT, SUBTRACT, TAN, TANH,
 )
 from lanes cimport ilanes_t, lanes_splat, lanes_t
-from lanes_math cimport lanes_rounded
+from lanes_math cimport lanes_masked_product, lanes_masked_quotient, lanes_masked_sum
 
 
 cdef inline lanes_t truth(ilanes_t mask) noexcept nogil:
@@ -25,11 +25,6 @@ cdef inline lanes_t truth(ilanes_t mask) noexcept nogil:
 
 cdef inline lanes_t unless_zero(lanes_t a, lanes_t value, lanes_t otherwise) noexcept nogil:
     return lanes_select(lanes_eq(a, lanes_splat(0)), otherwise, value)
-
-
-cdef inline lanes_t masked(lanes_t a, lanes_t value) noexcept nogil:
-    # GCC would compute a value that it sees twice, with and without the mask.
-    return unless_zero(a, lanes_rounded(value), lanes_splat(0))
 
 
 cdef inline lanes_t gate(int op, lanes_t a, lanes_t b, lanes_t c) noexcept nogil:
@@ -67,10 +62,10 @@ cdef inline lanes_t gate(int op, lanes_t a, lanes_t b, lanes_t c) noexcept nogil
     elif op == NOT_EQUAL: return lanes_select(lanes_eq(a, b), lanes_splat(0), lanes_splat(1))
     elif op == SELECT: return unless_zero(a, b, c)
     elif op == MULTIPLY_ADD: return a * b + c
-    elif op == MASKED_MULTIPLY: return masked(a, a * b)
-    elif op == MASKED_PRODUCT: return masked(a, masked(b, a * b))
-    elif op == MASKED_DIVIDE: return masked(a, lanes_divide(a, b))
-    elif op == MASKED_MULTIPLY_ADD: return unless_zero(a, lanes_rounded(a * b + c), c)
+    elif op == MASKED_MULTIPLY: return lanes_masked_product(a, b)
+    elif op == MASKED_PRODUCT: return unless_zero(b, lanes_masked_product(a, b), lanes_splat(0))
+    elif op == MASKED_DIVIDE: return lanes_masked_quotient(a, b)
+    elif op == MASKED_MULTIPLY_ADD: return lanes_masked_sum(a, b, c)
     elif op == FLOOR: return lanes_floor(a)
     elif op == ROUND: return lanes_round(a)
     elif op == ARCSIN: return lanes_arcsin(a)

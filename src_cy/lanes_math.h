@@ -134,6 +134,33 @@ static inline lanes_t lanes_minimum(lanes_t a, lanes_t b)
     return lanes_select((ilanes_t)(a < b) | (ilanes_t)(a != a), a, b);
 }
 
+/* a * b and a / b, but 0 where a is 0; a * b + c, but c there. GCC would compute first and choose
+ * then, in two instructions. */
+#if defined(__AVX512F__) && defined(FASTBP_FLOAT32)
+#define not_zero(a) _mm512_cmp_ps_mask((__m512)(a), _mm512_setzero_ps(), _CMP_NEQ_UQ)
+#define lanes_masked_product(a, b) \
+    ((lanes_t)_mm512_maskz_mul_ps(not_zero(a), (__m512)(a), (__m512)(b)))
+#define lanes_masked_quotient(a, b) \
+    ((lanes_t)_mm512_maskz_div_ps(not_zero(a), (__m512)(a), (__m512)(b)))
+#define lanes_masked_sum(a, b, c) \
+    ((lanes_t)_mm512_mask3_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c), not_zero(a)))
+#elif defined(__AVX512F__)
+#define not_zero(a) _mm512_cmp_pd_mask((__m512d)(a), _mm512_setzero_pd(), _CMP_NEQ_UQ)
+#define lanes_masked_product(a, b) \
+    ((lanes_t)_mm512_maskz_mul_pd(not_zero(a), (__m512d)(a), (__m512d)(b)))
+#define lanes_masked_quotient(a, b) \
+    ((lanes_t)_mm512_maskz_div_pd(not_zero(a), (__m512d)(a), (__m512d)(b)))
+#define lanes_masked_sum(a, b, c) \
+    ((lanes_t)_mm512_mask3_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c), not_zero(a)))
+#else
+/* GCC would compute a value that it sees twice, with and without the mask. */
+#define masked(a, value) ((lanes_t)((ilanes_t)lanes_rounded(value) & (ilanes_t)((a) != 0)))
+#define lanes_masked_product(a, b) masked(a, (a) * (b))
+#define lanes_masked_quotient(a, b) masked(a, (a) / (b))
+#define lanes_masked_sum(a, b, c) \
+    lanes_select((ilanes_t)((a) == 0), c, lanes_rounded((a) * (b) + (c)))
+#endif
+
 /* Of doubles whatever `real` is; b where either is NaN. GCC makes two instructions of a comparison
  * and a choice where x86 has one for both. */
 #if defined(__AVX512F__)

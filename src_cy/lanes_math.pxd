@@ -30,6 +30,9 @@ cdef extern from "lanes_math.h" nogil:
     lanes_t lanes_min(lanes_t a, lanes_t b)  # b where either is NaN
     lanes_t lanes_maximum(lanes_t a, lanes_t b)  # NaN where either is; b where they are equal
     lanes_t lanes_minimum(lanes_t a, lanes_t b)  # NaN where either is; b where they are equal
+    lanes_t lanes_masked_product(lanes_t a, lanes_t b)  # a * b, but 0 where a is 0
+    lanes_t lanes_masked_quotient(lanes_t a, lanes_t b)  # a / b, but 0 where a is 0
+    lanes_t lanes_masked_sum(lanes_t a, lanes_t b, lanes_t c)  # a * b + c, but c where a is 0
     doubles_t doubles_max(doubles_t a, doubles_t b)  # b where either is NaN
     doubles_t doubles_min(doubles_t a, doubles_t b)  # b where either is NaN
     lanes_t lanes_sign(lanes_t v)  # 1 or -1; zeros and NaN give themselves
