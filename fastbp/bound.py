@@ -74,6 +74,10 @@ class Bound(Composable):
 
     def _on_rows(self, theta: Any, rows: Any, gradient: bool) -> tuple[float, Any]:
         """As `_evaluate`, of some rows of the data; D is None if no gradient is wanted."""
+        self._samples()
+        raise NotImplementedError
+
+    def _samples(self) -> int | None:
         raise TypeError("rows= is for objectives of networks, made by net.objective(X, y)")
 
     def __call__(self, theta: Any, rows: Any = None) -> "tuple[float, NDArray[np.float64]]":
@@ -187,6 +191,10 @@ def _is_referred(array: "NDArray[Any]", given: Any) -> bool:
     return not isinstance(given, list | tuple)  # a frame, a tensor: who knows
 
 
-def mass(n_samples: int, sample_weight: "NDArray[Any] | None") -> float:
-    """m: the number of samples, or the sum of their weights as they are now."""
-    return n_samples if sample_weight is None else float(np.sum(sample_weight, dtype=float))
+def mass(n_samples: int, sample_weight: "NDArray[Any] | None", rows: Any = None) -> float:
+    """m: the number of samples, or of these rows; or the sum of their weights as they are now."""
+    if sample_weight is not None:
+        return float(np.sum(sample_weight if rows is None else sample_weight[rows], dtype=float))
+    if rows is None:
+        return n_samples
+    return len(range(n_samples)[rows]) if isinstance(rows, slice) else len(rows)

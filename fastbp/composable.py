@@ -59,16 +59,23 @@ class Composable(Advising):
     def _arguments(self) -> tuple[Any, ...]:
         raise NotImplementedError
 
-    def __call__(self, theta: Any) -> Result:
+    def __call__(self, theta: Any, rows: Any = None) -> Result:
         raise NotImplementedError
 
-    def cost(self, theta: Any) -> float:
+    def cost(self, theta: Any, rows: Any = None) -> float:
         raise NotImplementedError
 
-    def fun(self, theta: Any) -> float:
+    def fun(self, theta: Any, rows: Any = None) -> float:
         raise NotImplementedError
 
-    def jac(self, theta: Any) -> "NDArray[np.float64]":
+    def jac(self, theta: Any, rows: Any = None) -> "NDArray[np.float64]":
+        raise NotImplementedError
+
+    def _samples(self) -> int | None:
+        """How many samples `rows` are rows of; None where it has no data of its own.
+
+        Raises TypeError where it takes no rows.
+        """
         raise NotImplementedError
 
     def into(self, theta: Any, out: "NDArray[np.float64]") -> float:
@@ -108,8 +115,8 @@ class Composable(Advising):
         """The parameters that belong together, with their names and the indices in theta."""
         return []
 
-    def _m(self) -> float:
-        """What a penalty is divided by: m where J is a mean over samples, else 1."""
+    def _m(self, rows: Any = None) -> float:
+        """What a penalty is divided by: m where J is a mean over samples, or some, else 1."""
         return 1.0
 
     # What is made of it

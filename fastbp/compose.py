@@ -13,6 +13,11 @@ from fastbp.penalty import Penalty
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_WITHOUT_HESSP = (
+    "circuits have one, and a callable may, as its attribute hessp(theta, v); "
+    "method='L-BFGS-B' needs none"
+)
+
 
 class Sum(Composite):
     """J = sum_k factor_k J_k on one theta; made by `+`, `-`, `*` and `/` of objectives.
@@ -21,6 +26,8 @@ class Sum(Composite):
 
     in the order of the terms. `fun` and `jac` share what each of its objectives shares. A callable
     is called for each, and again in `cost`: it returns (J, D). A term of factor 0 is left out.
+    `rows` are rows of every objective, all of which have as many samples; m of a penalty is that
+    of these rows.
 
     Parameters
     ----------
@@ -63,30 +70,33 @@ class Sum(Composite):
         object.__setattr__(self, "terms", tuple(flat))
         object.__setattr__(self, "n_parameters", parts[0].n_parameters)
 
-    def __call__(self, theta: Any) -> Result:
-        """The cost and a fresh gradient at `theta`, float64 (n_parameters,)."""
+    def __call__(self, theta: Any, rows: Any = None) -> Result:
+        """The cost and a fresh gradient at `theta`, float64 (n_parameters,); of some rows alone,
+        as `rows` of `Objective` says them, if every part has them."""
         vector = self._vector(theta)
         total, D = 0.0, np.zeros(self.n_parameters)
-        for factor, part in self._used():
-            J, slope = part(vector) if isinstance(part, Composable) else _called(part, vector)
+        for factor, part in self._used(rows):
+            J, slope = part(vector, rows) if isinstance(part, Composable) else _called(part, vector)
             total += factor * J
             with np.errstate(all="ignore"):
                 D += factor * slope
         return total, D
 
-    def cost(self, theta: Any) -> float:
+    def cost(self, theta: Any, rows: Any = None) -> float:
         """The cost alone, without the work of gradients."""
-        return self._total("cost", theta)
+        return self._total("cost", theta, rows)
 
-    def fun(self, theta: Any) -> float:
+    def fun(self, theta: Any, rows: Any = None) -> float:
         """The cost at `theta`; its objectives share evaluations with `jac`."""
-        return self._total("fun", theta)
+        return self._total("fun", theta, rows)
 
-    def jac(self, theta: Any) -> "NDArray[np.float64]":
+    def jac(self, theta: Any, rows: Any = None) -> "NDArray[np.float64]":
         """The gradient at `theta`, a fresh array."""
         vector, D = self._vector(theta), np.zeros(self.n_parameters)
-        for factor, part in self._used():
-            slope = part.jac(vector) if isinstance(part, Composable) else _called(part, vector)[1]
+        for factor, part in self._used(rows):
+            slope = (
+                part.jac(vector, rows) if isinstance(part, Composable) else _called(part, vector)[1]
+            )
             with np.errstate(all="ignore"):
                 D += factor * slope
         return D
@@ -96,7 +106,9 @@ class Sum(Composite):
         """hessp(theta, v): the Hessian at `theta` times `v`; there if all parts have theirs."""
         for factor, part in self._used():
             if not hasattr(part, "hessp"):
-                raise AttributeError(f"no hessp: a part has none, {factor:g} * {part!r}")
+                raise AttributeError(
+                    f"no hessp: a part has none, {factor:g} * {part!r}; {_WITHOUT_HESSP}"
+                )
         return self._hessp
 
     def _hessp(self, theta: Any, v: Any) -> "NDArray[np.float64]":
@@ -106,15 +118,21 @@ class Sum(Composite):
             product += factor * part.hessp(vector, direction)
         return product
 
-    def _total(self, what: str, theta: Any) -> float:
+    def _total(self, what: str, theta: Any, rows: Any) -> float:
         vector, total = self._vector(theta), 0.0
-        for factor, part in self._used():
+        for factor, part in self._used(rows):
             call = getattr(part, what) if isinstance(part, Composable) else None
-            total += factor * (call(vector) if call else _called(part, vector)[0])
+            total += factor * (call(vector, rows) if call else _called(part, vector)[0])
         return total
 
-    def _used(self) -> list[tuple[float, Any]]:
-        return [term for term in self.terms if term[0] != 0]
+    def _used(self, rows: Any = None) -> list[tuple[float, Any]]:
+        used = [term for term in self.terms if term[0] != 0]
+        if rows is not None:
+            _same_samples([part for _, part in used])
+        return used
+
+    def _samples(self) -> int | None:
+        return _same_samples([part for _, part in self._used()])
 
     def _objectives(self) -> list[Composable]:
         seen = {id(part): part for _, part in self.terms if isinstance(part, Composable)}
@@ -132,12 +150,10 @@ class Sum(Composite):
         """Those of the first objective that has some."""
         return next((found for part in self._objectives() if (found := part.blocks())), [])
 
-    def _m(self) -> float:
-        own = [part for part in self._objectives() if not isinstance(part, Penalty)]
-        return own[0]._m() if len(own) == 1 == len(self.terms) - self._n_penalties() else 1.0
-
-    def _n_penalties(self) -> int:
-        return sum(isinstance(part, Penalty) for _, part in self.terms)
+    def _m(self, rows: Any = None) -> float:
+        own = [part for _, part in self.terms if not isinstance(part, Penalty)]
+        alone = len(own) == 1 and isinstance(own[0], Composable)
+        return own[0]._m(rows) if alone else 1.0
 
     def _arguments(self) -> tuple[Any, ...]:
         return (self.terms,)
@@ -201,22 +217,22 @@ class Frozen(Composite):
         """The free parameters, a fresh vector, of a full theta: the inverse of expand."""
         return self.objective._vector(theta)[self.free]
 
-    def __call__(self, free: Any) -> Result:
-        """The cost and a fresh gradient by the free parameters."""
-        J, D = self.objective(self.expand(free))
+    def __call__(self, free: Any, rows: Any = None) -> Result:
+        """The cost and a fresh gradient by the free parameters; `rows` as the objective has it."""
+        J, D = self.objective(self.expand(free), rows)
         return J, D[self.free]
 
-    def cost(self, free: Any) -> float:
+    def cost(self, free: Any, rows: Any = None) -> float:
         """The cost alone, without the work of a gradient."""
-        return self.objective.cost(self.expand(free))
+        return self.objective.cost(self.expand(free), rows)
 
-    def fun(self, free: Any) -> float:
+    def fun(self, free: Any, rows: Any = None) -> float:
         """The cost; shares evaluations with `jac` as the objective does."""
-        return self.objective.fun(self.expand(free))
+        return self.objective.fun(self.expand(free), rows)
 
-    def jac(self, free: Any) -> "NDArray[np.float64]":
+    def jac(self, free: Any, rows: Any = None) -> "NDArray[np.float64]":
         """The gradient by the free parameters, a fresh array."""
-        return self.objective.jac(self.expand(free))[self.free]
+        return self.objective.jac(self.expand(free), rows)[self.free]
 
     @property
     def hessp(self) -> "Callable[[Any, Any], NDArray[np.float64]]":
@@ -255,8 +271,11 @@ class Frozen(Composite):
             if left[b.name].size
         ]  # fmt: skip
 
-    def _m(self) -> float:
-        return self.objective._m()
+    def _m(self, rows: Any = None) -> float:
+        return self.objective._m(rows)
+
+    def _samples(self) -> int | None:
+        return self.objective._samples()
 
     def _objectives(self) -> tuple[Composable, ...]:
         return (self.objective,)
@@ -297,6 +316,25 @@ def mask_of(objective: Composable, which: Any) -> "NDArray[np.bool_]":
             f"mask = np.zeros({n}, bool); mask[indices] = True"
         )
     return mask.copy()
+
+
+def _same_samples(parts: list[Any]) -> int | None:
+    """How many samples all these parts of a sum have; None if none has data."""
+    found: tuple[int, Any] | None = None
+    for part in parts:
+        if not isinstance(part, Composable):
+            raise TypeError(
+                f"rows= is for sums of objectives of networks; a part is {part!r}, a callable that "
+                "knows no rows: give the sum of the others rows=, and add what it returns"
+            )
+        m = part._samples()
+        if m is not None and found is not None and m != found[0]:
+            raise ValueError(
+                f"rows= are rows of every part of a sum, but {found[1]!r} has {found[0]} samples "
+                f"and {part!r} has {m}: evaluate each with rows of its own"
+            )
+        found = found or (None if m is None else (m, part))
+    return found[0] if found else None
 
 
 def _called(function: Any, theta: "NDArray[np.float64]") -> Result:

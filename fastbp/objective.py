@@ -120,10 +120,14 @@ class Objective(Bound):
         """The bias and the weights of each layer: those of the network."""
         return self.network.blocks()
 
-    def _m(self) -> float:
+    def _m(self, rows: Any = None) -> float:
         if self.network.reduction == "sum":
             return 1.0
-        return mass(self.n_samples, self.sample_weight)
+        numbers = None if rows is None else read_rows(rows, self.n_samples)
+        return mass(self.n_samples, self.sample_weight, numbers)
+
+    def _samples(self) -> int:
+        return self.n_samples
 
     def _on_rows(self, theta: Any, rows: Any, gradient: bool) -> tuple[float, Any]:
         evaluate = self._problem.evaluate

@@ -33,6 +33,7 @@ class Penalty(Composite):
     def __init__(
         self, objective: Composable, l2: float, l1: float, biases: bool, towards: Any
     ) -> None:
+        biases = validate.flag(biases, "biases")
         where = np.ones(objective.n_parameters, bool)
         for block in [] if biases else objective.blocks():
             if block.kind == "bias":
@@ -42,7 +43,7 @@ class Penalty(Composite):
         set_once(self, "objective", objective)
         set_once(self, "l2", validate.non_negative(l2, "l2"))
         set_once(self, "l1", validate.non_negative(l1, "l1"))
-        set_once(self, "biases", bool(biases))
+        set_once(self, "biases", biases)
         set_once(self, "where", where)
         set_once(self, "towards", None)
         if towards is not None:
@@ -50,24 +51,20 @@ class Penalty(Composite):
             validate.finite_reals(towards, validate.FLOAT64, "towards", in_place=True)
             set_once(self, "towards", towards)
 
-    def __call__(self, theta: Any) -> Result:
-        """The penalty and its fresh gradient."""
-        d, m = self._distance(theta), self.objective._m()
-        with np.errstate(all="ignore"):
-            D = (self.l2 / m) * d if self.l2 != 0 else np.zeros(self.n_parameters)
-            if self.l1 != 0:
-                D += (self.l1 / m) * np.sign(d)
-        return self._of(d, m), D
+    def __call__(self, theta: Any, rows: Any = None) -> Result:
+        """The penalty and its fresh gradient; m is that of these rows, if there are some."""
+        J, D = self._at(theta, rows, gradient=True)
+        return J, D
 
-    def cost(self, theta: Any) -> float:
+    def cost(self, theta: Any, rows: Any = None) -> float:
         """The penalty alone."""
-        return self._of(self._distance(theta), self.objective._m())
+        return self._at(theta, rows, gradient=False)[0]
 
     fun = cost
 
-    def jac(self, theta: Any) -> "NDArray[np.float64]":
+    def jac(self, theta: Any, rows: Any = None) -> "NDArray[np.float64]":
         """The gradient of the penalty."""
-        return self(theta)[1]
+        return self(theta, rows)[1]
 
     def hessp(self, theta: Any, v: Any) -> "NDArray[np.float64]":
         """l2/m v, and 0 for what is not penalised."""
@@ -75,20 +72,25 @@ class Penalty(Composite):
         direction = np.where(self.where, self._vector(v, "v"), 0.0)
         return (self.l2 / self.objective._m()) * direction
 
-    def _distance(self, theta: Any) -> "NDArray[np.float64]":
-        vector = self._vector(theta)
-        with np.errstate(all="ignore"):
-            away = vector if self.towards is None else vector - self.towards
-        return np.where(self.where, away, 0.0)
-
-    def _of(self, d: "NDArray[np.float64]", m: float) -> float:
-        J = 0.0
+    def _at(self, theta: Any, rows: Any, gradient: bool) -> tuple[float, Any]:
+        """J, and D if it is wanted; each penalty adds its own to both."""
+        vector, m = self._vector(theta), self.objective._m(rows)
+        J, D = 0.0, np.zeros(self.n_parameters) if gradient else None
         with np.errstate(all="ignore"):  # inf and nan are told by J
+            away = vector if self.towards is None else vector - self.towards
+            d = np.where(self.where, away, 0.0)
             if self.l2 != 0:
                 J += self.l2 / (2 * m) * float(np.add.reduce(d * d))
+                if D is not None:
+                    D += (self.l2 / m) * d
             if self.l1 != 0:
                 J += self.l1 / m * float(np.add.reduce(np.abs(d)))
-        return J
+                if D is not None:
+                    D += (self.l1 / m) * np.sign(d)
+        return J, D
+
+    def _samples(self) -> int | None:
+        return None
 
     def _objectives(self) -> tuple[Composable, ...]:
         return ()

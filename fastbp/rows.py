@@ -1,5 +1,6 @@
 """Which rows of the data are meant: a slice, row numbers, or a mask."""
 
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,16 @@ def read(rows: Any, m: int) -> Any:
     """
     if isinstance(rows, slice):
         return rows
+    if isinstance(rows, Set | Mapping):
+        raise TypeError(
+            f"rows has no order: {described(rows)}; expected row numbers in a list or an array, "
+            "such as sorted(rows)"
+        )
     array = as_array(rows, "rows")
+    if array.ndim == 0 and array.dtype.kind not in "biu":
+        raise TypeError(
+            f"rows is {described(rows)}; expected row numbers, a mask of booleans or a slice"
+        )
     if array.ndim != 1:
         advice = "for one row give a list of one" if array.ndim == 0 else "use np.ravel(rows)"
         raise ValueError(f"rows has shape {array.shape}; expected a vector of numbers; {advice}")

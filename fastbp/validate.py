@@ -68,6 +68,13 @@ def is_expression(value: Any) -> bool:
     return is_instance(value, "fastbp._recorder", "Expression")
 
 
+def flag(value: Any, what: str) -> bool:
+    """`value` as True or False: anything else, "no" say, would mean True."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise TypeError(f"{what} must be True or False, got {described(value)}")
+
+
 def count(value: Any, what: str, largest: int) -> int:
     """`value` as an int from 1 to `largest`."""
     try:

@@ -167,6 +167,11 @@ def test_row_numbers_of_any_kind(rows):
         (["a"], TypeError, "dtype <U1"),
         ([None], TypeError, "dtype object"),
         (slice("a"), TypeError, "slice indices"),
+        ("a", TypeError, "rows is 'a'; expected row numbers"),
+        (2.0, TypeError, "rows is 2.0; expected row numbers"),
+        (len, TypeError, "rows is <built-in function len>.*; expected row numbers"),
+        ({3, 1}, TypeError, r"rows has no order: \{1, 3\} \(set\); .*sorted"),
+        ({3: 1}, TypeError, "rows has no order"),
     ],
 )
 def test_refused(rows, error, message):

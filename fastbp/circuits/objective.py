@@ -159,7 +159,9 @@ class CircuitObjective(Bound):
             for each in self.circuit._inputs.parameters
         ]
 
-    def _m(self) -> float:
+    def _m(self, rows: Any = None) -> float:
+        if rows is not None:
+            self._samples()
         return mass(self.n_samples, self.sample_weight) if self.reduction == "mean" else 1.0
 
     def _vector(self, theta: Any, name: str = "p") -> NDArray[np.float64]:
