@@ -44,6 +44,7 @@ NOUNS = {
     "classes": "text",  # and a number for each is what is wanted
     "dates": "dates",
     "durations": "durations",
+    "periods": "periods",
     "complex": "complex numbers",
     "sequences": "sequences",
     "expressions": "expressions",
@@ -191,6 +192,8 @@ def _kind(item: Any) -> str:
         return "dates"
     if isinstance(item, datetime.timedelta | np.timedelta64):
         return "durations"
+    if type(item).__name__ == "Period" and hasattr(item, "to_timestamp"):
+        return "periods"
     if isinstance(item, numbers.Complex):
         return "complex"
     from fastbp.validate import is_expression
@@ -229,12 +232,22 @@ def _advice(
         return f"number the classes: classes, {what} = np.unique({text}, return_inverse=True)"
     if kind in CONVERTIBLE:
         return f"convert it with np.array({what}, float)"
+    names = columns_of(value)
+    if kind == "objects" and names is not None and _is_hashable(item):
+        kind = "text"  # such as intervals: categories by another name
     if kind in ADVICE:
         return ADVICE[kind].format(what)
-    names = columns_of(value)
     if names is None:
         return _in_array(kind, value, array, columns, item, what, alone)
     return _in_frame(kind, value, list(dict.fromkeys(names[j] for j in columns)), what)
+
+
+def _is_hashable(item: Any) -> bool:
+    try:
+        hash(item)
+    except TypeError:
+        return False
+    return True
 
 
 def _is_polars(value: Any) -> bool:
@@ -242,7 +255,7 @@ def _is_polars(value: Any) -> bool:
 
 
 def _in_frame(kind: str, frame: Any, names: list[Any], what: str) -> str:
-    """For text, dates and durations in columns of a DataFrame."""
+    """For text, dates, durations and periods in columns of a DataFrame."""
     if _is_polars(frame):
         if kind == "text":
             return (
@@ -256,7 +269,10 @@ def _in_frame(kind: str, frame: Any, names: list[Any], what: str) -> str:
             f"pd.get_dummies({what}, columns={names}, dtype=float) makes columns of 0 and 1 of it, "
             f"{what}.drop(columns={names}) leaves it out"
         )
-    if kind == "dates":
+    if kind == "periods":
+        days = f"t = pd.PeriodIndex({what}[{{0}}]).to_timestamp(); "
+        days += f"{what}[{{0}}] = (t - t.min()) / {DAY}"
+    elif kind == "dates":
         days = f"t = pd.to_datetime({what}[{{0}}], utc=True); {what}[{{0}}] = (t - t.min()) / {DAY}"
     else:
         days = f"{what}[{{0}}] = pd.to_timedelta({what}[{{0}}]) / {DAY}"
@@ -269,7 +285,7 @@ def _in_array(
     kind: str, value: Any, array: "NDArray[Any]", columns: list[int], item: Any, what: str,
     alone: bool,
 ) -> str:  # fmt: skip
-    """For text, dates and durations in what is no DataFrame."""
+    """For text, dates, durations and periods in what is no DataFrame."""
     array_of = code(value, what)
     series = hasattr(value, "to_numpy")
     if kind == "text":
@@ -281,6 +297,9 @@ def _in_array(
             f"{columns})]) makes columns of 0 and 1 of it, {rest} leaves it out"
         )
     dates = kind == "dates"
+    if kind == "periods" and array.ndim == 1:
+        days = f"t = pd.PeriodIndex({what}).to_timestamp(); {what} = (t - t.min()) / {DAY}"
+        return f"make days of them: {days}"
     if _is_polars(value):
         return f"make numbers of them: {what} = {what}.to_physical()"
     if array.dtype.kind in "mM" or (series and array.ndim == 1):
@@ -294,10 +313,13 @@ def _in_array(
         return f"make days of them: {days}"
     if isinstance(item, np.generic):
         return f"make one dtype of them: np.array({what}, {'<M8[s]' if dates else '<m8[s]'!r})"
-    number = "t.total_seconds()"
-    if dates:
-        number = "t.timestamp()" if isinstance(item, datetime.datetime) else "t.toordinal()"
-    unit = "days" if number == "t.toordinal()" else "seconds"
+    number, unit = "t.total_seconds()", "seconds"
+    if kind == "periods":
+        number, unit = "t.ordinal", "numbers"
+    elif dates and isinstance(item, datetime.datetime):
+        number = "t.timestamp()"
+    elif dates:
+        number, unit = "t.toordinal()", "days"
     if array.ndim == 1:
         return f"make {unit} of them: {what} = np.array([{number} for t in {what}])"
     end = f"; {what} = {what}.astype(float)" if alone else ""

@@ -93,11 +93,11 @@ def _check_shape(array: "NDArray[Any]", K: int, m: int, y: Any) -> None:
 
 def _labels(array: "NDArray[Any]", K: int, y: Any) -> "NDArray[np.int64]":
     if array.dtype.kind == "f":
-        finite_reals(array, array.dtype, "y", in_place=True)
+        finite_reals(array, array.dtype, "y", in_place=True, value=y)
         place = first_where(array, lambda part: np.floor(part) != part)
         if place is not None:
             raise ValueError(
-                f"y is {array[place]} at {where(place)}: no label; a y of shape {np.shape(y)} "
+                f"y is {array[place]} at {where(place, y)}: no label; a y of shape {np.shape(y)} "
                 f"holds integers 0..{K - 1}, targets for {K} outputs have shape {(len(array), K)}"
             )
     low, high = extremes(array)
@@ -123,7 +123,7 @@ def _refuse_labels(array: "NDArray[Any]", low: int, high: int, K: int, y: Any) -
         )
     else:
         advice = f"{high + 1} classes need a last layer of {high + 1} outputs"
-    raise ValueError(f"{held}, but {wanted} (first at {where(place)}); {advice}")
+    raise ValueError(f"{held}, but {wanted} (first at {where(place, y)}); {advice}")
 
 
 def _values(y: Any) -> str:

@@ -172,9 +172,10 @@ def as_array(value: Any, what: str) -> "NDArray[Any]":
 
 def _refuse_sparse(value: Any, what: str) -> NoReturn:
     size = 8 * math.prod(value.shape) / 1e6
+    needed = f", {size:.3g} MB in float64" if size >= 0.1 else ""
     raise TypeError(
         f"{what} is a sparse matrix ({type(value).__name__}) of shape {value.shape}; fastbp reads "
-        f"dense data: pass {what}.toarray(), {size:.3g} MB in float64; where that is too large, "
+        f"dense data: pass {what}.toarray(){needed}; where that is too large, "
         f"bind some rows at a time, {what}.tocsr()[rows].toarray(), or reduce the columns first"
     )
 
@@ -376,13 +377,13 @@ def sample_weight(value: Any, m: int) -> "NDArray[np.float64] | None":
         advice = "use np.ravel(sample_weight)" if array.size == m else "give one weight per sample"
         raise ValueError(f"sample_weight has shape {array.shape}; expected ({m},); {advice}")
     in_place = readable(array, FLOAT64) and array.flags.c_contiguous
-    result = finite_reals(array, FLOAT64, "sample_weight", bool(in_place))
+    result = finite_reals(array, FLOAT64, "sample_weight", bool(in_place), value)
     low, high = extremes(result)
     if low < 0:
         place = first_where(result, lambda part: part < 0)
         assert place is not None
         raise ValueError(
-            f"sample_weight is {array[place]} at {where(place)}; expected weights >= 0; "
+            f"sample_weight is {array[place]} at {where(place, value)}; expected weights >= 0; "
             "a weight of 0 leaves a sample out"
         )
     if high == 0:

@@ -34,11 +34,22 @@ def described(value: Any) -> str:
 def where(place: Any, value: Any = None) -> str:
     """An index in words; rows and columns count from 0, as in NumPy.
 
-    A column of a `value` that gives its columns names, as a DataFrame does, is named too.
+    A column of a `value` that gives its columns names, as a DataFrame does, is named too; so is a
+    Series, and the one column of a frame that is read as a vector.
     """
     if len(place) == 2:
         return f"row {place[0]}, column {place[1]}{named(value, place[1])}"
-    return f"row {place[0]}" if len(place) == 1 else f"index {tuple(map(int, place))}"
+    return f"row {place[0]}{only(value)}" if len(place) == 1 else f"index {tuple(map(int, place))}"
+
+
+def only(value: Any) -> str:
+    """The name of a Series or of a frame's one column, as it follows a row; "" without one."""
+    names = columns_of(value)
+    if names is None and hasattr(value, "to_numpy"):
+        names = [getattr(value, "name", None)]
+    return (
+        f", column {names[0]!r}" if names and len(names) == 1 and names[0] not in (None, 0) else ""
+    )
 
 
 def named(value: Any, column: int) -> str:

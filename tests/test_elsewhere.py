@@ -5,6 +5,7 @@ import inspect
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -14,6 +15,7 @@ import fastbp
 from fastbp import elsewhere, initializers, names, parameters
 from fastbp.words import folded
 
+TYPED_NAMES = Path(__file__).parents[1] / ".ci" / "typed_names.py"
 NET = fastbp.mlp(3, 4, 2)
 X, Y = np.ones((5, 3)), np.ones((5, 2))
 OBJECTIVE = NET.objective(X, Y)
@@ -35,30 +37,13 @@ def test_types_have_the_names_of_the_tables():
 
 def test_a_type_checker_finds_wrong_names(tmp_path):
     pytest.importorskip("mypy")
-    wrong = [
-        'fastbp.mlp(2, 1, loss="crossentropy")',
-        'fastbp.mlp(2, 1, hidden="softmax")',
-        'fastbp.mlp(2, 1, output="linear")',
-        'fastbp.mlp(2, 1, reduction="average")',
-        'fastbp.mlp(2, 1, activation="relu")',
-        'fastbp.Dense(2, 1, "logistic")',
-        'fastbp.Network([fastbp.Dense(2, 1)], "mse")',
-        'fastbp.mlp(2, 1).init(scheme="xavier")',
-        'fastbp.mlp(2, 1).unpack([0.0], order="matlab")',
-        "fastbp.mlp(2, 1).fit",
-    ]
-    right = [
-        'fastbp.mlp(2, 3, 1, hidden="relu", output="softplus", loss="poisson", reduction="sum")',
-        'fastbp.Network([fastbp.Dense(2, 1, "softmax")], "cross_entropy").init(scheme="he")',
-        "fastbp.mlp(2, 1, loss=fastbp.mlp(2, 1).loss, output=fastbp.mlp(2, 1).activations[-1])",
-        'fastbp.mlp(2, 1).unpack([0.0], order="F")',
-    ]
+    marked = TYPED_NAMES.read_text().splitlines()
     script = tmp_path / "script.py"
-    script.write_text("\n".join(["import fastbp", *wrong, *right]))
+    script.write_text("\n".join(line.partition("  # type:")[0] for line in marked))
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), str(script)]
     answer = subprocess.run(command, capture_output=True, text=True)
     lines = {int(line.split(":")[1]) for line in answer.stdout.splitlines() if ": error:" in line}
-    assert lines == set(range(2, 2 + len(wrong))), answer.stdout
+    assert lines == {i for i, line in enumerate(marked, 1) if "# type:" in line}, answer.stdout
 
 
 # Names

@@ -3,6 +3,7 @@
 import datetime
 import fractions
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -111,6 +112,22 @@ X_CASES = {
         frame(span=SPANS), ["durations", "column 1 'span'"],
         "X['span'] = pd.to_timedelta(X['span']) / np.timedelta64(1, 'D')",
     ),
+    "periods": (
+        frame(month=pd.period_range("2024-01", periods=M, freq="M")),
+        ["periods (Period('2024-01', 'M')", "at row 0, column 1 'month'"],
+        "t = pd.PeriodIndex(X['month']).to_timestamp(); "
+        "X['month'] = (t - t.min()) / np.timedelta64(1, 'D')",
+    ),
+    "periods in an array": (
+        np.array([[1.0, p] for p in pd.period_range("2024-01", periods=M, freq="M")], object),
+        ["periods (Period(", "row 0, column 1"],
+        "X = np.array(X, object); X[:, [1]] = np.vectorize(lambda t: t.ordinal, otypes=[float])"
+        "(X[:, [1]]); X = X.astype(float)",
+    ),
+    "intervals": (
+        frame(size=pd.cut(A, 3)), ["Python objects (Interval(", "column 1 'size'"],
+        ONE_HOT.format(["size"]),
+    ),
     "column of a number": (
         pd.DataFrame({7: WORDS, "x": A}), ["column 0 7"], ONE_HOT.format([7])
     ),
@@ -158,7 +175,12 @@ X_CASES = {
         np.zeros(M, [("a", "f8"), ("c", "U3"), ("b", "f8")]), ["records"],
         RECORDS.format("X[['a', 'b']]"),
     ),
-    "sparse": (scipy.sparse.csr_array(np.eye(2)), ["sparse", "3.2e-05 MB"], "X.toarray()"),
+    "sparse": (
+        scipy.sparse.csr_array(np.eye(2)), ["sparse", "pass X.toarray(); where"], "X.toarray()"
+    ),
+    "large sparse": (
+        scipy.sparse.eye_array(1000, format="csr"), ["toarray(), 8 MB in float64"], "X.toarray()"
+    ),
     "sparse rows": (
         scipy.sparse.coo_array(np.eye(2)), ["sparse matrix (coo_array) of shape (2, 2)"],
         "X.tocsr()[rows].toarray()",
@@ -259,6 +281,10 @@ Y_CASES = {
     "dates in a frame": (
         NUMBER, pd.DataFrame({"day": DAYS}), ["dates", "column 0 'day'"],
         "t = pd.to_datetime(y['day'], utc=True); y['day'] = (t - t.min()) / np.timedelta64(1, 'D')",
+    ),
+    "periods in a series": (
+        NUMBER, pd.Series(pd.period_range("2024", periods=M, freq="M")), ["periods (Period("],
+        "t = pd.PeriodIndex(y).to_timestamp(); y = (t - t.min()) / np.timedelta64(1, 'D')",
     ),
     # shapes and ranges
     "a row": (CLASSES, [[0, 1, 2, 0, 1, 2]], ["(1, 6)", "for labels"], "np.ravel(y)"),
@@ -415,3 +441,57 @@ def test_long_values_are_cut_and_cost_nothing():
     with pytest.raises(TypeError) as raised:
         fastbp.mlp(2, 1, loss={"x" * 10**6: [0] * 10**6})
     assert len(str(raised.value)) < 400
+
+
+# Names of columns, wherever a place is named
+
+
+SOFT = fastbp.mlp(2, 3, output="softmax", loss="cross_entropy")
+COUNTS = fastbp.mlp(2, 1, loss="poisson")
+BAD = {
+    "nan": (NUMBER, [0, np.nan, 0, 0, 0, 0.0]),
+    "no label": (SOFT, [0, 1.5, 0, 0, 0, 0]),
+    "label out of range": (SOFT, [0, 7, 0, 0, 0, 0]),
+    "nan label": (SOFT, [0, np.nan, 0, 0, 0, 0]),
+    "probability": (YES_NO, [0, 7.5, 0, 0, 0, 0]),
+    "count": (COUNTS, [0, -1, 0, 0, 0, 0]),
+    "sign": (SIGNS, [0, 0.5, 0, 0, 0, 0]),
+    "too large": (fastbp.mlp(2, 1, dtype="float32"), [0, 1e300, 0, 0, 0, 0]),
+    "missing": (NUMBER, pd.array([0, None, 0, 0, 0, 0], "Int64")),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_the_column_of_y_is_named(case):
+    net, values = BAD[case]
+    frame = pd.DataFrame({"yield": values})
+    for y in (frame, frame["yield"]):
+        with pytest.raises(ValueError, match=r"row 1, column (0 )?'yield'"):
+            net.objective(SAMPLES, y)
+    for y in (np.asarray(values), list(values), pd.Series(values), pd.DataFrame(values)):
+        with pytest.raises((ValueError, TypeError), match=r"row 1(?!, column (0 )?'yield')"):
+            net.objective(SAMPLES, y)
+
+
+def test_columns_of_targets_and_weights_are_named():
+    targets = pd.DataFrame({"low": A, "high": A})
+    targets.loc[4, "high"] = np.inf
+    with pytest.raises(ValueError, match="row 4, column 1 'high'"):
+        PAIRS.objective(SAMPLES, targets)
+    weights = pd.Series(np.ones(M), name="importance")
+    weights[2] = -1
+    with pytest.raises(ValueError, match="row 2, column 'importance'; expected weights >= 0"):
+        NUMBER.objective(SAMPLES, A, sample_weight=weights)
+    weights[2] = np.nan
+    with pytest.raises(ValueError, match="row 2, column 'importance'"):
+        NUMBER.objective(SAMPLES, A, sample_weight=weights)
+
+
+def test_models_name_columns_too():
+    frame = pd.DataFrame(SAMPLES, columns=["low", "high"])
+    frame.loc[3, "high"] = np.nan
+    theta = NUMBER.init(seed=0)
+    for call in (NUMBER.bind(theta), NUMBER.bind(theta).predict, partial(NUMBER.predict, theta),
+                 partial(NUMBER.forward, theta)):  # fmt: skip
+        with pytest.raises(ValueError, match="row 3, column 1 'high'"):
+            call(frame)
