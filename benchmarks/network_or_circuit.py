@@ -16,7 +16,6 @@ from run import markdown_table, significant
 from worker import time_calls
 
 import fastbp
-from fastbp.circuits import tanh
 
 WIDTHS = (1, 2, 4, 8, 16, 32)
 SAMPLES = (1, 1000)
@@ -25,14 +24,8 @@ SAMPLES = (1, 1000)
 def recorded(net):
     """The cost of one sample as an expression, with all of theta as parameters."""
     theta, y = fastbp.variables("theta", net.n_parameters), fastbp.variable("y")
-    a = fastbp.variables("x", net.widths[0])
-    start = 0
-    for layer, (rows, columns) in enumerate(net.shapes):
-        Theta = theta[start : start + rows * columns].reshape(rows, columns)
-        start += rows * columns
-        z = Theta[:, 1:] @ a + Theta[:, 0]
-        a = z if layer == len(net.shapes) - 1 else tanh(z)
-    return fastbp.circuit((a[0] - y) ** 2 / 2, wrt=[theta])
+    output = net.expressions(theta, fastbp.variables("x", net.widths[0]))[0]
+    return fastbp.circuit((output - y) ** 2 / 2, wrt=[theta])
 
 
 def network_bound(net, X, y, theta):

@@ -31,6 +31,14 @@ def normal(z):
     return {"Phi": lambda _: Phi, "phi": np.exp(-(z**2) / 2) / sqrt(2 * pi)}
 
 
+def usual(name):
+    """The parameter of a function as a name of its formula, with the value that is usual."""
+    if name not in formulas.parameters():
+        return {}
+    symbol, value, *_ = formulas.parameters()[name]
+    return {symbol: value}
+
+
 # Every row is there
 
 
@@ -67,12 +75,20 @@ def test_activation_is_its_formula(name):
     found = {each.left: each for each in formulas.activation_formulas(ACTIVATIONS[name])}
     a = ENGINE.apply_activation(name, z.reshape(1, -1), 0).ravel()
     slope = ENGINE.apply_activation(name, z.reshape(1, -1), 1).ravel()
-    special = normal(z)
+    special = {**normal(z), **usual(name)}
     value = found["g"].value({"z": z, **special})
     np.testing.assert_allclose(np.broadcast_to(value, z.shape), a, rtol=1e-12, atol=1e-15)
     names = {"z": z, "a": a, **special, "Phi": special["Phi"](z)}
     value = found["g'"].value(names)
     np.testing.assert_allclose(np.broadcast_to(value, z.shape), slope, rtol=1e-10, atol=1e-14)
+
+
+def test_a_parameter_is_said_with_its_limits(monkeypatch):
+    table = {"huber": ("delta", 1.0, 0.0, np.inf, False), "quantile": ("tau", 0.5, 0.0, 1.0, True)}
+    monkeypatch.setattr(formulas, "parameters", lambda: table)
+    assert formulas.parameter("tanh") == ""
+    assert formulas.parameter("huber") == ("As `huber(delta)`: $\\delta$ > 0, 1 unless given.\n\n")
+    assert "≥ 0 and ≤ 1, 0.5 unless given" in formulas.parameter("quantile")
 
 
 def test_softmax_is_its_formula():
@@ -98,7 +114,7 @@ def test_loss_is_its_formula(name, output, text):
         net = fastbp.mlp(3, 3, output=output or "identity", loss=name)
         theta = np.eye(3, 4, 1).ravel()
         a = net.forward(theta, z[None])[0]
-        value = np.sum(found.value({"z": z, "a": a, "y": y}))
+        value = np.sum(found.value({"z": z, "a": a, "y": y, **usual(name)}))
         np.testing.assert_allclose(net.cost(theta, z[None], y[None]), value, rtol=1e-12, atol=1e-15)
 
 

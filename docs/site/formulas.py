@@ -118,6 +118,26 @@ def loss_formula(text: str) -> Formula:
     return found._replace(definitions=(("e", "a - y"),))
 
 
+# What the engine's tables say of parameters
+
+
+def parameters() -> dict[str, tuple[str, float, float, float, bool]]:
+    """Of each function that has one, as the engine gives it: name, usual value, low, high, and
+    whether it may be low."""
+    found: dict[str, Any] = getattr(core("float64"), "PARAMETERS", {})
+    return found
+
+
+def parameter(name: str) -> str:
+    """The parameter of a function in words, as a paragraph; nothing if it has none."""
+    if name not in parameters():
+        return ""
+    symbol, usual, low, high, low_too = parameters()[name]
+    limits = f"{'≥' if low_too else '>'} {low:g}"
+    limits += f" and ≤ {high:g}" if np.isfinite(high) else ""
+    return f"As `{name}({symbol})`: ${tex_of(symbol)}$ {limits}, {usual:g} unless given.\n\n"
+
+
 # What the library answers
 
 
@@ -197,9 +217,8 @@ def activations() -> str:
     for name, _, text in rows("activation"):
         where = "the last layer alone" if name in engine.OUTPUT_ONLY else "any layer"
         rises = "nowhere falls" if name in engine.INCREASING else "falls somewhere"
-        parts.append(
-            f"### `{name}`\n\n{block(*activation_formulas(text))}\nFor {where}; {rises}.\n"
-        )
+        shown = block(*activation_formulas(text))
+        parts.append(f"### `{name}`\n\n{shown}\n{parameter(name)}For {where}; {rises}.\n")
     return "\n".join(parts)
 
 
@@ -215,6 +234,7 @@ def losses() -> str:
         for output, text in forms:
             lines += [f"After `{output}`, computed from z:", ""] * (output is not None)
             lines += [block(loss_formula(text))]
+        lines += [parameter(name).rstrip() + "\n"] * bool(parameter(name))
         allowed = table[name]
         outputs = ("identity",) if allowed is None else allowed
         lines += [f"- outputs: {'any' if allowed is None else names_of(allowed)}"]
