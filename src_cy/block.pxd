@@ -13,8 +13,8 @@ cdef extern from "block.h" nogil:
         Py_ssize_t out_row
         const char *ahead
         Py_ssize_t step
-        Py_ssize_t skip
+        Py_ssize_t lines
 
     void sized_blocks(
-        int R, int C, bint near, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
+        int R, int C, bint interleaved, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
         Py_ssize_t p_block, const real *q, Py_ssize_t q_row, Py_ssize_t n, const Target *target)

@@ -58,7 +58,7 @@ from polling cimport POLL_NANOSECONDS, now
 from product cimport Ahead, no_data
 from samples cimport PARTS, SampleCode, SampleRun, Samples, Term, run_samples
 from scan cimport all_finite, find_extremes, find_integer_extremes
-from span cimport share_columns, span_shares
+from span cimport copied_size, share_columns, span_shares
 from tape cimport Code, Column, Element, Gate, Row, is_arithmetic, whole_registers
 from tile cimport gathered_size
 from transpose cimport transpose
@@ -68,12 +68,23 @@ from fastbp._threads cimport disown, try_own
 cdef extern from *:
     """
     #define COMPILER_VERSION __VERSION__
+    #ifdef __linux__
+    #include <sys/mman.h>
+    #endif
+    enum { HUGE_PAGE = 1 << 21 };
+    static void want_huge_pages(void *memory, size_t n_bytes) {
+    #ifdef MADV_HUGEPAGE
+        madvise(memory, n_bytes, MADV_HUGEPAGE);
+    #endif
+    }
     #ifdef Py_GIL_DISABLED
     #define count_up(counter, n) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED)
     #else
     #define count_up(counter, n) (*(counter) += (n))
     #endif
     """
+    const size_t HUGE_PAGE
+    void want_huge_pages(void *memory, size_t n_bytes)
     void count_up(long long *, long long)
     const char *COMPILER_VERSION
 
@@ -90,11 +101,18 @@ cdef int REAL_TYPE = REAL
 COMPILER = COMPILER_VERSION.decode()
 
 cdef void *allocate(size_t n_bytes) except NULL:
-    """Zeroed memory in whole cache lines."""
+    """Zeroed memory in whole cache lines.
+
+    Where it is large, in huge pages if the system has them: products go through more pages of the
+    usual size than the processor remembers, which costs 4 % of the peak.
+    """
     cdef void *out = NULL
+    cdef size_t alignment = HUGE_PAGE if n_bytes >= 2 * HUGE_PAGE else 64
     n_bytes = (n_bytes + 63) // 64 * 64 + 64
-    if posix_memalign(&out, 64, n_bytes) != 0:
+    if posix_memalign(&out, alignment, n_bytes) != 0:
         raise MemoryError(f"no memory for {n_bytes} bytes of scratch")
+    if alignment == HUGE_PAGE:
+        want_huge_pages(out, n_bytes)
     memset(out, 0, n_bytes)
     return out
 

@@ -1,9 +1,8 @@
 """A dense layer on one tile of samples: z = W a + b forward, W' delta backward, Delta.
 
 Within a tile arrays are feature-major, `a[unit, sample]`. Sample-major are the data X, used where
-it lies (turned for the forward pass of a wide first layer, copied where spans are kept), `zt`,
-which that pass makes of it otherwise, and `at`, the transposed tile, or span, that Delta of the
-weights is made from.
+it lies (turned for the forward pass of a wide first layer), `zt`, which that pass makes of it
+otherwise, and `at`, the transposed tile, or span, that Delta of the other layers is made from.
 """
 from libc.string cimport memset
 
@@ -13,7 +12,7 @@ from interleave cimport (
 )
 from lanes cimport real
 from layout cimport Strips, by_rows, by_strips, round_up
-from product cimport Ahead, broadcast_addend, matrix_addend, multiply_add, nothing
+from product cimport Addend, Ahead, broadcast_addend, matrix_addend, multiply_add, nothing
 from tape cimport Element
 from transpose cimport transpose_to_strips, turn
 
@@ -30,7 +29,7 @@ cdef struct Dense:
     Py_ssize_t bias_at      # Delta of b[j] is sums[bias_at + j], of a chunk or a tile of a span
     # Where in the packed weights; -1: nowhere.
     Py_ssize_t turned_at    # b and W' by strips, of a first layer with units in the lanes
-    Py_ssize_t forward_at   # W interleaved
+    Py_ssize_t forward_at   # W interleaved, then b
     Py_ssize_t backward_at  # W' interleaved
     Py_ssize_t z_at         # where z and a of a tile are in the scratch of a thread
     Py_ssize_t a_at
@@ -76,7 +75,7 @@ cdef inline void pack(
 ) noexcept nogil:
     """One panel of the packed weights."""
     cdef const real *Theta = theta + layer.theta_at
-    cdef Py_ssize_t row = layer.n_in + 1, start
+    cdef Py_ssize_t row = layer.n_in + 1, start, j
     cdef Py_ssize_t n_turned = panels(layer.turned_at, row)
     cdef Py_ssize_t n_forward = panels(layer.forward_at, layer.n_in)
     cdef Strips turned
@@ -88,6 +87,9 @@ cdef inline void pack(
                             turned)
     elif share < n_turned + n_forward:
         start = (share - n_turned) * DEPTH
+        if start == 0:
+            for j in range(layer.n_out):
+                packed[layer.forward_at + layer.n_in * layer.n_out + j] = Theta[j * row]
         interleave(layer.n_out, min(layer.n_in - start, <Py_ssize_t>DEPTH),
                    matrix(Theta + 1 + start, row, 1),
                    packed + layer.forward_at + start * layer.n_out)
@@ -122,10 +124,11 @@ cdef inline void forward(
     cdef const real *Theta = theta + layer.theta_at
     cdef Py_ssize_t row = layer.n_in + 1
     cdef Matrix W = matrix(Theta + 1, row, 1)
+    cdef Addend b = broadcast_addend(Theta, row)
     if layer.forward_at >= 0:
         W.interleaved = packed + layer.forward_at
-    multiply_add(layer.n_out, 0, columns, layer.n_in,
-                 broadcast_addend(Theta, row), W, a, z, ahead)
+        b = broadcast_addend(W.interleaved + layer.n_in * layer.n_out, 1)
+    multiply_add(layer.n_out, 0, columns, layer.n_in, b, W, a, z, ahead)
 
 
 cdef inline void backward(

@@ -86,7 +86,9 @@ cdef void place_span(Plan *plan) noexcept:
     plan.n_kept = plan.n_units = 0
     for l in range(plan.n_layers):
         layer = &plan.layers[l]
-        layer.kept_inputs_at = take(&plan.n_kept, strips_size(plan.span, layer.n_in))
+        layer.kept_inputs_at = -1
+        if l > 0:       # X is where the user has it
+            layer.kept_inputs_at = take(&plan.n_kept, strips_size(plan.span, layer.n_in))
         layer.kept_delta_at = take(&plan.n_kept, plan.span * layer.n_out)
         layer.bias_at = take(&plan.n_units, layer.n_out)
     plan.kept_biases_at = take(&plan.n_kept, plan.span // plan.tile * plan.n_units)
@@ -110,7 +112,7 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
             pays = plan.m >= PACK_SAMPLES and interleaving_pays(layer.n_out, columns)
         if pays:
             layer.forward_at = packed
-            packed += layer.n_in * layer.n_out
+            packed += (layer.n_in + 1) * layer.n_out
         elif l == 0:
             layer.turned_at = packed
             packed += strips_size(layer.n_in + 1, layer.n_out)
@@ -125,7 +127,7 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
             if layer != last:       # losses take outputs by rows
                 layer.samples = by_strips(NULL, rows, samples)
         if plan.span > 0 and plan.loss >= 0:
-            share_size = max(share_size, strips_size(layer.n_out, min(
+            share_size = max(share_size, copied_size(plan) + strips_size(layer.n_out, min(
                 layer.n_in, share_columns(layer))))
         size = size_of(layer.samples, rows, samples)
         layer.z_at = layer.a_at = take(&top, size)

@@ -90,6 +90,13 @@ cdef struct Evaluation:
     flag_t stopped
 
 
+cdef inline Py_ssize_t data_row(const Evaluation *run, Py_ssize_t sample) noexcept nogil:
+    """Which row of the data this sample is."""
+    if run.plan.gathers:
+        sample = run.rows[sample] if run.rows != NULL else run.first + sample * run.step
+    return sample
+
+
 cdef inline Py_ssize_t take(Py_ssize_t *top, Py_ssize_t n) noexcept nogil:
     """Sets n reals apart, in whole cache lines, and returns where they start."""
     cdef Py_ssize_t at = top[0]

@@ -8,8 +8,7 @@ columns in the SIMD lanes; the scalars of `P` are broadcast, so it may lie in me
                                                                       has it; if wide, as the others
     backward      dprev[i, s] =        sum_j W[j, i]     delta[j, s]  lanes: samples
     Delta         Delta[j, i] +=       sum_s delta[j, s] At[s, i]     lanes: features; for the first
-                                                                      layer At is X, where it lies,
-                                                                      or a copy (span.pxd)
+                                                                      layer At is X, where it lies
 
 Every element is a sum of panels of DEPTH products, each summed over k in order, one fused
 multiply-add at a time, whatever the block or the register width: that is why x86-64-v3 and v4 give
@@ -27,6 +26,7 @@ from layout cimport Strips, by_rows, column
 
 cdef enum:
     CACHE_LINE = 64
+    BLOCK_LINES = 8     # steps of an interleaved block for each line it prefetches
     GROUP_BYTES = 262144        # of out, kept in the second-level cache while P passes
 
 
@@ -133,47 +133,56 @@ cdef inline void multiply_panel(
 
     All rows of P pass over a panel of Q that stays in the first-level cache. Where they are many
     the panel is copied first, unless its rows are adjacent already: to be aligned, and on 4 pages
-    of memory instead of up to 64. The first blocks then prefetch the next panel, a piece each: a
-    column of registers, or n cache lines where the panel is adjacent. The others prefetch the
+    of memory instead of up to 64. The first blocks then prefetch the next panel: a cache line of
+    all rows, then another; or line after line where the panel is adjacent. The others prefetch the
     caller's data; an interleaved P is prefetched by its blocks themselves.
     """
     cdef lanes_t copied[DEPTH * 4]
-    cdef Py_ssize_t r = 0, piece_step = q_row * sizeof(real), piece = LANES, shares
+    cdef Py_ssize_t r = 0, piece_step = q_row * sizeof(real), piece_lines = n, shares
+    cdef Py_ssize_t lines = n, asked = 0
     cdef int R, most = BLOCK_ROWS, pieces = 0
     if rows >= PACK_ROWS:
-        pieces = C
+        pieces = (C * LANES * <int>sizeof(real) + CACHE_LINE - 1) // CACHE_LINE
         if q_row != C * LANES:
             pack_panel(C, n, q, q_row, <real *>copied)
             q = <real *>copied
             q_row = C * LANES
         else:
-            pieces = LANES * <int>sizeof(real) * C // CACHE_LINE
-            piece = n * CACHE_LINE // sizeof(real)
             piece_step = CACHE_LINE
-    if p.interleaved == NULL and narrow(C):
+            piece_lines = n * pieces
+            pieces = 1
+    if p.interleaved != NULL:
+        lines = n // BLOCK_LINES + 1
+    elif narrow(C):
         most = 2 * BLOCK_ROWS
     while r < rows:
         shares = (rows - r + most - 1) // most
         R = even_share(rows - r, most, shares)
         target.count = rows - r - shares * (R - 1)      # blocks of R rows; others have one less
-        target.step = CACHE_LINE
-        target.skip = 0
+        target.lines = lines
         if pieces > 0:
-            target.count = min(target.count, <Py_ssize_t>pieces)
-            target.ahead = <const char *>next_q
+            target.count = min(target.count, (piece_lines - asked + lines - 1) // lines)
+            target.ahead = <const char *>next_q + asked * piece_step
             target.step = piece_step
-            target.skip = piece * <Py_ssize_t>sizeof(real) - n * piece_step
-            next_q += target.count * piece
-            pieces -= <int>target.count
+            asked += target.count * lines
+            if asked >= piece_lines:
+                asked = 0
+                pieces -= 1
+                next_q += CACHE_LINE // sizeof(real)
         elif ahead.next < ahead.end:
-            target.count = min(target.count, (ahead.end - ahead.next) // (n * ahead.step) + 1)
             target.ahead = ahead.next
             target.step = ahead.step
-            ahead.next += target.count * n * ahead.step
+            if p.interleaved != NULL:
+                target.lines = min(n * ahead.step // CACHE_LINE + 1, lines)
+                target.step = CACHE_LINE
+            target.count = min(
+                target.count, (ahead.end - ahead.next) // (target.lines * target.step) + 1)
+            ahead.next += target.count * target.lines * target.step
             ahead.steps += target.count * n
         else:       # a line in the first-level cache: any other would be asked for at each step
             target.ahead = <const char *>&target
             target.step = 0
+            target.lines = 0
             ahead.steps += target.count * n
         if p.interleaved != NULL:
             interleaved_blocks(R, C, p.interleaved + r * n, q, q_row, n, &target)

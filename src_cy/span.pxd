@@ -1,20 +1,20 @@
 """Networks whose weights fill the caches: a and delta of many samples are kept, then Delta is made.
 
 A Delta for each chunk (engine.pxd) would be written, read and added up, megabytes each time. Here a
-tile only leaves what Delta is made of, delta and the inputs of every layer, for all samples of a
-span. Then each thread takes a group of columns of one layer's Delta, sums it over the span while it
-stays in the second-level cache, and puts it in the gradient. The order of the sums follows from the
-span alone.
+tile only leaves what Delta is made of, delta and the inputs of every layer but the first, for all
+samples of a span. Then each thread takes a group of columns of one layer's Delta, sums it over the
+span while it stays in the second-level cache, and puts it in the gradient. The order of the sums
+follows from the span alone.
 """
 from dense cimport Dense, accumulate_bias, regularize, samples_of, widen
-from interleave cimport Matrix, interleave_panels, interleaved_matrix, matrix_of
+from interleave cimport DEPTH, interleave_panels, interleaved_matrix, matrix_of
 from lanes cimport (
     LANES, STRIP, kernel_void, lanes_load, lanes_load_part, lanes_prefetch, lanes_store, real,
 )
-from layout cimport Strips, adjacent, by_strips, column, round_up
-from plan cimport Data, Evaluation, Plan
+from layout cimport Strips, adjacent, by_rows, by_strips, column, round_up, strips_size
+from plan cimport Evaluation, Plan, data_row
 from polling cimport interruptible
-from product cimport Ahead, group_columns, multiply_add, nothing
+from product cimport Addend, Ahead, group_columns, matrix_addend, multiply_add, nothing
 from transpose cimport turn
 
 
@@ -39,29 +39,22 @@ cdef inline real *kept_biases(const Evaluation *run, Py_ssize_t sample) noexcept
     return run.kept + run.plan.kept_biases_at + sample // run.plan.tile * run.plan.n_units
 
 
-cdef inline kernel_void copy_to_strips(
-    Py_ssize_t rows, Py_ssize_t columns, const real *source, Py_ssize_t source_row, Strips out,
+cdef inline kernel_void copy_data(
+    const Evaluation *run, Py_ssize_t sample, Py_ssize_t rows, Py_ssize_t start, Py_ssize_t stop,
+    Strips out,
 ) noexcept nogil:
-    """out = source, with zeros up to whole registers."""
-    cdef Py_ssize_t c, full = columns // LANES * LANES, _
-    for _ in range(rows):
-        c = 0
+    """out[sample, start ... stop] = X from this sample of the span on, zeros beyond its columns."""
+    cdef Py_ssize_t full = min(stop, run.plan.layers.n_in // LANES * LANES), s, c
+    cdef const real *x
+    for s in range(run.span_start + sample, run.span_start + sample + rows):
+        x = run.data.X + data_row(run, s) * run.data.x_row
+        c = start
         while c < full:
-            lanes_store(column(out, c), lanes_load(source + c))
+            lanes_store(column(out, c), lanes_load(x + c))
             c += LANES
-        if c < columns:
-            lanes_store(column(out, c), lanes_load_part(source + c, columns - c))
-        source += source_row
+        if c < stop:
+            lanes_store(column(out, c), lanes_load_part(x + c, run.plan.layers.n_in - c))
         out.data += out.row
-
-
-cdef inline void keep_data(
-    const Evaluation *run, const Data *data, Py_ssize_t start, Py_ssize_t count,
-) noexcept nogil:
-    """X of a tile, the inputs of the first layer."""
-    cdef const Plan *plan = run.plan
-    copy_to_strips(count, plan.layers.n_in, data.X, data.x_row,
-                   kept_inputs(run, plan.layers, start - run.span_start))
 
 
 cdef inline void keep(
@@ -75,7 +68,7 @@ cdef inline void keep(
     # In panels of DEPTH samples, of which all tiles but the last are multiples.
     interleave_panels(layer.n_out, count, matrix_of(delta),
                       run.kept + layer.kept_delta_at + first * layer.n_out)
-    if layer != run.plan.layers:    # X was kept on the way forward
+    if layer != run.plan.layers:    # X is where the user has it
         turn(layer.n_in, columns, samples_of(under, scratch + under.a_at),
              kept_inputs(run, layer, first))
 
@@ -141,6 +134,49 @@ cdef inline Py_ssize_t span_shares(const Plan *plan) noexcept nogil:
     return n
 
 
+cdef inline Py_ssize_t copied_size(const Plan *plan) noexcept nogil:
+    """Reals of a panel of X by strips, as wide as a share."""
+    return strips_size(DEPTH, min(plan.layers.n_in, share_columns(plan.layers)))
+
+
+cdef inline void delta_times_inputs(
+    const Evaluation *run, const Dense *layer, Py_ssize_t first, Py_ssize_t count,
+    Py_ssize_t start, Py_ssize_t stop, real *copied, Strips Delta, Ahead *ahead,
+) noexcept nogil:
+    """Columns of Delta, of so many samples of the span.
+
+    X is read where the user has it, in whole registers; what fills none, and samples that are not
+    beside each other, are copied panel by panel.
+    """
+    cdef const Plan *plan = run.plan
+    cdef const real *delta = run.kept + layer.kept_delta_at + first * layer.n_out
+    cdef Addend addend = nothing()
+    cdef Py_ssize_t s = 0, n, full = min(stop, layer.n_in // LANES * LANES)
+    cdef Strips inputs
+    if layer != plan.layers:
+        multiply_add(layer.n_out, start, stop, count, addend, interleaved_matrix(delta),
+                     kept_inputs(run, layer, first), Delta, ahead)
+        return
+    if start < full and not plan.gathers:
+        inputs = by_rows(run.data.X + (run.span_start + first) * run.data.x_row, run.data.x_row)
+        multiply_add(layer.n_out, start, full, count, addend, interleaved_matrix(delta), inputs,
+                     Delta, ahead)
+        start = full
+    if start == stop:
+        return
+    while s < count:
+        n = min(count - s, <Py_ssize_t>DEPTH)
+        inputs = by_strips(copied, n, layer.n_in)
+        inputs.data -= start // STRIP * inputs.strip
+        copy_data(run, first + s, n, start, stop, inputs)
+        multiply_add(layer.n_out, start, stop, n, addend,
+                     interleaved_matrix(delta + s * layer.n_out), inputs, Delta, ahead)
+        if run.stopped:
+            return
+        addend = matrix_addend(Delta)
+        s += n
+
+
 cdef inline void run_columns(void *context, int worker, Py_ssize_t share) noexcept nogil:
     """A group of columns of one layer's Delta; with the first, the biases."""
     cdef const Evaluation *run = <const Evaluation *>context
@@ -148,23 +184,21 @@ cdef inline void run_columns(void *context, int worker, Py_ssize_t share) noexce
     cdef const Dense *layer = plan.layers
     cdef Py_ssize_t count = min(plan.span, plan.m - run.span_start), start, stop, first, n, at
     cdef Strips Delta
-    cdef Matrix delta
+    cdef real *copied = run.scratch + worker * plan.share
     cdef Ahead ahead = interruptible(context, worker, True)
     while share >= layer_shares(layer):
         share -= layer_shares(layer)
         layer += 1
     start = share * share_columns(layer)
     stop = min(start + share_columns(layer), round_up(layer.n_in))
-    Delta = by_strips(run.scratch + worker * plan.share, layer.n_out, layer.n_in)
+    Delta = by_strips(copied + copied_size(plan), layer.n_out, layer.n_in)
     Delta.data -= start // STRIP * Delta.strip
     first = 0
     while first < count:
         n = count - first
         if sizeof(real) < sizeof(double):
             n = min(n, <Py_ssize_t>SUMMED)
-        delta = interleaved_matrix(run.kept + layer.kept_delta_at + first * layer.n_out)
-        multiply_add(layer.n_out, start, stop, n, nothing(), delta,
-                     kept_inputs(run, layer, first), Delta, &ahead)
+        delta_times_inputs(run, layer, first, n, start, stop, copied, Delta, &ahead)
         if run.stopped:
             return
         at = run.span_start + first

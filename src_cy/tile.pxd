@@ -15,9 +15,9 @@ from few cimport few_backward, few_forward, few_gradient
 from interleave cimport Matrix
 from lanes cimport LANES, STRIP, real
 from layout cimport Strips, adjacent, by_rows, by_strips, round_up
-from plan cimport Data, Evaluation, Plan
+from plan cimport Data, Evaluation, Plan, data_row
 from product cimport Ahead
-from span cimport keep, keep_data
+from span cimport keep
 from transpose cimport transpose, transpose_to_strips, turn
 from weights cimport leave_out, multiply_weights, tile_weights
 
@@ -47,7 +47,7 @@ cdef inline Data tile_data(
     targets = X + plan.samples * gathered.x_row
     labels = <int64_t *>targets
     for s in range(count):
-        row = run.rows[start + s] if run.rows != NULL else run.first + (start + s) * run.step
+        row = data_row(run, start + s)
         memcpy(X + s * gathered.x_row, data.X + row * data.x_row,
                plan.layers.n_in * sizeof(real))
         if data.labels != NULL:
@@ -136,8 +136,6 @@ cdef inline void tile_forward(
     cdef const Dense *layer
     cdef Strips inputs = by_strips(scratch + plan.xt_at, plan.layers.n_in, plan.samples), z
     cdef Py_ssize_t i
-    if plan.span > 0 and run.gradient != NULL:
-        keep_data(run, data, start, count)
     for i in range(plan.n_layers):
         layer = plan.layers + i
         z = samples_of(layer, scratch + layer.z_at)
