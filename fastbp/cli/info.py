@@ -29,12 +29,12 @@ def run(arguments: argparse.Namespace) -> int:
         fastbp.show_config()
         return 0
     model = files.load(arguments.model)
-    print(f"{arguments.model}: {count(os.path.getsize(arguments.model), 'byte')}\n")
+    screen.say(f"{arguments.model}: {count(os.path.getsize(arguments.model), 'byte')}\n")
     screen.network(model.network)
     if "inputs" not in model.extra and "target" not in model.extra:
-        print("It says nothing of columns: it was written by fastbp.files.save.")
+        screen.say("It says nothing of columns: it was written by fastbp.files.save.")
         if model.extra:
-            print(f"Notes: {listed(sorted(model.extra))}")
+            screen.say(f"Notes: {listed(sorted(model.extra))}")
         return 0
     _tell(Trained.load(arguments.model))
     return 0
@@ -43,18 +43,18 @@ def run(arguments: argparse.Namespace) -> int:
 def _tell(trained: Trained) -> None:
     """Inputs, target and training, in words."""
     target, lines = trained.target, trained.inputs.lines()
-    print(f"Target: {target.name}, {target.task}", end="")
+    screen.say(f"Target: {target.name}, {target.task}", end="")
     if isinstance(target, Classes):
-        print(f" into {listed([str(label) for label in target.labels])}")
+        screen.say(f" into {listed([str(label) for label in target.labels])}")
     else:
         log = ", the logarithm of a rate" if target.log_rate else ""
-        print(f", mean {target.mean:.4g}, scale {target.scale:.4g}{log}")
-    print(f"Inputs: {count(len(lines), 'column')}"
+        screen.say(f", mean {target.mean:.4g}, scale {target.scale:.4g}{log}")
+    screen.say(f"Inputs: {count(len(lines), 'column')}"
           f"{'' if trained.has_header else ', by their places: there was no header'}")  # fmt: skip
     width = max(len(name) for name, _ in lines)
     for name, words in lines:
-        print(f"  {name:<{width}}  {words}")
-    print(f"Missing values: {_missing(trained.inputs.missing)}")
+        screen.say(f"  {name:<{width}}  {words}")
+    screen.say(f"Missing values: {_missing(trained.inputs.missing)}")
     if trained.training:
         screen.say(
             f"Training: {', '.join(f'{k} {_short(v)}' for k, v in trained.training.items())}"

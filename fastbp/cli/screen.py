@@ -33,14 +33,20 @@ def show(parts: Sequence[Part], end: str = "\n") -> None:
     """Print texts in their styles, as they are."""
     console = _console()
     if console is None:
-        print("".join(text for text, _ in parts), end=end, flush=True)
+        print(_sayable("".join(text for text, _ in parts)), end=end, flush=True)
         return
     text_of = importlib.import_module("rich.text").Text
     line = text_of()
     for text, style in parts:
-        line.append(text, style=style)
+        line.append(_sayable(text), style=style)
     console.print(line, end=end, soft_wrap=True)
     sys.stdout.flush()
+
+
+def _sayable(text: str) -> str:
+    """The text with what standard output cannot say written in ASCII."""
+    name = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(name, "backslashreplace").decode(name)
 
 
 def _console() -> Any:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import subprocess
 import sys
 import threading
 
@@ -97,6 +98,18 @@ def test_what_is_no_encoding(refuse, name):
 
 def test_utf_8_may_have_a_mark():
     assert encoding("utf8") == encoding("UTF-8") == "utf-8-sig"
+
+
+def test_what_a_terminal_cannot_say_is_written_in_ascii():
+    rows = [["å", "y"], *[[i, ("café", "thé")[i % 2]] for i in range(40)]]
+    write("t.csv", rows)
+    command = [sys.executable, "-m", "fastbp", "train", "t.csv", "--target", "y", *FAST]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"Inputs: 1 column: \xe5" in done.stdout
+    assert r"classification into caf\xe9, th\xe9" in done.stdout
 
 
 # Names that other tools use, and the ones before
