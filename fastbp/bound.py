@@ -178,11 +178,13 @@ class Bound(Composable):
         return float(sum(engine.seconds for engine in self._engines()))
 
 
-def referred(pairs: "Iterable[tuple[NDArray[Any] | None, Any]]") -> "tuple[NDArray[Any], ...]":
-    """Of (array, what was given for it) the arrays that may lie in the caller's memory."""
-    return tuple(
-        array for array, given in pairs if array is not None and _is_referred(array, given)
-    )
+def referred(
+    pairs: "Iterable[tuple[NDArray[Any], Any]]", sample_weight: "NDArray[Any] | None"
+) -> "tuple[NDArray[Any], ...]":
+    """Of (array, what was given for it) the arrays that the caller can change; weights always, as
+    they are an attribute of the objective."""
+    arrays = tuple(array for array, given in pairs if _is_referred(array, given))
+    return arrays if sample_weight is None else (*arrays, sample_weight)
 
 
 def _is_referred(array: "NDArray[Any]", given: Any) -> bool:

@@ -28,9 +28,12 @@ class Objective(Bound):
         minimize(objective.fun, theta, jac=objective.jac, method="TNC")
 
     The data is checked and converted once, here. Data that needs no conversion is referred to, not
-    copied: changing X, y or the weights afterwards changes the objective. Any number of threads may
-    call one objective. A theta with nan or inf in it, or one so large that the sums overflow, gives
-    what IEEE arithmetic says: J = inf or nan, never an exception.
+    copied: changing X, y or the weights afterwards changes the objective. Converted data, weights
+    in float32 say, is a copy, which such changes do not reach; `sample_weight` is the array that is
+    read. A label changed to one that is no class leaves a sample of no class, whose targets are all
+    0 (-1 before hinge). Any number of threads may call one objective. A theta with nan or inf in
+    it, or one so large that the sums overflow, gives what IEEE arithmetic says: J = inf or nan,
+    never an exception.
 
     Parameters
     ----------
@@ -52,7 +55,8 @@ class Objective(Bound):
     network : Network
     n_samples : int
     l2 : float
-    sample_weight : ndarray or None
+    sample_weight : ndarray of float64, or None
+        The weights as they are read: what is written into it counts.
     n_threads : int
     n_evaluations : int
         Number of evaluations since the objective was made.
@@ -90,7 +94,7 @@ class Objective(Bound):
         n_threads: int | None = None,
     ) -> None:
         real = network.dtype
-        given = (X, y, sample_weight)
+        given = (X, y)
         X = validate.data(X, network.widths[0], real)
         m = X.shape[0]
         labels, matrix = targets.read(y, network, m)
@@ -102,7 +106,7 @@ class Objective(Bound):
         set_once(self, "n_threads", threads.resolve(n_threads))
         set_once(self, "_explicit_threads", n_threads)
         set_once(self, "_data", (X, matrix if labels is None else labels))
-        self._begin(referred(zip((*self._data, self.sample_weight), given, strict=True)))
+        self._begin(referred(zip(self._data, given, strict=True), self.sample_weight))
         engine, chain = names.cost_chain(network)
         problem = engine.Problem(
             chain, X, labels, matrix, self.sample_weight, self.l2, network.reduction == "mean",

@@ -283,3 +283,61 @@ LARGE = {
 @pytest.mark.parametrize("kind", LARGE)
 def test_the_fingerprint_of_large_data_can_be_interrupted(kind):
     stop_in_the_middle(lambda n: counted(fingerprint, (LARGE[kind](n),), 1), 50_000_000)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int64, list, np.float64])
+def test_weights_that_were_converted_are_changed_where_they_are_read(kind):
+    weights = kind(np.arange(1, 7)) if kind is not list else [1, 2, 3, 4, 5, 6]
+    X, y = RNG.normal(size=(6, 3)), RNG.normal(size=(6, 2))
+    net = fastbp.mlp(3, 2)
+    theta = net.init(seed=0)
+    objective = net.objective(X, y, sample_weight=weights)
+    before = objective.cost(theta), objective.fun(theta)
+    weights[2] = 9
+    followed = kind is np.float64
+    assert (objective.cost(theta) != before[0]) == followed
+    objective.sample_weight[2] = 9
+    fresh = net.objective(X, y, sample_weight=np.array([1.0, 2, 9, 4, 5, 6]))
+    assert objective.cost(theta) == fresh.cost(theta) == objective.fun(theta)
+    assert objective.jac(theta).tolist() == fresh.jac(theta).tolist()
+
+
+def test_a_model_never_follows_its_theta():
+    net = fastbp.mlp(3, 2)
+    for dtype in ("f8", "f4"):
+        theta = net.init(seed=0).astype(dtype)
+        model = net.bind(theta)
+        before = model(np.ones(3))
+        theta[:] = 0
+        assert model(np.ones(3)).tolist() == before.tolist() != [0, 0]
+
+
+NO_CLASS = [3, -1, 10**12, np.iinfo(np.int64).min, np.iinfo(np.int64).max]
+WITH_LABELS = {
+    ("sigmoid", "cross_entropy"): 0, ("identity", "squared_error"): 0, ("tanh", "hinge"): -1,
+    ("softmax", "cross_entropy"): None, ("identity", "multiclass_hinge"): None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("names", WITH_LABELS)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_label_changed_to_no_class_is_a_sample_of_no_class(names, dtype):
+    output, loss = names
+    net = fastbp.mlp(3, 4, 3, output=output, loss=loss, dtype=dtype)
+    X, y = RNG.normal(size=(70, 3)).astype(dtype), np.arange(70) % 3
+    theta = net.init(seed=0)
+    other, found = WITH_LABELS[names], []
+    objective = net.objective(X, y)
+    for bad in NO_CLASS:
+        y[[1, 69]] = bad
+        J, D = objective(theta)
+        if other is not None:
+            targets = np.full((70, 3), other, dtype)
+            inside = (y >= 0) & (y < 3)
+            targets[np.flatnonzero(inside), y[inside]] = 1
+            want = net.objective(X, targets)(theta)
+            assert (J, D.tolist()) == (want[0], want[1].tolist())
+        assert np.isfinite(D).all()
+        found.append((J, D.tolist()))
+        assert found[0] == found[-1]
+        assert np.isfinite(objective(theta, rows=[1, 2])[0])

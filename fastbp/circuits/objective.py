@@ -128,7 +128,7 @@ class CircuitObjective(Bound):
         self._fixed = fixed
         self._problems: dict[str, Any] = {}
         pairs = [(array, named[name]) for name, array in samples.items()]
-        self._begin(referred([*pairs, (self.sample_weight, sample_weight)]))
+        self._begin(referred(pairs, self.sample_weight))
 
     def hessp(self, p: Any, v: Any) -> NDArray[np.float64]:
         """The Hessian at `p` times `v`, a fresh array."""
