@@ -301,9 +301,5 @@ def check_out(out: Any, n: int) -> None:
 
 def rebuild(version: int, kind: type[Composable], *arguments: Any) -> Composable:
     """The objective of a pickle; its counters start at 0, its threads are those of this process."""
-    if version != PICKLE_VERSION:
-        raise ValueError(
-            f"this objective was pickled in format {version!r}; this fastbp reads format "
-            f"{PICKLE_VERSION}: read it with the fastbp that wrote it"
-        )
+    validate.pickle_version(version, PICKLE_VERSION, "objective")
     return kind(*arguments)

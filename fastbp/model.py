@@ -195,9 +195,5 @@ class Model:
 
 def rebuild(version: int, *arguments: Any) -> Model:
     """The model of a pickle; its threads are those of this process."""
-    if version != PICKLE_VERSION:
-        raise ValueError(
-            f"this Model was pickled in format {version!r}; this fastbp reads format "
-            f"{PICKLE_VERSION}: read it with the fastbp that wrote it"
-        )
+    validate.pickle_version(version, PICKLE_VERSION, "Model")
     return Model(*arguments)

@@ -75,6 +75,15 @@ def flag(value: Any, what: str) -> bool:
     raise TypeError(f"{what} must be True or False, got {described(value)}")
 
 
+def pickle_version(version: Any, known: int, what: str) -> None:
+    """Refuses a pickle of another format than the `known` one."""
+    if version != known:
+        raise ValueError(
+            f"this {what} was pickled in format {version!r}; this fastbp reads format {known}: "
+            "read it with the fastbp that wrote it"
+        )
+
+
 def count(value: Any, what: str, largest: int) -> int:
     """`value` as an int from 1 to `largest`."""
     try:

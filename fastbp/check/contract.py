@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastbp.composable import Composable
+
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -28,8 +30,7 @@ class Subject:
         self._jac = jac if callable(jac) else None
         self._args = args
         # Our objectives give the cost alone for less; a plain function is called as it is.
-        shortcut = jac is None and hasattr(fun, "network") and hasattr(fun, "cost")
-        self._cost_alone = fun.cost if shortcut else None
+        self._cost_alone = fun.cost if jac is None and isinstance(fun, Composable) else None
         self.n_evaluations = 0
         self.keeps_theta = False
         self.usual = 0.0  # size of J at a distance from theta

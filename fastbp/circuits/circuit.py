@@ -392,10 +392,6 @@ class Circuit(Advising):
 
 
 def _rebuild(version: int, *arguments: Any) -> Circuit:
-    if version != PICKLE_VERSION:
-        raise ValueError(
-            f"this Circuit was pickled in format {version!r}; this fastbp reads format "
-            f"{PICKLE_VERSION}: read it with the fastbp that wrote it"
-        )
+    validate.pickle_version(version, PICKLE_VERSION, "Circuit")
     check_parts(*arguments)
     return Circuit(*arguments)
