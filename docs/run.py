@@ -146,7 +146,7 @@ def execute_in_shell(block: Block, where: str) -> str:
     here = Path(find_spec("fastbp").origin).parents[1]  # type: ignore[union-attr, arg-type]
     paths = [str(here), os.environ.get("PYTHONPATH", "")]
     path = os.pathsep.join(filter(None, paths))
-    environment = {**os.environ, "COLUMNS": "100", "PYTHONPATH": path}
+    environment = {**os.environ, "COLUMNS": "160", "PYTHONPATH": path}
     command = f"""fastbp() {{ "{sys.executable}" -m fastbp "$@"; }}\n{block.body}"""
     done = subprocess.run(
         ["sh", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
