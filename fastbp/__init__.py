@@ -11,6 +11,7 @@ from fastbp.model import Model
 from fastbp.names import activations, losses
 from fastbp.network import Network
 from fastbp.objective import Objective
+from fastbp.parameterised import named
 from fastbp.perceptron import mlp
 from fastbp.threads import get_num_threads, num_threads, set_num_threads
 
@@ -41,6 +42,7 @@ __all__ = [
     "kernels",
     "losses",
     "mlp",
+    "named",
     "num_threads",
     "set_num_threads",
     "show_config",

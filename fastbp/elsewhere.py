@@ -44,13 +44,14 @@ LOSSES = _named(
         "squared_error": """mse mse_loss mean_squared_error l2 l2_loss least_squares quadratic sse
             sum_squared_error squared squared_loss rmse ols gaussian half_mse""",
         "absolute_error": "mae mae_loss mean_absolute_error l1 l1_loss absolute lad",
+        "quantile": "quantile_loss pinball pinball_loss check_loss tilted tilted_loss",
         "huber": "huber_loss smooth_l1 smooth_l1_loss",
         "log_cosh": "log_cosh_loss",
         "poisson": "poisson_nll poisson_nll_loss poisson_deviance poisson_loss half_poisson_loss",
         "hinge": "hinge_loss svm margin max_margin",
         "squared_hinge": "squared_hinge_loss l2_svm hinge_squared",
-        "multiclass_hinge": """crammer_singer categorical_hinge multi_margin multi_margin_loss
-            multiclass_svm""",
+        "multiclass_hinge": "crammer_singer categorical_hinge",
+        "weston_watkins": "multi_margin multi_margin_loss multiclass_svm svm_loss",
     }
 )
 SCHEMES = _named(
@@ -71,7 +72,9 @@ FORMULAS = {
     "squared_error": "1/2 ||a - y||^2",
     "absolute_error": "|a - y| summed over the outputs",
     "cross_entropy": "output 'sigmoid' or 'softmax' beside it",
-    "multiclass_hinge": "of Crammer and Singer",
+    "multiclass_hinge": "the largest margin, of Crammer and Singer; the sum is 'weston_watkins'",
+    "weston_watkins": "the sum over the other classes, not divided by their number",
+    "quantile": "'quantile(0.9)' for the 90 % quantile",
 }
 
 # What is not here by name can be a circuit: of z, or of a and y.
@@ -89,8 +92,6 @@ CIRCUITS = {
         "hardsigmoid": "circuits.minimum(circuits.maximum(z / 6 + 0.5, 0), 1)",
     },
     "loss": {
-        "quantile": "circuits.maximum(0.9 * (y - a), -0.1 * (y - a))",
-        "pinball": "circuits.maximum(0.9 * (y - a), -0.1 * (y - a))",
         "gamma": "y * circuits.exp(-a) + a",
     },
 }

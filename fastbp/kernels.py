@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp._core import core
 from fastbp.names import Activation, Loss, checked, compiled
+from fastbp.parameterised import Parameterised, without_parameter
 from fastbp.validate import non_negative, numbers, one_of, positive
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ __all__ = ["accumulate", "backpropagate", "forward", "output_delta", "regularize
 
 
 def forward(
-    Theta: ArrayLike, a: ArrayLike, activation: "Activation | Circuit" = "identity"
+    Theta: ArrayLike, a: ArrayLike, activation: "Activation | Parameterised | Circuit" = "identity"
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """z = a W' + b and g(z) of a dense layer.
 
@@ -66,7 +67,7 @@ def backpropagate(
     Theta: ArrayLike,
     delta: ArrayLike,
     z: ArrayLike,
-    activation: "Activation | Circuit" = "identity",
+    activation: "Activation | Parameterised | Circuit" = "identity",
     error: ArrayLike | None = None,
 ) -> NDArray[Any]:
     """delta of the layer below: (delta W + error) * g'(z).
@@ -182,7 +183,10 @@ def regularized_gradient(
 
 
 def output_delta(
-    loss: "Loss | Circuit", output: "Activation | Circuit", z: ArrayLike, y: ArrayLike
+    loss: "Loss | Parameterised | Circuit",
+    output: "Activation | Parameterised | Circuit",
+    z: ArrayLike,
+    y: ArrayLike,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """The loss of each sample and delta(L) = dloss/dz.
 
@@ -211,7 +215,7 @@ def output_delta(
     y = _matrix(y, "y", dtype, rows=z.shape[0], columns=z.shape[1])
     engine = core(dtype)
     f = compiled(checked(loss, "loss", tuple(engine.LOSSES), "loss"), "loss", dtype)
-    outputs = engine.LOSSES[loss] if isinstance(loss, str) else None
+    outputs = engine.LOSSES[without_parameter(f)] if isinstance(f, str) else None
     if outputs is None:
         g = _activation(output, engine.ACTIVATIONS, f"output for {loss}", dtype)
     else:

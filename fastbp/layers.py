@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastbp.circuits.circuit import Circuit
+    from fastbp.parameterised import Parameterised
 
 
 class Block(NamedTuple):
@@ -55,11 +56,11 @@ class Dense(Advising):
 
     n_in: int
     n_out: int
-    activation: "Activation | Circuit"
+    activation: "Activation | Parameterised | Circuit"
 
     @advised
     def __init__(
-        self, n_in: int, n_out: int, activation: "Activation | Circuit" = "identity"
+        self, n_in: int, n_out: int, activation: "Activation | Parameterised | Circuit" = "identity"
     ) -> None:
         set_once = object.__setattr__
         set_once(self, "n_in", count(n_in, "n_in", MAX_WIDTH))
@@ -95,7 +96,7 @@ class Dense(Advising):
     def __reduce__(self) -> tuple[Any, ...]:
         return Dense, self._fields()
 
-    def _fields(self) -> "tuple[int, int, Activation | Circuit]":
+    def _fields(self) -> "tuple[int, int, Activation | Parameterised | Circuit]":
         return self.n_in, self.n_out, self.activation
 
 

@@ -9,6 +9,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from fastbp._core import core
+from fastbp.parameterised import canonical, without_parameter
 from fastbp.validate import is_circuit, one_of
 
 if TYPE_CHECKING:
@@ -25,10 +26,12 @@ HiddenActivation = Literal[
 ]  # fmt: skip
 Activation = Literal[HiddenActivation, "softmax"]
 Loss = Literal[
-    "cross_entropy", "squared_error", "absolute_error", "huber", "log_cosh", "poisson", "hinge",
-    "squared_hinge", "multiclass_hinge",
+    "cross_entropy", "squared_error", "absolute_error", "quantile", "huber", "log_cosh", "poisson",
+    "hinge", "squared_hinge", "multiclass_hinge", "weston_watkins",
 ]  # fmt: skip
 Reduction = Literal["mean", "sum"]
+# Losses of classes that exclude each other, one output each: targets are labels or one-hot rows.
+OF_CLASSES = ("multiclass_hinge", "weston_watkins")
 
 
 def activations(hidden: bool = False) -> tuple[str, ...]:
@@ -53,14 +56,17 @@ def losses() -> dict[str, tuple[str, ...]]:
 
 
 def checked(value: Any, kind: str, known: Sequence[str], what: str) -> Any:
-    """`value` if it is one of the `known` names of a `what`, or a circuit that can be a `kind`.
+    """`value` if it is one of the `known` names of a `what`, with its parameter if it has one, or a
+    circuit that can be a `kind`.
 
     Parameters
     ----------
     kind : {"activation", "loss"}
     """
     if not is_circuit(value):
-        return one_of(value, known, what, ", or a circuit: fastbp.circuit(...)", kind)
+        text = canonical(value)
+        one_of(without_parameter(text), known, what, ", or a circuit: fastbp.circuit(...)", kind)
+        return text
     from fastbp.circuits import elements
 
     return elements.checked_loss(value) if kind == "loss" else elements.checked_activation(value)
@@ -111,17 +117,18 @@ def check_pairing(loss: "str | Circuit", output: "str | Circuit", n_outputs: int
     A loss that is a circuit follows every output; an output that is one, only losses of a.
     """
     table = core("float64").LOSSES
-    allowed = table[loss] if isinstance(loss, str) else None
+    allowed = table[without_parameter(loss)] if isinstance(loss, str) else None
     if allowed is not None and output not in allowed:
-        follow = [name for name, outputs in table.items() if outputs is None or output in outputs]
+        base = without_parameter(output)
+        follow = [name for name, outputs in table.items() if outputs is None or base in outputs]
         raise ValueError(
             f"loss {loss!r} cannot follow output {output!r}; use output "
             f"{' or '.join(map(repr, allowed))}, or keep the output and use loss "
             f"{' or '.join(map(repr, follow))}"
         )
-    if n_outputs == 1 and (output == "softmax" or loss == "multiclass_hinge"):
+    if n_outputs == 1 and (output == "softmax" or loss in OF_CLASSES):
         advice = "output='sigmoid'" if output == "softmax" else "loss='hinge'"
-        what = "a softmax" if output == "softmax" else "a multiclass_hinge"
+        what = "a softmax" if output == "softmax" else f"a {loss}"
         raise ValueError(
             f"{what} over a single output is constant; use {advice}, or one output per class"
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from fastbp._core.interface import Engine
     from fastbp.circuits.circuit import Circuit
+    from fastbp.parameterised import Parameterised
 
 
 class Network(AsExpressions):
@@ -42,10 +43,11 @@ class Network(AsExpressions):
         Each takes as many inputs as the one before has outputs.
     loss : str or Circuit
         Summed over the K outputs: "cross_entropy" (output "sigmoid" or "softmax"),
-        "squared_error" (1/2 ||a - y||^2), "absolute_error", "huber" (delta 1), "log_cosh",
-        "poisson" (output "identity": a is the log of the rate; "softplus": the rate), "hinge",
-        "squared_hinge", "multiclass_hinge". Or a circuit of two variables, the activation a of one
-        output and its target y, in this order.
+        "squared_error" (1/2 ||a - y||^2), "absolute_error", "quantile(tau)", "huber(delta)" (1
+        unless given), "log_cosh", "poisson" (output "identity": a is the log of the rate;
+        "softplus": the rate), "hinge", "squared_hinge", "multiclass_hinge" (the largest margin:
+        Crammer and Singer), "weston_watkins" (the sum of all margins). Or a circuit of two
+        variables, the activation a of one output and its target y, in this order.
     l2 : float
         The factor lambda of the regularisation, >= 0; each call may take another.
     dtype : {"float64", "float32"}
@@ -74,12 +76,12 @@ class Network(AsExpressions):
                  "n_parameters", "reduction", "shapes", "widths")  # fmt: skip
 
     layers: tuple[Dense, ...]
-    loss: "names.Loss | Circuit"
+    loss: "names.Loss | Parameterised | Circuit"
     l2: float
     dtype: "np.dtype[Any]"
     reduction: names.Reduction
     widths: tuple[int, ...]
-    activations: "tuple[names.Activation | Circuit, ...]"
+    activations: "tuple[names.Activation | Parameterised | Circuit, ...]"
     shapes: tuple[tuple[int, int], ...]
     n_parameters: int
     _last_call: "last_call.Call | None"
@@ -89,7 +91,7 @@ class Network(AsExpressions):
     def __init__(
         self,
         layers: Iterable[Dense],
-        loss: "names.Loss | Circuit" = "squared_error",
+        loss: "names.Loss | Parameterised | Circuit" = "squared_error",
         l2: float = 0.0,
         dtype: "DTypeLike" = "float64",
         reduction: names.Reduction = "mean",
@@ -288,7 +290,8 @@ class Network(AsExpressions):
             K > 1: labels (m,) or (m, 1), integers 0..K-1, or targets (m, K). K = 1: targets (m,) or
             (m, 1). A DataFrame or Series too.
             Targets are 0..1 for cross_entropy (rows sum to 1 under softmax), >= 0 for poisson, -1
-            and 1 or 0 and 1 for the hinge losses, one-hot for multiclass_hinge, else any numbers.
+            and 1 or 0 and 1 for the hinge losses, one-hot for multiclass_hinge and
+            weston_watkins, else any numbers.
             To a loss that is a circuit labels become one-hot rows of 0 and 1.
         l2 : float, optional
             Instead of the network's own.

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
     from fastbp.circuits.circuit import Circuit
+    from fastbp.parameterised import Parameterised
 
 
 @advised
 def mlp(
     *widths: int,
-    hidden: "HiddenActivation | Circuit" = "tanh",
-    output: "Activation | Circuit" = "identity",
-    loss: "Loss | Circuit" = "squared_error",
+    hidden: "HiddenActivation | Parameterised | Circuit" = "tanh",
+    output: "Activation | Parameterised | Circuit" = "identity",
+    loss: "Loss | Parameterised | Circuit" = "squared_error",
     l2: float = 0.0,
     dtype: "DTypeLike" = "float64",
     reduction: Reduction = "mean",
@@ -42,7 +43,8 @@ def mlp(
     *widths : int
         s_0, s_1, ..., s_L, at least two. Two make a linear or logistic regression.
     hidden, output : str or Circuit
-        Activation of all hidden layers, and of the last one; see `Dense`.
+        Activation of all hidden layers, and of the last one; see `Dense`. Two have a parameter:
+        "leaky_relu(0.2)", "elu(0.5)".
     loss, l2, dtype, reduction
         As for `Network`.
 
@@ -68,8 +70,8 @@ def mlp(
         from fastbp.elsewhere import hidden_error
 
         raise hidden_error(widths, hidden, output)
-    checked(hidden, "activation", activations(hidden=True), "hidden activation")
-    checked(output, "activation", activations(), "output activation")
+    hidden = checked(hidden, "activation", activations(hidden=True), "hidden activation")
+    output = checked(output, "activation", activations(), "output activation")
     each = [hidden] * (len(widths) - 2) + [output]
     layers = [Dense(*layer) for layer in zip(widths, widths[1:], each, strict=False)]
     return Network(layers, loss, l2, dtype, reduction)

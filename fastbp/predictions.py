@@ -10,6 +10,7 @@ import numpy as np
 
 from fastbp import targets
 from fastbp._core import core
+from fastbp.parameterised import without_parameter
 from fastbp.validate import where
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def predicted(network: "Network", outputs: Outputs) -> "NDArray[Any]":
         values = outputs(output == "sigmoid")
         _check_nan(values, network)
         return np.asarray(values[:, 0] > 0, np.int64)
-    values = outputs(output in core(network.dtype.name).INCREASING)
+    values = outputs(without_parameter(output) in core(network.dtype.name).INCREASING)
     _check_nan(values, network)
     return np.asarray(values.argmax(axis=1), np.int64)
 

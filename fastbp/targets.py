@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from fastbp._core import core
+from fastbp.names import OF_CLASSES
 from fastbp.validate import (
     blocks,
     extremes,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from fastbp.network import Network
 
-CLASSIFIERS = ("cross_entropy", "hinge", "squared_hinge", "multiclass_hinge")
+CLASSIFIERS = ("cross_entropy", "hinge", "squared_hinge", *OF_CLASSES)
 
 # loss -> (least, greatest, in words)
 RANGES = {
@@ -57,8 +58,8 @@ def read(y: Any, network: "Network", m: int) -> Read:
         _check_range(targets, network, y)
     if network.loss in core(network.dtype.name).SIGNED_LOSSES:
         targets = _signed(targets, network.loss, y)
-    elif network.loss == "multiclass_hinge":
-        return _one_hot_labels(targets, y), None
+    elif network.loss in OF_CLASSES:
+        return _one_hot_labels(targets, network.loss, y), None
     elif network.loss == "cross_entropy" and network.layers[-1].activation == "softmax":
         _check_row_sums(targets)
     return None, targets.reshape(m, K)
@@ -171,9 +172,9 @@ def _signed(targets: "NDArray[Any]", loss: str, y: Any) -> "NDArray[Any]":
     return result
 
 
-def _one_hot_labels(targets: "NDArray[Any]", y: Any) -> "NDArray[np.int64]":
+def _one_hot_labels(targets: "NDArray[Any]", loss: str, y: Any) -> "NDArray[np.int64]":
     """The labels of one-hot rows, written with 0 and 1 or with -1 and 1."""
-    signs = _signed(targets, "multiclass_hinge", y)
+    signs = _signed(targets, loss, y)
     labels = np.empty(len(signs), np.int64)
     for rows in blocks(signs):
         hot = signs[rows] == 1
@@ -182,7 +183,7 @@ def _one_hot_labels(targets: "NDArray[Any]", y: Any) -> "NDArray[np.int64]":
             row = rows.start + int(wrong.argmax())
             raise ValueError(
                 f"y names {np.count_nonzero(signs[row] == 1)} classes in row {row}; loss "
-                "'multiclass_hinge' takes exactly one per sample; for several use loss='hinge'"
+                f"{loss!r} takes exactly one per sample; for several use loss='hinge'"
             )
         labels[rows] = hot.argmax(axis=1)
     return labels

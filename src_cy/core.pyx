@@ -53,6 +53,7 @@ from layout cimport (
 )
 from losses cimport N_LOSSES, Loss, loss_table
 from numbers cimport link, pair, run_threaded, threaded_t
+from parameter cimport Parameter
 from plan cimport Data, Evaluation, Plan, take
 from polling cimport POLL_NANOSECONDS, now
 from product cimport Ahead, no_data

@@ -21,6 +21,7 @@ cdef struct Dense:
     Py_ssize_t n_in
     Py_ssize_t n_out
     int activation
+    real parameter          # of the activation
     bint keeps_z
     Py_ssize_t theta_at     # Theta[j, i] is theta[theta_at + j (n_in + 1) + i], bias at i = 0
     Py_ssize_t delta_at     # where Delta of the weights is in the sums of a chunk (see sums_of)

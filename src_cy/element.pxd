@@ -144,7 +144,7 @@ cdef inline void activate_layer(
 ) noexcept nogil:
     """As `activate`, for whatever activation the layer has."""
     if layer.circuit == NULL:
-        activate(layer.activation, keep, rows, columns, stride, z, a)
+        activate(layer.activation, keep, rows, columns, stride, z, a, layer.parameter)
     else:
         activate_elements(layer.circuit, SET, rows, columns, stride, z, a, scratch)
 
@@ -155,7 +155,8 @@ cdef inline void multiply_layer_slopes(
 ) noexcept nogil:
     """As `multiply_slopes`."""
     if layer.circuit == NULL:
-        multiply_slopes(layer.activation, order, rows, columns, stride, z, a, out)
+        multiply_slopes(layer.activation, order, rows, columns, stride, z, a, out,
+                        layer.parameter)
     else:
         activate_elements(layer.circuit + order, SCALE, rows, columns, stride, z, out, scratch)
 
@@ -166,7 +167,7 @@ cdef inline void layer_errors(
 ) noexcept nogil:
     """As `output_errors`."""
     if last.circuit == NULL:
-        output_errors(last.activation, last.n_out, columns, stride, z, y, error)
+        output_errors(last.activation, last.n_out, columns, stride, z, y, error, last.parameter)
     else:
         activate_elements(last.circuit, SET, last.n_out, columns, stride, z, error, scratch)
         subtract(last.n_out, columns, stride, error, y, error)
@@ -174,21 +175,21 @@ cdef inline void layer_errors(
 
 
 cdef inline void output_loss(
-    const Dense *last, int loss, bint from_z, const Element *circuit, Py_ssize_t columns,
+    const Dense *last, int loss, real p, bint from_z, const Element *circuit, Py_ssize_t columns,
     Py_ssize_t stride, real *z, real *a, const real *y, real *delta, real *cost, real *scratch,
 ) noexcept nogil:
-    """The cost of each sample and delta = dloss/dz, whatever the loss and the output are. Of z and
-    a nothing is left."""
+    """The cost of each sample and delta = dloss/dz, whatever the loss, its parameter p and the
+    output are. Of z and a nothing is left."""
     cdef bint softmax = last.circuit == NULL and last.activation == SOFTMAX
     if circuit != NULL:
         activate_layer(last, True, last.n_out, columns, stride, z, a, scratch)
         element_loss(circuit, last.n_out, columns, stride, a, y, delta, cost, scratch)
         multiply_layer_slopes(last, 1, last.n_out, columns, stride, z, a, delta, scratch)
     elif from_z:
-        loss_of_z(loss, last.n_out, columns, stride, z, y, delta, cost)
+        loss_of_z(loss, last.n_out, columns, stride, z, y, delta, cost, p)
     else:
         layer_errors(last, columns, stride, z, y, delta, scratch)
         loss_of_error(loss, last.n_out, columns, stride, delta, y, NULL if softmax else z, delta,
-                      cost)
+                      cost, p)
         if softmax:     # its Jacobian is no slope of each unit
-            multiply_slopes(SOFTMAX, 1, last.n_out, columns, stride, NULL, z, delta)
+            multiply_slopes(SOFTMAX, 1, last.n_out, columns, stride, NULL, z, delta, 0)

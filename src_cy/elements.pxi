@@ -77,7 +77,9 @@ cdef int set_activation(Dense *layer, activation) except -1:
         layer.activation = N_ACTIVATIONS        # none of the table
         layer.circuit = (<Elementwise>activation).activation()
     else:
-        row = ACTIVATION_ROWS.get(activation)
+        name, value = parted(activation)
+        row = ACTIVATION_ROWS.get(name)
+        layer.parameter = value
         if row is None:
             raise ValueError(f"no activation {activation!r}")
         layer.activation = row

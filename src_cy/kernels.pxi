@@ -52,7 +52,7 @@ cdef object new_matrix(Py_ssize_t rows, Py_ssize_t columns, int type_number):
 
 cdef bint is_known(activation) noexcept:
     return isinstance(activation, Elementwise) or (
-        isinstance(activation, str) and activation in ACTIVATION_ROWS)
+        parted(activation)[0] in ACTIVATION_ROWS)
 
 
 def layer_forward(Theta, inputs, activation):
@@ -263,6 +263,7 @@ def output_delta(loss, output, z, y):
     cdef cnp.npy_intp n = m
     cdef const Element *circuit = NULL
     cdef int number = -1
+    cdef real p = 0
     cdef bint from_z = False
     cdef long long next_look = now() + POLL_NANOSECONDS
     set_activation(&layer, output)
@@ -273,6 +274,7 @@ def output_delta(loss, output, z, y):
         if row is None:
             return None
         number = row
+        p = parted(loss)[1]
         from_z = losses[number].output != NULL
     cost, delta = cnp.PyArray_SimpleNew(1, &n, REAL_TYPE), new_matrix(m, K, REAL_TYPE)
     cdef const real *preactivations = numbers_of(z)
@@ -288,7 +290,7 @@ def output_delta(loss, output, z, y):
                 columns = round_up(count)
                 transpose(count, K, preactivations + start * K, K, room + z_at, stride, True)
                 transpose(count, K, targets + start * K, K, room + y_at, stride, True)
-                output_loss(&layer, number, from_z, circuit, columns, stride, room + z_at,
+                output_loss(&layer, number, p, from_z, circuit, columns, stride, room + z_at,
                             room + a_at, room + y_at, room + delta_at, room + cost_at,
                             room + room_at)
                 transpose(K, count, room + delta_at, stride, deltas + start * K, K, False)

@@ -9,24 +9,31 @@ from elementary cimport (
     lanes_log, lanes_log1p, lanes_lt, lanes_max, lanes_rounded, lanes_select,
     lanes_softplus_excess, lanes_softplus_sigmoid, lanes_tanh,
 )
-from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
+from lanes cimport (
+    LANES, ilanes_t, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real,
+)
+from libc.math cimport INFINITY
+from parameter cimport Parameter, no_parameter, parameter
 from softmax cimport softmax_powers
 
 # Of z, or of the error a - y.
-ctypedef lanes_t (*loss_function_t)(lanes_t v, lanes_t y, lanes_t *slope) noexcept nogil
+# `p` is the parameter of those that have one.
+ctypedef lanes_t (*loss_function_t)(
+    lanes_t v, lanes_t y, real p, lanes_t *slope) noexcept nogil
 
 cdef struct Loss:
     const char *name
     const char *output      # computed from z for this output activation; NULL: from a - y
     bint signed_labels      # targets are -1 and +1
+    Parameter parameter
 
 cdef enum:
-    CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, SQUARED_ERROR, ABSOLUTE_ERROR, HUBER, LOG_COSH, POISSON
-    POISSON_SOFTPLUS, HINGE, SQUARED_HINGE, MULTICLASS_HINGE
+    CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, SQUARED_ERROR, ABSOLUTE_ERROR, QUANTILE, HUBER, LOG_COSH
+    POISSON, POISSON_SOFTPLUS, HINGE, SQUARED_HINGE, MULTICLASS_HINGE, WESTON_WATKINS
     N_LOSSES
 
 
-cdef inline lanes_t cross_entropy(lanes_t z, lanes_t y, lanes_t *slope) noexcept nogil:
+cdef inline lanes_t cross_entropy(lanes_t z, lanes_t y, real p, lanes_t *slope) noexcept nogil:
     """-y log a - (1 - y) log(1 - a) with a = sigmoid(z): softplus(z) - yz; slope a - y.
 
     Of a and 1 - a the smaller is e / (1 + e), the other 1 / (1 + e). No two terms of the loss have
@@ -42,13 +49,18 @@ cdef inline lanes_t cross_entropy(lanes_t z, lanes_t y, lanes_t *slope) noexcept
     return lanes_abs(z) * near + excess
 
 
-cdef inline lanes_t squared_error(lanes_t e, lanes_t y, lanes_t *slope) noexcept nogil:
+cdef inline lanes_t lanes_zero_or_nan(lanes_t v) noexcept nogil:
+    """The slope where a loss has none: 0, but no NaN is passed over in silence."""
+    return lanes_select(lanes_gt(lanes_abs(v), lanes_splat(-1)), lanes_splat(0), v)
+
+
+cdef inline lanes_t squared_error(lanes_t e, lanes_t y, real p, lanes_t *slope) noexcept nogil:
     """e^2 / 2 with e = a - y."""
     slope[0] = e
     return <real>0.5 * (e * e)
 
 
-cdef inline lanes_t absolute_error(lanes_t e, lanes_t y, lanes_t *slope) noexcept nogil:
+cdef inline lanes_t absolute_error(lanes_t e, lanes_t y, real p, lanes_t *slope) noexcept nogil:
     """|e|; slope 0 at the kink."""
     # NaN is neither above nor below zero, and must not become 0.
     slope[0] = lanes_select(
@@ -56,15 +68,25 @@ cdef inline lanes_t absolute_error(lanes_t e, lanes_t y, lanes_t *slope) noexcep
     return lanes_abs(e)
 
 
-cdef inline lanes_t huber(lanes_t e, lanes_t y, lanes_t *slope) noexcept nogil:
-    """e^2/2 where |e| <= 1 else |e| - 1/2."""
+cdef inline lanes_t quantile(lanes_t e, lanes_t y, real p, lanes_t *slope) noexcept nogil:
+    """(1 - tau) e where e > 0 else -tau e; slope 0 at the kink."""
+    cdef ilanes_t above = lanes_gt(e, lanes_splat(0))
+    slope[0] = lanes_select(above, lanes_splat(1 - p), lanes_splat(-p))
+    cdef lanes_t loss = e * slope[0]
+    slope[0] = lanes_select(
+        lanes_gt(lanes_abs(e), lanes_splat(0)), slope[0], lanes_zero_or_nan(e))
+    return loss
+
+
+cdef inline lanes_t huber(lanes_t e, lanes_t y, real p, lanes_t *slope) noexcept nogil:
+    """e^2/2 where |e| <= delta else delta (|e| - delta/2)."""
     cdef lanes_t size = lanes_abs(e)
-    cdef lanes_t cut = lanes_select(lanes_gt(size, lanes_splat(1)), lanes_splat(1), size)
+    cdef lanes_t cut = lanes_select(lanes_gt(size, lanes_splat(p)), lanes_splat(p), size)
     slope[0] = lanes_copysign(cut, e)
     return cut * (size - <real>0.5 * cut)
 
 
-cdef inline lanes_t log_cosh(lanes_t e, lanes_t y, lanes_t *slope) noexcept nogil:
+cdef inline lanes_t log_cosh(lanes_t e, lanes_t y, real p, lanes_t *slope) noexcept nogil:
     """log cosh e; slope tanh e."""
     cdef lanes_t size = lanes_abs(e)
     slope[0] = lanes_tanh(e)
@@ -76,14 +98,14 @@ cdef inline lanes_t log_cosh(lanes_t e, lanes_t y, lanes_t *slope) noexcept nogi
         size + (lanes_log1p(lanes_exp_negative(<real>-2 * size)) - <real>0.69314718055994530942))
 
 
-cdef inline lanes_t poisson(lanes_t z, lanes_t y, lanes_t *slope) noexcept nogil:
+cdef inline lanes_t poisson(lanes_t z, lanes_t y, real p, lanes_t *slope) noexcept nogil:
     """rate - y log rate with rate = exp(z)."""
     cdef lanes_t rate = lanes_exp(z)
     slope[0] = rate - y
     return rate - z * y
 
 
-cdef inline lanes_t poisson_softplus(lanes_t z, lanes_t y, lanes_t *slope) noexcept nogil:
+cdef inline lanes_t poisson_softplus(lanes_t z, lanes_t y, real p, lanes_t *slope) noexcept nogil:
     """rate - y log rate with rate = softplus(z), whose logarithm tends to z far below 0."""
     cdef lanes_t far = lanes_splat(-40)
     cdef lanes_t rate, sigma
@@ -95,19 +117,14 @@ cdef inline lanes_t poisson_softplus(lanes_t z, lanes_t y, lanes_t *slope) noexc
     return rate - log_rate * y
 
 
-cdef inline lanes_t lanes_zero_or_nan(lanes_t v) noexcept nogil:
-    """The slope where a loss has none: 0, but no NaN is passed over in silence."""
-    return lanes_select(lanes_gt(lanes_abs(v), lanes_splat(-1)), lanes_splat(0), v)
-
-
-cdef inline lanes_t hinge(lanes_t e, lanes_t y, lanes_t *slope) noexcept nogil:
+cdef inline lanes_t hinge(lanes_t e, lanes_t y, real p, lanes_t *slope) noexcept nogil:
     """max(0, 1 - ya), y = -1 or 1, so that 1 - ya = -y(a - y); slope 0 at the kink."""
     cdef lanes_t short = -y * e
     slope[0] = lanes_select(lanes_gt(short, lanes_splat(0)), -y, lanes_zero_or_nan(short))
     return lanes_select(lanes_gt(lanes_splat(0), short), lanes_splat(0), short)
 
 
-cdef inline lanes_t squared_hinge(lanes_t e, lanes_t y, lanes_t *slope) noexcept nogil:
+cdef inline lanes_t squared_hinge(lanes_t e, lanes_t y, real p, lanes_t *slope) noexcept nogil:
     """max(0, 1 - ya)^2, y = -1 or 1."""
     cdef lanes_t short = -y * e
     short = lanes_select(lanes_gt(lanes_splat(0), short), lanes_splat(0), short)
@@ -117,7 +134,7 @@ cdef inline lanes_t squared_hinge(lanes_t e, lanes_t y, lanes_t *slope) noexcept
 
 cdef inline void each(
     loss_function_t loss, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
-    const real *v, const real *y, const real *slopes, real *delta, real *cost,
+    const real *v, const real *y, const real *slopes, real *delta, real *cost, real p,
 ) noexcept nogil:
     """A loss of z, or of the error if there are slopes of the output, which multiply its own."""
     cdef Py_ssize_t r, c = 0
@@ -125,7 +142,8 @@ cdef inline void each(
     while c < columns:
         total = lanes_splat(0)
         for r in range(rows):
-            total += loss(lanes_load(v + r * stride + c), lanes_load(y + r * stride + c), &slope)
+            total += loss(
+                lanes_load(v + r * stride + c), lanes_load(y + r * stride + c), p, &slope)
             if slopes != NULL:
                 slope *= lanes_load(slopes + r * stride + c)
             lanes_store(delta + r * stride + c, slope)
@@ -194,12 +212,45 @@ cdef inline void multiclass_hinge(
         c += LANES
 
 
+cdef inline void weston_watkins(
+    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    const real *v, const real *y, real *delta, real *cost,
+) noexcept nogil:
+    """sum_k (1 - y_k) max(0, 1 + z_k - sum_k y_k z_k), y one-hot (Weston and Watkins 1999).
+
+    The slope is 1 at each other class that comes nearer than 1 to the label, and at the label less
+    their number.
+    """
+    cdef Py_ssize_t r, c = 0
+    cdef lanes_t label, margin, loss, hit, count, other
+    while c < columns:
+        label = lanes_splat(0)
+        for r in range(rows):
+            label += lanes_load(y + r * stride + c) * lanes_load(v + r * stride + c)
+        loss = lanes_splat(0)
+        count = lanes_splat(0)
+        for r in range(rows):
+            other = 1 - lanes_load(y + r * stride + c)
+            margin = (lanes_load(v + r * stride + c) - label) + 1
+            hit = lanes_select(lanes_gt(margin, lanes_splat(0)), other, lanes_zero_or_nan(margin))
+            loss += hit * margin
+            count += hit
+            lanes_store(delta + r * stride + c, hit)
+        lanes_store(cost + c, loss)
+        for r in range(rows):
+            lanes_store(
+                delta + r * stride + c,
+                lanes_load(delta + r * stride + c) - lanes_load(y + r * stride + c) * count)
+        c += LANES
+
+
 cdef inline void loss_row(
     Loss *table, int i, const char *name, const char *output, bint signed_labels,
 ) noexcept nogil:
     table[i].name = name
     table[i].output = output
     table[i].signed_labels = signed_labels
+    table[i].parameter = no_parameter()
 
 
 cdef inline void loss_table(Loss *table) noexcept nogil:
@@ -207,6 +258,7 @@ cdef inline void loss_table(Loss *table) noexcept nogil:
     loss_row(table, SOFTMAX_CROSS_ENTROPY, "cross_entropy", "softmax", False)
     loss_row(table, SQUARED_ERROR, "squared_error", NULL, False)
     loss_row(table, ABSOLUTE_ERROR, "absolute_error", NULL, False)
+    loss_row(table, QUANTILE, "quantile", NULL, False)
     loss_row(table, HUBER, "huber", NULL, False)
     loss_row(table, LOG_COSH, "log_cosh", NULL, False)
     loss_row(table, POISSON, "poisson", "identity", False)
@@ -214,35 +266,40 @@ cdef inline void loss_table(Loss *table) noexcept nogil:
     loss_row(table, HINGE, "hinge", NULL, True)
     loss_row(table, SQUARED_HINGE, "squared_hinge", NULL, True)
     loss_row(table, MULTICLASS_HINGE, "multiclass_hinge", "identity", False)
+    loss_row(table, WESTON_WATKINS, "weston_watkins", "identity", False)
+    table[<int>QUANTILE].parameter = parameter("tau", 0.5, 0, 1, True)
+    table[<int>HUBER].parameter = parameter("delta", 1, 0, INFINITY, False)
 
 
 cdef inline kernel_void loss_of_z(
     int loss, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
-    const real *z, const real *y, real *delta, real *cost,
+    const real *z, const real *y, real *delta, real *cost, real p,
 ) noexcept nogil:
     """cost[s] = sum_k loss(z[k, s], y[k, s]) and delta[k, s] = dloss/dz, of a row that names its
     output activation. delta is another array than z."""
-    if loss == CROSS_ENTROPY: each(cross_entropy, rows, columns, stride, z, y, NULL, delta, cost)
+    if loss == CROSS_ENTROPY: each(cross_entropy, rows, columns, stride, z, y, NULL, delta, cost, p)
     elif loss == SOFTMAX_CROSS_ENTROPY:
         softmax_cross_entropy(rows, columns, stride, z, y, delta, cost)
-    elif loss == POISSON: each(poisson, rows, columns, stride, z, y, NULL, delta, cost)
+    elif loss == POISSON: each(poisson, rows, columns, stride, z, y, NULL, delta, cost, p)
     elif loss == POISSON_SOFTPLUS:
-        each(poisson_softplus, rows, columns, stride, z, y, NULL, delta, cost)
+        each(poisson_softplus, rows, columns, stride, z, y, NULL, delta, cost, p)
     elif loss == MULTICLASS_HINGE: multiclass_hinge(rows, columns, stride, z, y, delta, cost)
+    elif loss == WESTON_WATKINS: weston_watkins(rows, columns, stride, z, y, delta, cost)
 
 
 cdef inline kernel_void loss_of_error(
     int loss, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
-    const real *error, const real *y, const real *slopes, real *delta, real *cost,
+    const real *error, const real *y, const real *slopes, real *delta, real *cost, real p,
 ) noexcept nogil:
     """As loss_of_z, of a row that does not, from a - y; delta, which may be the same array, is
     multiplied by the slopes of the output."""
     if loss == SQUARED_ERROR:
-        each(squared_error, rows, columns, stride, error, y, slopes, delta, cost)
+        each(squared_error, rows, columns, stride, error, y, slopes, delta, cost, p)
     elif loss == ABSOLUTE_ERROR:
-        each(absolute_error, rows, columns, stride, error, y, slopes, delta, cost)
-    elif loss == HUBER: each(huber, rows, columns, stride, error, y, slopes, delta, cost)
-    elif loss == LOG_COSH: each(log_cosh, rows, columns, stride, error, y, slopes, delta, cost)
-    elif loss == HINGE: each(hinge, rows, columns, stride, error, y, slopes, delta, cost)
+        each(absolute_error, rows, columns, stride, error, y, slopes, delta, cost, p)
+    elif loss == QUANTILE: each(quantile, rows, columns, stride, error, y, slopes, delta, cost, p)
+    elif loss == HUBER: each(huber, rows, columns, stride, error, y, slopes, delta, cost, p)
+    elif loss == LOG_COSH: each(log_cosh, rows, columns, stride, error, y, slopes, delta, cost, p)
+    elif loss == HINGE: each(hinge, rows, columns, stride, error, y, slopes, delta, cost, p)
     elif loss == SQUARED_HINGE:
-        each(squared_hinge, rows, columns, stride, error, y, slopes, delta, cost)
+        each(squared_hinge, rows, columns, stride, error, y, slopes, delta, cost, p)

@@ -33,6 +33,7 @@ cdef struct Plan:
     bint weighted
     # cost
     int loss                    # row of the table; N_LOSSES: loss_circuit; -1: forward only
+    real loss_parameter
     bint loss_from_z
     const Element *loss_circuit
     real other_label            # what a one-hot target has at the other labels: 0, or -1

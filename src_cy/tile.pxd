@@ -200,9 +200,9 @@ cdef inline double tile_loss(
     cdef real *cost = scratch + plan.cost_at
     cdef real *w = scratch + plan.weights_at
     tile_targets(plan, data, count, scratch + plan.y_at)
-    output_loss(last, plan.loss, plan.loss_from_z, plan.loss_circuit, columns, plan.stride,
-                scratch + last.z_at, scratch + last.a_at, scratch + plan.y_at, delta, cost,
-                scratch + plan.circuit_at)
+    output_loss(last, plan.loss, plan.loss_parameter, plan.loss_from_z, plan.loss_circuit, columns,
+                plan.stride, scratch + last.z_at, scratch + last.a_at, scratch + plan.y_at, delta,
+                cost, scratch + plan.circuit_at)
     if data.weights != NULL:
         some_left_out[0] = tile_weights(
             data.weights, run.weight_factor, count, columns, w)

@@ -92,6 +92,7 @@ cdef class Chain:
             self.plan.loss_circuit = (<Elementwise>loss).loss()
             return 0
         self.plan.loss = find_loss(loss, output)
+        self.plan.loss_parameter = parted(loss)[1]
         self.plan.loss_from_z = losses[self.plan.loss].output != NULL
         self.plan.other_label = -1 if losses[self.plan.loss].signed_labels else 0
         return 0

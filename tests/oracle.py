@@ -109,6 +109,41 @@ def _sigmoid_slope(f, z):
     return e / (1 + e) ** 2
 
 
+class WithParameter(dict):
+    """What is known by name; of "huber(2)" what `of_parameter` makes of 2."""
+
+    def __init__(self, known, of_parameter):
+        super().__init__(known)
+        self.of_parameter = of_parameter
+
+    def __missing__(self, text):
+        name, bracket, value = text.partition("(")
+        if not bracket:
+            raise KeyError(text)
+        return self.of_parameter[name](float(value.strip(")")))
+
+
+def base(text):
+    """The name without its parameter."""
+    return text.partition("(")[0]
+
+
+def _leaky_relu(s):
+    return (
+        lambda f, z: np.where(z > 0, z, f.array(s) * z),
+        lambda f, z: np.where(z > 0, _one(f, z), _one(f, z) * f.array(s)),
+        _zero,
+    )
+
+
+def _elu(alpha):
+    return (
+        lambda f, z: np.where(z > 0, z, f.array(alpha) * f.expm1(np.minimum(z, 0))),
+        lambda f, z: np.where(z > 0, _one(f, z), f.array(alpha) * f.exp(np.minimum(z, 0))),
+        lambda f, z: np.where(z > 0, _zero(f, z), f.array(alpha) * f.exp(np.minimum(z, 0))),
+    )
+
+
 # name: (g, g', g''), each a function of (number type, z)
 ACTIVATIONS = {
     "identity": (lambda f, z: z, _one, _zero),
@@ -155,6 +190,7 @@ ACTIVATIONS = {
         lambda f, z: (4 * z * z - 2) * f.exp(-z * z),
     ),
 }
+ACTIVATIONS = WithParameter(ACTIVATIONS, {"leaky_relu": _leaky_relu, "elu": _elu})
 
 
 def _softmax(f, z):
@@ -166,10 +202,22 @@ def _softmax(f, z):
 # Each takes (number type, a, y) and gives (loss, dloss/da), element by element.
 
 
-def _huber(f, a, y):
-    r = a - y
-    inside = abs(r) <= 1
-    return np.where(inside, r * r / 2, abs(r) - f.array(0.5)), np.clip(r, -1, 1)
+def _huber(delta):
+    def huber(f, a, y):
+        r, d = a - y, f.array(delta)
+        loss = np.where(abs(r) <= d, r * r / 2, d * (abs(r) - d / 2))
+        return loss, np.where(abs(r) <= d, r, d * np.sign(r))
+
+    return huber
+
+
+def _quantile(tau):
+    def quantile(f, a, y):
+        r, t = a - y, f.array(tau)
+        slope = np.where(r > 0, _one(f, r) - t, np.where(r < 0, -t * _one(f, r), _zero(f, r)))
+        return slope * r, slope
+
+    return quantile
 
 
 def _log_cosh(f, a, y):
@@ -190,11 +238,13 @@ def _squared_hinge(f, a, y):
 OF_OUTPUT = {
     "squared_error": lambda f, a, y: ((a - y) ** 2 / 2, a - y),
     "absolute_error": lambda f, a, y: (abs(a - y), np.sign(f.array(a - y))),
-    "huber": _huber,
+    "quantile": _quantile(0.5),
+    "huber": _huber(1.0),
     "log_cosh": _log_cosh,
     "hinge": _hinge,
     "squared_hinge": _squared_hinge,
 }
+OF_OUTPUT = WithParameter(OF_OUTPUT, {"quantile": _quantile, "huber": _huber})
 
 
 # These take (number type, z, y) and give (loss, dloss/dz).
@@ -243,12 +293,25 @@ def _multiclass_hinge(f, z, y):
     return loss, slope
 
 
+def _weston_watkins(f, z, y):
+    """sum over the other classes of max(0, 1 + z - z of the label)"""
+    rows = np.arange(len(z))
+    label = np.argmax(y, axis=1)
+    margin = 1 + z - z[rows, label][:, None]
+    margin[rows, label] = -1 * _one(f, z)[rows, label]
+    hit = np.where(margin > 0, _one(f, z), _zero(f, z))
+    slope = np.array(hit)
+    slope[rows, label] = -hit.sum(axis=1)
+    return np.where(margin > 0, margin, _zero(f, z)), slope
+
+
 OF_PREACTIVATION = {
     ("cross_entropy", "sigmoid"): _sigmoid_cross_entropy,
     ("cross_entropy", "softmax"): _softmax_cross_entropy,
     ("poisson", "identity"): _poisson_of_log_rate,
     ("poisson", "softplus"): _poisson_of_softplus,
     ("multiclass_hinge", "identity"): _multiclass_hinge,
+    ("weston_watkins", "identity"): _weston_watkins,
 }
 
 
@@ -345,25 +408,25 @@ class Oracle:
 
     def distance_to_kink(self, theta):
         """How near any sample comes to a point where the slope jumps; inf if it nowhere does."""
-        losses = ("absolute_error", "hinge", "multiclass_hinge")
-        if self.loss not in losses and not set(self.activations) & set(KINKED_ACTIVATIONS):
+        losses = ("absolute_error", "quantile", "hinge", "multiclass_hinge", "weston_watkins")
+        kinked = [n for n, g in enumerate(self.activations, 1) if base(g) in KINKED_ACTIVATIONS]
+        if base(self.loss) not in losses and not kinked:
             return np.inf
         z, a = self._forward(numbers(np.float64), theta)
-        gaps = [
-            abs(z[n]).min()
-            for n, name in enumerate(self.activations, 1)
-            if name in KINKED_ACTIVATIONS
-        ]
-        if self.loss == "absolute_error":
+        gaps = [abs(z[n]).min() for n in kinked]
+        if base(self.loss) in ("absolute_error", "quantile"):
             gaps.append(abs(a[-1] - self.targets).min())
         elif self.loss == "hinge":
             gaps.append(abs(1 - a[-1] * self.targets).min())
-        elif self.loss == "multiclass_hinge":
+        elif self.loss in ("multiclass_hinge", "weston_watkins"):
             own = (z[-1] * (self.targets > 0)).sum(axis=1)
             rivals = np.sort(np.where(self.targets > 0, -np.inf, z[-1]), axis=1)
-            gaps.append(abs(1 + rivals[:, -1] - own).min())
-            if rivals.shape[1] > 2:
-                gaps.append((rivals[:, -1] - rivals[:, -2]).min())
+            if self.loss == "weston_watkins":
+                gaps.append(abs(1 + rivals[:, 1:] - own[:, None]).min())
+            else:
+                gaps.append(abs(1 + rivals[:, -1] - own).min())
+                if rivals.shape[1] > 2:
+                    gaps.append((rivals[:, -1] - rivals[:, -2]).min())
         return min(gaps, default=np.inf)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from oracle import SIGNED, Oracle, one_hot
 
 from fastbp._core import core
+from fastbp.names import OF_CLASSES
 
 DTYPES = ("float64", "float32")
 
@@ -57,14 +58,14 @@ def pairs():
 
 def needs_classes(loss, output):
     """Whether a single output would make the problem trivial."""
-    return output == "softmax" or loss == "multiclass_hinge"
+    return output == "softmax" or loss in OF_CLASSES
 
 
 def draw_targets(rng, loss, output, m, k, kind):
     """(labels, targets): labels, or targets of the kinds that suit the loss."""
     if kind % 3 == 0 and k > 1:
         return rng.integers(0, k, m), None
-    if loss == "multiclass_hinge":
+    if loss in OF_CLASSES:
         return None, one_hot(rng.integers(0, k, m), k, loss)
     if (loss, output) == ("cross_entropy", "softmax"):
         return None, rng.dirichlet(np.ones(k), m)

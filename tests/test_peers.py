@@ -27,6 +27,10 @@ def jax_peer():
         other = jnp.where(y > 0, -jnp.inf, z).max(1)
         return nn.relu(1 + other - jnp.where(y > 0, z, 0).sum(1))
 
+    def weston_watkins(z, a, y):
+        margins = nn.relu(1 + z - jnp.where(y > 0, z, 0).sum(1, keepdims=True))
+        return jnp.where(y > 0, 0, margins).sum(1)
+
     activations = {
         "identity": nn.identity,
         "sigmoid": nn.sigmoid,
@@ -55,6 +59,8 @@ def jax_peer():
         "hinge": lambda z, a, y: nn.relu(1 - y * a).sum(1),
         "squared_hinge": squared_hinge,
         "multiclass_hinge": multiclass_hinge,
+        "weston_watkins": weston_watkins,
+        "quantile": lambda z, a, y: (abs(a - y) / 2).sum(1),
     }
     return jax.value_and_grad, jnp.asarray, activations, losses
 
@@ -99,6 +105,9 @@ def torch_peer():
         "squared_error": of(F.mse_loss, 0.5),
         "absolute_error": of(F.l1_loss),
         "huber": of(F.huber_loss),
+        "weston_watkins": lambda z, a, y: (
+            z.shape[1] * F.multi_margin_loss(z, y.argmax(1), reduction="none")
+        ),
     }
     return value_and_gradient, torch.from_numpy, activations, losses
 

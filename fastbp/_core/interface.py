@@ -159,6 +159,8 @@ class Engine(Protocol):
     INCREASING: tuple[str, ...]  # those that nowhere fall
     LOSSES: dict[str, tuple[str, ...] | None]  # name -> output activations; None: any
     SIGNED_LOSSES: tuple[str, ...]  # their targets are -1 and 1
+    # name -> its parameter: name, usual value, low, high, whether it may be low
+    PARAMETERS: dict[str, tuple[str, float, float, float, bool]]
     ELEMENTARY: tuple[str, ...]  # what apply_elementary knows
     COMPILER: str
     REAL: int  # NumPy's number for the dtype

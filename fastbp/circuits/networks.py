@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import parameters
+from fastbp._core import core
 from fastbp._recorder import GATES
 from fastbp.circuits.arrays import ExpressionArray, recorded, where
 from fastbp.circuits.circuit import Circuit, circuit
 from fastbp.circuits.expressions import variables
+from fastbp.parameterised import without_parameter
 
 if TYPE_CHECKING:
     from fastbp.network import Network
@@ -60,7 +62,12 @@ def _activated(activation: Any, z: Any) -> Any:
     """g of z, whose first axis has the units."""
     if isinstance(activation, Circuit):
         return substituted(activation, [z])
-    return ACTIVATIONS[activation](z)
+    name = without_parameter(activation)
+    if name in OF_PARAMETER:
+        usual = core("float64").PARAMETERS[name][1]
+        given = activation.removeprefix(name)
+        return OF_PARAMETER[name](z, float(given.strip("()")) if given else usual)
+    return ACTIVATIONS[name](z)
 
 
 def substituted(f: Circuit, values: list[Any]) -> Any:
@@ -84,13 +91,15 @@ def _softmax(z: Any) -> Any:
     return powers / np.add.reduce(powers, axis=0)
 
 
+OF_PARAMETER: dict[str, Any] = {
+    "leaky_relu": lambda z, s: where(z > 0, z, s * z),
+    "elu": lambda z, alpha: where(z > 0, z, alpha * recorded("expm1", z)),
+}
 ACTIVATIONS: dict[str, Any] = {
     "identity": lambda z: z,
     **{name: lambda z, name=name: recorded(name, z) for name in (
         "sigmoid", "tanh", "relu", "softplus", "sin", "gaussian",
     )},
-    "leaky_relu": lambda z: where(z > 0, z, 0.01 * z),
-    "elu": lambda z: where(z > 0, z, recorded("expm1", z)),
     "silu": lambda z: z * recorded("sigmoid", z),
     "gelu": lambda z: z * (0.5 + 0.5 * recorded("erf", z * math.sqrt(0.5))),
     "softmax": _softmax,

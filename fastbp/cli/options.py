@@ -8,6 +8,7 @@ from typing import cast
 from fastbp._core import PRECISIONS
 from fastbp.cli.source import UTF_8, encoding
 from fastbp.names import Activation, activations, losses
+from fastbp.parameterised import canonical, without_parameter
 from fastbp.targets import CLASSIFIERS
 from fastbp.validate import described, one_of
 
@@ -21,7 +22,7 @@ def is_classifier(loss: object) -> bool:
 
 def default_output(loss: str) -> Activation:
     """The usual output activation of a loss."""
-    allowed = losses()[loss]
+    allowed = losses()[without_parameter(loss)]
     return "identity" if "identity" in allowed else cast(Activation, allowed[0])
 
 
@@ -74,7 +75,9 @@ def named(kind: str, known: Sequence[str], what: str) -> Callable[[str], str]:
                 f"{described(text)} is no activation; widths are given by --widths"
             )
         try:
-            return one_of(text, known, what, kind=kind)
+            whole: str = canonical(text)
+            one_of(without_parameter(whole), known, what, kind=kind)
+            return whole
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -16,6 +16,7 @@ from fastbp.cli.source import STANDARD_INPUT
 from fastbp.cli.table import count, listed
 from fastbp.cli.targets import Classes, Quantity
 from fastbp.cli.trained import Trained, check_save
+from fastbp.names import OF_CLASSES
 from fastbp.network import Network
 
 PATIENCE = 50  # iterations
@@ -208,7 +209,7 @@ def _network(
     """One output for a quantity or for two classes, otherwise one for each class."""
     target, loss = samples.target, samples.loss
     n_outputs, output = 1, options.default_output(loss)
-    if isinstance(target, Classes) and (len(target.labels) > 2 or loss == "multiclass_hinge"):
+    if isinstance(target, Classes) and (len(target.labels) > 2 or loss in OF_CLASSES):
         n_outputs = len(target.labels)
         output = "softmax" if loss == "cross_entropy" else output
     return fastbp.mlp(
