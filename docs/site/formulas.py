@@ -124,8 +124,7 @@ def loss_formula(text: str) -> Formula:
 def parameters() -> dict[str, tuple[str, float, float, float, bool]]:
     """Of each function that has one, as the engine gives it: name, usual value, low, high, and
     whether it may be low."""
-    found: dict[str, Any] = getattr(core("float64"), "PARAMETERS", {})
-    return found
+    return core("float64").PARAMETERS
 
 
 def parameter(name: str) -> str:
