@@ -11,6 +11,8 @@
 #include "lanes.h"
 
 #define BLOCK_ROWS 6 /* with BLOCK_COLUMNS registers; with fewer registers twice as many rows */
+/* Registers of one row, or of two together, where there are no more: each waits for its addition. */
+#define THIN_COLUMNS 8
 /* Bytes of an interleaved P that are prefetched into the first-level cache before they are read: a
  * panel of it comes from the second-level one for each strip of Q. 512 to 6144 make no difference,
  * without it a product of 512 rows is 6 to 8 % slower on AVX2. */
@@ -23,6 +25,7 @@ typedef struct {
     const real *addend; /* NULL: nothing is added */
     ptrdiff_t addend_row;
     int broadcast; /* addend is one number for each row */
+    int multiply; /* the sums are multiplied by it instead */
     real *out;
     ptrdiff_t out_row;
     const char *ahead;
@@ -45,7 +48,7 @@ static inline __attribute__((always_inline)) void blocks(
     real *out = target->out;
     ptrdiff_t count = target->count, step = target->step;
     do {
-        lanes_t acc[2 * BLOCK_ROWS][BLOCK_COLUMNS], row[BLOCK_COLUMNS];
+        lanes_t acc[2 * BLOCK_ROWS][THIN_COLUMNS], row[THIN_COLUMNS];
         /* An address of its own: the offsets of 12 rows would take more registers than there are. */
         const real *upper = p, *lower = opaque_sum(p, R > BLOCK_ROWS ? BLOCK_ROWS * p_row : 0);
         const real *columns = q;
@@ -87,6 +90,13 @@ static inline __attribute__((always_inline)) void blocks(
                 addend = opaque_sum(addend, addend_row);
                 out = (real *)opaque_sum(out, out_row);
             }
+        } else if (target->multiply) {
+            UNROLLED(r, R) {
+                UNROLLED(c, C)
+                lanes_store(out + c * LANES, acc[r][c] * lanes_load(addend + c * LANES));
+                addend = opaque_sum(addend, addend_row);
+                out = (real *)opaque_sum(out, out_row);
+            }
         } else {
             UNROLLED(r, R) {
                 UNROLLED(c, C)
@@ -119,7 +129,9 @@ static inline __attribute__((always_inline)) void sized_blocks(
         SIZED_6(4)
 #else
         SIZED_6(2)
+        SIZED(1, 3) SIZED(2, 3) SIZED(1, 4) SIZED(2, 4)
 #endif
+        SIZED(1, 5) SIZED(1, 6) SIZED(1, 7) SIZED(1, 8)
     }
 }
 

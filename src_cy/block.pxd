@@ -3,12 +3,14 @@ from lanes cimport real
 
 cdef extern from "block.h" nogil:
     const int BLOCK_ROWS
+    const int THIN_COLUMNS
 
     ctypedef struct Target:
         Py_ssize_t count
         const real *addend
         Py_ssize_t addend_row
         bint broadcast
+        bint multiply
         real *out
         Py_ssize_t out_row
         const char *ahead

@@ -28,10 +28,10 @@ from posix.stdlib cimport posix_memalign
 
 import numpy as np
 
-from activations cimport KEEPS_NOTHING, N_ACTIVATIONS, Activation, activation_table
+from activations cimport KEEPS_NOTHING, KEEPS_SLOPE, N_ACTIVATIONS, Activation, activation_table
 from dense cimport (
-    Dense, accumulate, accumulate_bias, backward, delta_matrix, forward_units, is_wide, pack,
-    pack_shares, sums_of, widen,
+    Dense, accumulate, accumulate_bias, backward, by_samples, delta_matrix, forward_units, is_wide,
+    pack, pack_shares, sums_of, widen,
 )
 from element cimport (
     activate_layer, element_loss, element_scratch, multiply_layer_slopes, output_loss,
@@ -56,7 +56,7 @@ from numbers cimport link, pair, run_threaded, threaded_t
 from parameter cimport Parameter
 from plan cimport Data, Evaluation, Plan, take
 from polling cimport POLL_NANOSECONDS, now
-from product cimport Ahead, no_data
+from product cimport Ahead, no_data, nothing
 from samples cimport PARTS, SampleCode, SampleRun, Samples, Term, run_samples
 from scan cimport all_finite, find_extremes, find_integer_extremes
 from span cimport copied_size, share_columns, span_shares

@@ -11,8 +11,10 @@ from interleave cimport (
     DEPTH, Matrix, interleave, interleaved, interleaving_pays, matrix, matrix_of,
 )
 from lanes cimport real
-from layout cimport Strips, by_rows, by_strips, round_up
-from product cimport Addend, Ahead, broadcast_addend, matrix_addend, multiply_add, nothing
+from layout cimport Strips, by_rows, by_strips, round_up, row_stride
+from product cimport (
+    Addend, Ahead, broadcast_addend, factor, matrix_addend, multiply_add, nothing,
+)
 from tape cimport Element
 from transpose cimport transpose_to_strips, turn
 
@@ -23,6 +25,7 @@ cdef struct Dense:
     int activation
     real parameter          # of the activation
     bint keeps_z
+    bint keeps_slopes       # in the place of z
     Py_ssize_t theta_at     # Theta[j, i] is theta[theta_at + j (n_in + 1) + i], bias at i = 0
     Py_ssize_t delta_at     # where Delta of the weights is in the sums of a chunk (see sums_of)
     Py_ssize_t shift        # its columns before the first, so that registers of X are aligned
@@ -46,6 +49,24 @@ cdef inline Strips samples_of(const Dense *layer, const real *data) noexcept nog
     cdef Strips out = layer.samples
     out.data = <real *>data
     return out
+
+
+cdef inline Strips by_samples(
+    const Dense *layer, const real *data, Py_ssize_t samples,
+) noexcept nogil:
+    """The layer's inputs turned, [sample, input]: one or two units take more of a row at once."""
+    if layer.n_out <= 2:
+        return by_rows(data, row_stride(layer.n_in))
+    return by_strips(data, samples, layer.n_in)
+
+
+cdef inline Addend slopes_of(
+    const Dense *layer, const Dense *under, const real *z,
+) noexcept nogil:
+    """Those of the layer under it, for `backward`, if its product can take them; else nothing."""
+    if under.keeps_slopes and layer.n_out <= <Py_ssize_t>DEPTH:
+        return factor(samples_of(under, z))
+    return nothing()
 
 
 cdef inline bint is_wide(const Dense *layer) noexcept nogil:
@@ -134,14 +155,14 @@ cdef inline void forward(
 
 cdef inline void backward(
     const Dense *layer, const real *theta, const real *packed, Strips delta, Py_ssize_t columns,
-    Strips below, Ahead *ahead,
+    Addend slopes, Strips below, Ahead *ahead,
 ) noexcept nogil:
-    """below = W' delta, still to be multiplied by the slope of the layer below."""
+    """below = W' delta times the slopes of the layer below; or still to be multiplied by them."""
     cdef const real *Theta = theta + layer.theta_at
     cdef Matrix Wt = matrix(Theta + 1, 1, layer.n_in + 1)
     if layer.backward_at >= 0:
         Wt.interleaved = packed + layer.backward_at
-    multiply_add(layer.n_in, 0, columns, layer.n_out, nothing(), Wt, delta, below, ahead)
+    multiply_add(layer.n_in, 0, columns, layer.n_out, slopes, Wt, delta, below, ahead)
 
 
 cdef inline Matrix delta_matrix(

@@ -76,6 +76,7 @@ cdef int set_activation(Dense *layer, activation) except -1:
     if isinstance(activation, Elementwise):
         layer.activation = N_ACTIVATIONS        # none of the table
         layer.circuit = (<Elementwise>activation).activation()
+        layer.keeps_slopes = False
     else:
         name, value = parted(activation)
         row = ACTIVATION_ROWS.get(name)
@@ -84,6 +85,7 @@ cdef int set_activation(Dense *layer, activation) except -1:
             raise ValueError(f"no activation {activation!r}")
         layer.activation = row
         layer.circuit = NULL
+        layer.keeps_slopes = activations[layer.activation].keeps == KEEPS_SLOPE
     return 0
 
 

@@ -152,7 +152,7 @@ def layer_backward(Theta, delta, z, activation, error=None):
                 transpose(count, n_in, preactivations + start * n_in, n_in, room + z_at, stride,
                           True)
                 backward(&layer, weights, NULL, by_rows(room + above_at, stride), columns,
-                         by_rows(room + below_at, stride), &ahead)
+                         nothing(), by_rows(room + below_at, stride), &ahead)
                 if errors != NULL:
                     transpose(count, n_in, errors + start * n_in, n_in, room + error_at, stride,
                               True)

@@ -4,6 +4,9 @@
 cdef enum:
     TILE_BYTES = 393216
     MIN_TILE = 32
+    # Of a row of a tile, if there are more than MAX_TILE samples: arrays of narrow layers then stay in
+    # the first-level cache.
+    TILE_ROW_BYTES = 512
     LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
     SPAN_TILE = 64              # samples, in spans: a panel of DEPTH; small, to share out evenly
     SPAN_BYTES = 33554432       # what a span may take, or as much as theta, if that is more
@@ -32,6 +35,8 @@ cdef void cut_samples(Plan *plan) noexcept:
     plan.few_row = round_up(max(widest, plan.layers.n_in))
     plan.span = 0
     if plan.n_parameters * <Py_ssize_t>sizeof(real) <= LARGE_THETA:
+        if plan.m > MAX_TILE:
+            samples = TILE_ROW_BYTES // sizeof(real)
         while samples > MIN_TILE and samples * reals * <Py_ssize_t>sizeof(real) > TILE_BYTES:
             samples //= 2
     elif plan.layers.n_out >= PACK_ROWS and plan.few == 0:
@@ -135,7 +140,7 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
             layer.a_at = take(&top, size)
         delta_size = max(delta_size, size)
         if l > 0:
-            at_size = max(at_size, strips_size(samples, layer.n_in))
+            at_size = max(at_size, size_of(by_samples(layer, NULL, samples), samples, layer.n_in))
     if plan.span > 0:       # in what is kept, instead
         at_size = mixed_size = edges_size = 0
     plan.n_packed = packed

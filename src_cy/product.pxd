@@ -16,7 +16,7 @@ the same bits.
 """
 from libc.string cimport memset
 
-from block cimport BLOCK_ROWS, Target, sized_blocks
+from block cimport BLOCK_ROWS, THIN_COLUMNS, Target, sized_blocks
 from interleave cimport DEPTH, PACK_ROWS, Matrix, even_share, from_column
 from lanes cimport (
     BLOCK_COLUMNS, LANES, STRIP, kernel_void, lanes_load, lanes_store, lanes_t, real,
@@ -68,12 +68,14 @@ cdef struct Addend:
     # A matrix; or one number for each row, in the first column of one; or 0, if there is no data.
     Strips at
     bint broadcast
+    bint multiply               # a factor instead, of a product no deeper than DEPTH
 
 
 cdef inline Addend matrix_addend(Strips at) noexcept nogil:
     cdef Addend out
     out.at = at
     out.broadcast = False
+    out.multiply = False
     return out
 
 
@@ -81,6 +83,13 @@ cdef inline Addend broadcast_addend(const real *data, Py_ssize_t row) noexcept n
     """data[r * row] in all of row r."""
     cdef Addend out = matrix_addend(by_rows(data, row))
     out.broadcast = True
+    return out
+
+
+cdef inline Addend factor(Strips at) noexcept nogil:
+    """out = at * P Q, element by element."""
+    cdef Addend out = matrix_addend(at)
+    out.multiply = True
     return out
 
 
@@ -199,6 +208,13 @@ cdef inline bint narrow(int C) noexcept nogil:
     return C < BLOCK_COLUMNS - 1 or C == 1
 
 
+cdef inline Py_ssize_t strip_width(Py_ssize_t rows, Strips q, Strips out) noexcept nogil:
+    """Columns to take at once: one row or two leave registers for more, if they are adjacent."""
+    if rows <= 2 and q.strip == STRIP and out.strip == STRIP:
+        return max(THIN_COLUMNS // rows * LANES, STRIP)
+    return STRIP
+
+
 cdef inline Py_ssize_t group_columns(Py_ssize_t rows) noexcept nogil:
     """How many columns of out to finish before the next: whole strips, at least one."""
     cdef Py_ssize_t strips = GROUP_BYTES // (rows * STRIP * <Py_ssize_t>sizeof(real))
@@ -214,7 +230,8 @@ cdef inline void multiply_add(
     P passes once for each group of columns, whose part of out stays in the second-level cache.
     A product that is given up leaves out unfinished.
     """
-    cdef Py_ssize_t group = group_columns(rows), end, k, c, next_c, depth
+    cdef Py_ssize_t group = group_columns(rows), width = strip_width(rows, q, out)
+    cdef Py_ssize_t end, k, c, next_c, depth
     cdef const real *next_q
     cdef Matrix part
     cdef Addend to
@@ -232,10 +249,11 @@ cdef inline void multiply_add(
                 part.interleaved = p.interleaved + k * rows
             depth = min(n - k, <Py_ssize_t>DEPTH)
             target.broadcast = to.broadcast
+            target.multiply = to.multiply
             target.addend_row = to.at.row
             c = start
             while c < end:
-                next_c = min((c // STRIP + 1) * STRIP, end)
+                next_c = min((c // width + 1) * width, end)
                 if next_c < end:
                     next_q = column(q, next_c) + k * q.row
                 else:

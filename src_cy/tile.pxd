@@ -8,7 +8,8 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from dense cimport (
-    Dense, accumulate, accumulate_bias, backward, delta_matrix, forward, forward_units, samples_of,
+    Dense, accumulate, accumulate_bias, backward, by_samples, delta_matrix, forward, forward_units,
+    samples_of, slopes_of,
 )
 from element cimport activate_layer, multiply_layer_slopes, output_loss
 from few cimport few_backward, few_forward, few_gradient
@@ -16,7 +17,7 @@ from interleave cimport Matrix
 from lanes cimport LANES, STRIP, real
 from layout cimport Strips, adjacent, by_rows, by_strips, round_up
 from plan cimport Data, Evaluation, Plan, data_row
-from product cimport Ahead
+from product cimport Addend, Ahead
 from span cimport keep
 from transpose cimport transpose, transpose_to_strips, turn
 from weights cimport leave_out, multiply_weights, tile_weights
@@ -163,7 +164,9 @@ cdef inline void tile_targets(
     cdef Py_ssize_t K = plan.layers[plan.n_layers - 1].n_out
     cdef Py_ssize_t s
     cdef int64_t label
-    if data.targets != NULL:
+    if data.targets != NULL and K == 1:
+        memcpy(y, data.targets, count * sizeof(real))
+    elif data.targets != NULL:
         transpose(count, K, data.targets, K, y, plan.stride, True)
     else:
         for s in range(K * plan.stride):
@@ -250,7 +253,7 @@ cdef inline void add_to_sums(
     if layer == plan.layers:
         accumulate_first(plan, scratch, data, P, start, count, fresh, sums, ahead)
     else:
-        at = by_strips(scratch + plan.at_at, plan.samples, layer.n_in)
+        at = by_samples(layer, scratch + plan.at_at, plan.samples)
         turn(layer.n_in, columns, samples_of(under, scratch + under.a_at), at)
         accumulate(layer, P, count, 0, layer.delta_columns, at, fresh, sums, ahead)
 
@@ -269,6 +272,7 @@ cdef inline void tile_backward(
     cdef real *delta_of = scratch + plan.delta_at
     cdef real *below = scratch + plan.below_at
     cdef Strips delta
+    cdef Addend slopes
     cdef Py_ssize_t i
     for i in range(plan.n_layers - 1, -1, -1):
         if run.stopped:
@@ -286,9 +290,12 @@ cdef inline void tile_backward(
         if i == 0:
             return
         under = layer - 1
-        backward(layer, run.theta, run.packed, delta, columns, samples_of(under, below), ahead)
-        multiply_sample_slopes(under, columns, scratch + under.z_at, scratch + under.a_at, below,
-                               scratch + plan.circuit_at)
+        slopes = slopes_of(layer, under, scratch + under.z_at)
+        backward(layer, run.theta, run.packed, delta, columns, slopes, samples_of(under, below),
+                 ahead)
+        if not slopes.multiply:
+            multiply_sample_slopes(under, columns, scratch + under.z_at, scratch + under.a_at,
+                                   below, scratch + plan.circuit_at)
         if some_left_out:
             leave_samples_out(under, columns, scratch + plan.weights_at, below)
         delta_of, below = below, delta_of

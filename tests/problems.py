@@ -25,6 +25,10 @@ WIDTHS = [
     (7, 33, 7, 1),
     (33, 7, 1, 33, 7),
     (7, 33, 33, 7, 33),
+    # one unit, or two, of more inputs than a product takes at once
+    (131, 1),
+    (70, 2, 131, 1),
+    (5, 131, 2),
 ]
 SAMPLES = (1, 5, 129, 1001)
 # Weights that leave no room in the second-level cache: in one span and in two, with so many samples
