@@ -4,7 +4,7 @@
 cdef enum:
     TILE_BYTES = 393216
     MIN_TILE = 32
-    # Of a row of a tile, if there are more than MAX_TILE samples: arrays of narrow layers then stay in
+    # Of a row of a tile of more than MAX_TILE samples: arrays of narrow layers then stay in
     # the first-level cache.
     TILE_ROW_BYTES = 512
     LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
