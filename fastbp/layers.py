@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fastbp.immutable import Immutable
 from fastbp.names import Activation, Advising, activations, advised, checked
 from fastbp.validate import MAX_WIDTH, count, described
 
@@ -24,7 +25,7 @@ class Block(NamedTuple):
     indices: "NDArray[np.intp]"  # of its entries in theta
 
 
-class Dense(Advising):
+class Dense(Immutable, Advising):
     """A fully connected layer, z = W a + b, a' = g(z).
 
     Its parameters are one matrix Theta of shape (n_out, 1 + n_in): column 0 is the bias b, the
@@ -77,12 +78,6 @@ class Dense(Advising):
     def n_parameters(self) -> int:
         """Number of entries of Theta, n_out (1 + n_in)."""
         return self.n_out * (1 + self.n_in)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a Dense layer is immutable ({name} cannot be set); make another one")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a Dense layer is immutable ({name} cannot be deleted)")
 
     def __eq__(self, other: object) -> bool:
         return self._fields() == other._fields() if isinstance(other, Dense) else NotImplemented

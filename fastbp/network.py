@@ -10,6 +10,7 @@ from fastbp import last_call, names, parameters, predictions, threads, validate
 from fastbp._core import core
 from fastbp.as_expressions import AsExpressions
 from fastbp.description import describe, from_description
+from fastbp.immutable import Immutable
 from fastbp.initializers import Scheme, random_theta
 from fastbp.layers import Block, Dense, blocks, chain, table
 from fastbp.model import Model
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from fastbp.parameterised import Parameterised
 
 
-class Network(AsExpressions):
+class Network(Immutable, AsExpressions):
     """A feed-forward network: layers, a loss and a regularisation; it holds no parameters.
 
         z(l+1) = W a(l) + b,   a(l+1) = g(z(l+1)),   a(1) = x
@@ -395,12 +396,6 @@ class Network(AsExpressions):
             f"Network {self.name}: loss {self.loss}, l2 {self.l2:g}, {self.dtype.name}, "
             f"{self.reduction}\n{self.table()}"
         )
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a Network is immutable ({name} cannot be set); make another one")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a Network is immutable ({name} cannot be deleted)")
 
 
 def _rebuild(description: dict[str, Any]) -> Network:

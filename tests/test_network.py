@@ -85,9 +85,9 @@ def test_networks_and_layers_cannot_be_changed():
         DIGITS.l2 = 2.0
     with pytest.raises(AttributeError, match="Network is immutable"):
         del DIGITS.layers
-    with pytest.raises(AttributeError, match="Dense layer is immutable"):
+    with pytest.raises(AttributeError, match="a Dense is immutable"):
         DIGITS.layers[0].n_in = 3
-    with pytest.raises(AttributeError, match="Dense layer is immutable"):
+    with pytest.raises(AttributeError, match="a Dense is immutable"):
         del DIGITS.layers[0].n_in
 
 

@@ -14,6 +14,7 @@ from fastbp.circuits.buffers import callable_into
 from fastbp.circuits.inputs import Inputs, Values, check_parts
 from fastbp.circuits.listing import listing
 from fastbp.circuits.wires import Wires, forward, step, wires
+from fastbp.immutable import Immutable
 from fastbp.names import Advising
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def circuit(outputs: Any, wrt: Any = None) -> "Circuit":
     return Circuit(graph, [graph.add(each) for each in expressions], array.shape, inputs)
 
 
-class Circuit(Advising):
+class Circuit(Immutable, Advising):
     """Compiled expressions of parameters p and data; made by `fastbp.circuit`.
 
         f(p), f(1.0, 2.0, -3.0), f(a=1.0, b=2.0, c=-3.0)    the value
@@ -336,12 +337,6 @@ class Circuit(Advising):
     def __repr__(self) -> str:
         outputs = f", outputs of shape {self.shape}" if self.shape else ""
         return f"<Circuit of {self._inputs.text}: {self.n_gates} gates{outputs}>"
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a Circuit is immutable ({name} cannot be set); make another one")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a Circuit is immutable ({name} cannot be deleted)")
 
     def __reduce__(self) -> tuple[Any, ...]:
         graph = self._graph_of_value()
