@@ -222,18 +222,23 @@ cdef inline void weston_watkins(
     their number.
     """
     cdef Py_ssize_t r, c = 0
-    cdef lanes_t label, margin, loss, hit, count, other
+    cdef lanes_t label, target, margin, loss, hit, count, nothing = lanes_splat(0)
     while c < columns:
-        label = lanes_splat(0)
+        # Where y is 0 or 1 a factor is left out instead of being 0: z may be infinite.
+        label = nothing
         for r in range(rows):
-            label += lanes_load(y + r * stride + c) * lanes_load(v + r * stride + c)
-        loss = lanes_splat(0)
-        count = lanes_splat(0)
+            target = lanes_load(y + r * stride + c)
+            label += lanes_select(
+                lanes_eq(target, nothing), nothing, target * lanes_load(v + r * stride + c))
+        loss = nothing
+        count = nothing
         for r in range(rows):
-            other = 1 - lanes_load(y + r * stride + c)
+            target = lanes_load(y + r * stride + c)
             margin = (lanes_load(v + r * stride + c) - label) + 1
-            hit = lanes_select(lanes_gt(margin, lanes_splat(0)), other, lanes_zero_or_nan(margin))
-            loss += hit * margin
+            margin = lanes_select(lanes_eq(target, lanes_splat(1)), nothing, margin)
+            hit = lanes_select(
+                lanes_gt(margin, nothing), 1 - target, lanes_zero_or_nan(margin))
+            loss += lanes_select(lanes_gt(margin, nothing), (1 - target) * margin, hit)
             count += hit
             lanes_store(delta + r * stride + c, hit)
         lanes_store(cost + c, loss)

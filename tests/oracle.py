@@ -302,7 +302,7 @@ def _weston_watkins(f, z, y):
     hit = np.where(margin > 0, _one(f, z), _zero(f, z))
     slope = np.array(hit)
     slope[rows, label] = -hit.sum(axis=1)
-    return np.where(margin > 0, margin, _zero(f, z)), slope
+    return np.where(margin <= 0, _zero(f, z), margin), slope  # a margin that is NaN stays
 
 
 OF_PREACTIVATION = {

@@ -1,12 +1,15 @@
 """A folder of sources that has not been built: it says what to do, whatever is imported first."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy
 
 import fastbp
 
@@ -34,8 +37,15 @@ def sources(tmp_path_factory):
     ids=lambda arguments: arguments[-1].splitlines()[0],
 )
 def test_sources_without_modules_say_what_to_do(sources, arguments):
+    # -S: an editable installation would lend its modules to these sources.
+    packages = {str(Path(module.__file__).parents[1]) for module in (np, scipy)}
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=sources, capture_output=True, text=True, timeout=60
+        [sys.executable, "-S", *arguments],
+        cwd=sources,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(packages)},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 1
     told = done.stderr.splitlines()[-1]
