@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import POSIX, PREAMBLE, TIMEOUT, run
+from processes import COMMON, POSIX, PREAMBLE, TIMEOUT, run
 
 import fastbp
 
@@ -117,6 +117,7 @@ def test_exit_handlers_registered_before_the_import_run_after_the_workers_stoppe
     path = tmp_path / "early.py"
     path.write_text(
         "import atexit\natexit.register(lambda: last())\n"
+        + COMMON
         + PREAMBLE
         + """
 objective, theta = bind()
@@ -131,7 +132,7 @@ def last():
     print("checked", flush=True)
 """
     )
-    packages = str(Path(fastbp.__file__).parents[1])
+    packages = os.pathsep.join(map(str, (Path(fastbp.__file__).parents[1], Path(__file__).parent)))
     done = subprocess.run(
         [sys.executable, str(path)],
         env={**os.environ, "PYTHONPATH": packages},

@@ -17,7 +17,7 @@ def test_check_passes_and_shows_the_blocks(run):
 @pytest.mark.parametrize("loss", fastbp.losses())
 @pytest.mark.parametrize("width", [1, 3])
 def test_check_passes_for_every_loss(run, loss, width):
-    if (loss, width) == ("multiclass_hinge", 1):
+    if width == 1 and loss in ("multiclass_hinge", "weston_watkins"):
         return  # one class against none
     code, out, _ = run("check", "--widths", f"4,5,{width}", "--loss", loss, "--samples", 9)
     assert code == 0, out
