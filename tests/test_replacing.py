@@ -6,10 +6,12 @@ import stat
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 from processes import POSIX, run
 
+import fastbp
 from fastbp.replacing import check_writable, replacing
 
 LEFTOVER = ".fastbp-0123456789ab.tmp"
@@ -241,7 +243,7 @@ for i in range(150):
 """
     path = tmp_path / "script.py"
     path.write_text("import os, sys" + script)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = os.environ | {"PYTHONPATH": str(Path(fastbp.__file__).parents[1])}
     writers = [
         subprocess.Popen([sys.executable, path, name], env=environment) for name in ("a", "b")
     ]
