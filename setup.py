@@ -127,7 +127,7 @@ def extension(name, source, flags=(), macros=()):
         extra_compile_args=[*FLAGS, *flags],
         extra_link_args=LINK_FLAGS,
         depends=[
-            str(path) for path in sorted(SOURCE.glob("*")) if path.suffix in (".h", ".pxd", ".pxi")
+            str(path) for path in sorted(SOURCE.rglob("*")) if path.suffix in (".h", ".pxd", ".pxi")
         ],
     )
 

@@ -67,18 +67,18 @@ def checked(value: Any, kind: str, known: Sequence[str], what: str) -> Any:
         text = canonical(value)
         one_of(without_parameter(text), known, what, ", or a circuit: fastbp.circuit(...)", kind)
         return text
-    from fastbp.circuits import elements
+    from fastbp.circuits import custom
 
-    return elements.checked_loss(value) if kind == "loss" else elements.checked_activation(value)
+    return custom.checked_loss(value) if kind == "loss" else custom.checked_activation(value)
 
 
 def compiled(value: "str | Circuit", kind: str, dtype: str) -> Any:
     """What the engine of a dtype takes for a `kind`: a name, or a circuit compiled for it."""
     if isinstance(value, str):
         return value
-    from fastbp.circuits import elements
+    from fastbp.circuits import custom
 
-    return elements.compiled(value, kind, dtype)
+    return custom.compiled(value, kind, dtype)
 
 
 def cost_chain(network: "Network") -> "tuple[Engine, Any]":
@@ -97,18 +97,18 @@ def described(value: "str | Circuit") -> Any:
     """A name, or a circuit as plain numbers, strings and lists."""
     if isinstance(value, str):
         return value
-    from fastbp.circuits import elements
+    from fastbp.circuits import custom
 
-    return elements.to_dict(value)
+    return custom.to_dict(value)
 
 
 def from_description(value: Any) -> Any:
     """What `described` gave; anything else as it is."""
     if not isinstance(value, dict):
         return value
-    from fastbp.circuits import elements
+    from fastbp.circuits import custom
 
-    return elements.from_dict(value)
+    return custom.from_dict(value)
 
 
 def check_pairing(loss: "str | Circuit", output: "str | Circuit", n_outputs: int) -> None:

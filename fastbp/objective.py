@@ -11,7 +11,7 @@ from fastbp.rows import read as read_rows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastbp._core.interface import Problem
+    from fastbp._core.interface import BoundNetwork
     from fastbp.layers import Block
     from fastbp.network import Network
 
@@ -82,7 +82,7 @@ class Objective(Bound):
     sample_weight: "NDArray[Any] | None"
     _explicit_threads: int | None
     _data: "tuple[NDArray[Any], NDArray[Any]]"
-    _problem: "Problem"
+    _problem: "BoundNetwork"
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Objective(Bound):
         set_once(self, "_data", (X, matrix if labels is None else labels))
         self._begin(referred(zip(self._data, given, strict=True), self.sample_weight))
         engine, chain = names.cost_chain(network)
-        problem = engine.Problem(
+        problem = engine.BoundNetwork(
             chain, X, labels, matrix, self.sample_weight, self.l2, network.reduction == "mean",
             self.n_threads,
         )  # fmt: skip

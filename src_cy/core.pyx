@@ -1,17 +1,17 @@
 """The engine as Python sees it. Compiled once for each precision and CPU level.
 
     tables.pxi            the activations and losses there are
-    elements.pxi          Elementwise: a circuit as activation or loss
+    custom.pxi            CustomFunction: a circuit as activation or loss
     placement.pxi         how an evaluation is cut, and where everything lies
     workspace.pxi         Chain: a network as the engine runs it; Workspace: m samples, and memory
-    problem.pxi           Problem: a network bound to its data, evaluated in one call
+    network.pxi           BoundNetwork: a network bound to its data, evaluated in one call
     model.pxi             Model: a network bound to its parameters
     kernels.pxi           single steps for fastbp.kernels
     functions.pxi         one function over an array, for validation and for tests
     programs.pxi          a Program of the recorder, read and run on numbers
     circuits.pxi          Tape, BufferTape: a circuit of numbers
     sample_tapes.pxi      SampleTape: a Program laid out for samples
-    circuit_samples.pxi   TapeProblem: a circuit bound to samples
+    circuit_samples.pxi   BoundCircuit: a circuit bound to samples
 
 It trusts its caller for meaning (fastbp/ validates) and checks here only what would let it read
 outside of an array.
@@ -28,43 +28,45 @@ from posix.stdlib cimport posix_memalign
 
 import numpy as np
 
-from activations cimport KEEPS_NOTHING, KEEPS_SLOPE, N_ACTIVATIONS, Activation, activation_table
-from dense cimport (
-    Dense, accumulate, accumulate_bias, backward, by_samples, delta_matrix, forward_units, is_wide,
-    pack, pack_shares, sums_of, widen,
-)
-from element cimport (
-    activate_layer, element_loss, element_scratch, multiply_layer_slopes, output_loss,
-)
-from elementary cimport (
+from elementary.elementary cimport (
     lanes_arccos, lanes_arccosh, lanes_arcsin, lanes_arcsinh, lanes_arctanh, lanes_atan2, lanes_cos,
     lanes_digamma, lanes_erf, lanes_exp, lanes_expm1, lanes_floor, lanes_gammaln, lanes_gaussian,
     lanes_hypot, lanes_log, lanes_log1p, lanes_logaddexp, lanes_maximum, lanes_minimum, lanes_mod,
     lanes_one_minus_square, lanes_polygamma, lanes_pow, lanes_round, lanes_sigmoid,
     lanes_sigmoid_slope, lanes_sign, lanes_sin, lanes_softplus, lanes_sqrt, lanes_tan, lanes_tanh,
 )
-from engine cimport evaluate
-from few cimport FEW_BYTES
-from gates cimport MULTIPLY, N_GATES, gate_arity
-from interleave cimport PACK_ROWS, interleaving_pays
-from lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
-from layout cimport (
+from evaluation.circuit cimport PARTS, CircuitData, CircuitRun, SampleCode, Term, run_samples
+from evaluation.dense cimport (
+    Dense, accumulate, accumulate_bias, add_in_double, backward, by_samples, delta_matrix,
+    forward_units, pack_weights, packing_pieces, packs_delta, sums_of,
+)
+from evaluation.network cimport evaluate
+from evaluation.plan cimport Data, Evaluation, Plan, take
+from evaluation.sample_major cimport SAMPLE_MAJOR_BYTES
+from evaluation.tile cimport gathered_size
+from evaluation.weights cimport WeightParts, factor_for
+from evaluation.windows cimport copied_size, piece_columns, window_pieces
+from fastbp._threads cimport disown, try_own
+from matrix.layout cimport (
     Strips, by_rows, by_strips, column, round_up, row_stride, size_of, strips_size,
 )
-from losses cimport N_LOSSES, Loss, loss_table
-from numbers cimport link, pair, run_threaded, threaded_t
-from parameter cimport Parameter
-from plan cimport Data, Evaluation, Plan, take
-from polling cimport POLL_NANOSECONDS, now
-from product cimport Ahead, no_data, nothing
-from samples cimport PARTS, SampleCode, SampleRun, Samples, Term, run_samples
-from scan cimport all_finite, find_extremes, find_integer_extremes
-from span cimport copied_size, share_columns, span_shares
-from tape cimport Code, Column, Element, Gate, Row, is_arithmetic, whole_registers
-from tile cimport gathered_size
-from transpose cimport transpose
-from weights cimport WeightParts, factor_for
-from fastbp._threads cimport disown, try_own
+from matrix.packing cimport PACK_ROWS, packing_pays
+from matrix.product cimport Ahead, no_data, nothing
+from matrix.scan cimport all_finite, find_extremes, find_integer_extremes
+from matrix.transpose cimport transpose
+from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
+from steps.activations cimport (
+    KEEPS_NOTHING, KEEPS_SLOPE, N_ACTIVATIONS, Activation, activation_table,
+)
+from steps.custom cimport (
+    activate_layer, custom_loss, custom_scratch, multiply_layer_slopes, output_loss,
+)
+from steps.losses cimport N_LOSSES, Loss, loss_table
+from steps.parameter cimport Parameter
+from tape.gates cimport MULTIPLY, N_GATES, gate_arity
+from tape.numbers cimport link, pair, run_threaded, threaded_t
+from tape.tape cimport Code, Column, Custom, Gate, Row, is_arithmetic, whole_registers
+from work.polling cimport POLL_NANOSECONDS, now
 
 cdef extern from *:
     """
@@ -118,16 +120,16 @@ cdef void *allocate(size_t n_bytes) except NULL:
     return out
 
 
-include "tables.pxi"
-include "elements.pxi"
-include "placement.pxi"
-include "workspace.pxi"
-include "problem.pxi"
-include "model.pxi"
-include "kernels.pxi"
-include "functions.pxi"
-include "programs.pxi"
-include "circuits.pxi"
-include "sample_tapes.pxi"
-include "circuit_samples.pxi"
-include "peak.pxi"
+include "bindings/tables.pxi"
+include "bindings/custom.pxi"
+include "bindings/placement.pxi"
+include "bindings/workspace.pxi"
+include "bindings/network.pxi"
+include "bindings/model.pxi"
+include "bindings/kernels.pxi"
+include "bindings/functions.pxi"
+include "bindings/programs.pxi"
+include "bindings/circuits.pxi"
+include "bindings/sample_tapes.pxi"
+include "bindings/circuit_samples.pxi"
+include "bindings/peak.pxi"

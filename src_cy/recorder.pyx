@@ -24,25 +24,22 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
-from cpython.object cimport Py_EQ, Py_GE, Py_GT, Py_LE, Py_LT, PyObject, PyTypeObject
+from cpython.object cimport PyObject, PyTypeObject, Py_EQ, Py_GE, Py_GT, Py_LE, Py_LT
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from libc.math cimport (
-    INFINITY, NAN, exp, fabs, floor, fmax, fmin, frexp, log, pow, signbit, sqrt,
-)
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.math cimport INFINITY, NAN, exp, fabs, floor, fmax, fmin, frexp, log, pow, signbit, sqrt
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from gates cimport (
+from tape.gates cimport (
     ABSOLUTE, ADD, ARCCOS, ARCCOSH, ARCSIN, ARCSINH, ARCTANH, ATAN2, CONSTANT, COS, DIGAMMA, DIVIDE,
     EQUAL, ERF, EXP, EXPM1, FLOOR, GAMMALN, GAUSSIAN, HYPOT, INPUT, LESS, LESS_EQUAL, LOG, LOG1P,
     LOGADDEXP, MASKED_DIVIDE, MASKED_MULTIPLY, MASKED_MULTIPLY_ADD, MASKED_PRODUCT, MAXIMUM,
-    MINIMUM, MOD, MULTIPLY, MULTIPLY_ADD, N_GATES, NEGATIVE, NOT_EQUAL, ONE_MINUS_SQUARE, POLYGAMMA,
+    MINIMUM, MOD, MULTIPLY, MULTIPLY_ADD, NEGATIVE, NOT_EQUAL, N_GATES, ONE_MINUS_SQUARE, POLYGAMMA,
     POWER, RELU, ROUND, SELECT, SIGMOID, SIGMOID_SLOPE, SIGN, SIN, SOFTPLUS, SQRT, SUBTRACT, TAN,
-    TANH,
-    gate_arity, gate_name, is_fused,
+    TANH, gate_arity, gate_name, is_fused,
 )
 
 cnp.import_array()
@@ -73,15 +70,15 @@ cdef void *grown(void *items, Py_ssize_t count, size_t size) except NULL:
     return larger
 
 
-include "variables.pxi"
-include "expressions.pxi"
-include "text.pxi"
-include "walk.pxi"
-include "range.pxi"
-include "graph.pxi"
-include "conversion.pxi"
-include "simplify.pxi"
-include "masks.pxi"
-include "sweep.pxi"
-include "derivatives.pxi"
-include "emission.pxi"
+include "recorder/variables.pxi"
+include "recorder/expressions.pxi"
+include "recorder/text.pxi"
+include "recorder/walk.pxi"
+include "recorder/range.pxi"
+include "recorder/graph.pxi"
+include "recorder/conversion.pxi"
+include "recorder/simplify.pxi"
+include "recorder/masks.pxi"
+include "recorder/sweep.pxi"
+include "recorder/derivatives.pxi"
+include "recorder/emission.pxi"

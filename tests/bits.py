@@ -40,7 +40,7 @@ def digests():
             shape = ((1, n, 1), ("tanh", "identity"), "squared_error")
             one = np.ones((1, 1), dtype)
             chain = core(dtype).Chain(*shape)
-            problem = core(dtype).Problem(chain, one, None, 0 * one, None, 0.0, True, 1)
+            problem = core(dtype).BoundNetwork(chain, one, None, 0 * one, None, 0.0, True, 1)
             theta = np.zeros(3 * n + 1)
             theta[2 * n] = np.finfo(dtype).tiny ** 0.7
             theta[2 * n + 1 :] = -theta[2 * n]

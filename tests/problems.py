@@ -126,7 +126,7 @@ class Case:
 
     def problem(self, n_threads=1, X=None):
         o = self.oracle
-        return self.core.Problem(
+        return self.core.BoundNetwork(
             self.chain(),
             o.X if X is None else X,
             self.labels,

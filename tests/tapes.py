@@ -70,7 +70,7 @@ def problem(
     weights = None if weights is None else np.asarray(weights, np.float64)
     fixed = np.array(fixed, np.float64)
     tape = core(dtype).SampleTape(program)
-    return core(dtype).TapeProblem(tape, columns, fixed, weights, m, mean, threads)
+    return core(dtype).BoundCircuit(tape, columns, fixed, weights, m, mean, threads)
 
 
 def special(dtype, rng, n=300):

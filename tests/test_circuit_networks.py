@@ -375,8 +375,8 @@ def test_predictions_are_the_activations():
         (lambda: elements.from_dict({"circuit": [["input", "z"], ["input", "y"]], "output": 0,
                                      "n_parameters": 1}), ValueError, r"neither parameters nor"),
         (lambda: elements.from_dict({}), ValueError, r"not the description of a circuit"),
-        (lambda: core("float64").Elementwise(()), ValueError, r"0 programs make no activation"),
-        (lambda: core("float64").Elementwise((circuit(A * Y).program("value"),) * 2), ValueError,
+        (lambda: core("float64").CustomFunction(()), ValueError, r"0 programs make no activation"),
+        (lambda: core("float64").CustomFunction((circuit(A * Y).program("value"),) * 2), ValueError,
          r"a program of 2 inputs, 0 of them varying, and 1 outputs; expected 2 and 2"),
     ],
 )  # fmt: skip

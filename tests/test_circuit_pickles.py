@@ -12,7 +12,7 @@ from processes import run
 from fastbp import Circuit, circuit, circuits, variable, variables
 from fastbp._recorder import ARITIES, GATES, Graph
 from fastbp.circuits import ExpressionArray
-from fastbp.circuits.elements import from_dict, to_dict
+from fastbp.circuits.custom import from_dict, to_dict
 
 
 def again(x, protocol=pickle.HIGHEST_PROTOCOL):

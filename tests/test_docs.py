@@ -140,7 +140,7 @@ def test_every_method_of_minimize_is_on_the_page():
 def test_table_of_accuracy_agrees_with_sources_and_tests():
     from test_elementary import FUNCTIONS
 
-    sources = " ".join(path.read_text("utf-8") for path in sorted((ROOT / "src_cy").glob("*.pxd")))
+    sources = " ".join(path.read_text("utf-8") for path in sorted((ROOT / "src_cy").rglob("*.pxd")))
     text = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\w+) \|[^|]+\| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.M)
     assert {row[0] for row in rows} == set(FUNCTIONS)

@@ -126,7 +126,7 @@ def test_large_preactivations(loss, output, dtype):
         if reference.distance_to_kink(theta) < 4 * eps:
             continue  # rounding may take either side
         chain = core(dtype).Chain((1, k), (output,), loss)
-        problem = core(dtype).Problem(chain, reference.X, None, y.astype(dtype), None, 0.0, True, 1)
+        problem = core(dtype).BoundNetwork(chain, reference.X, None, y.astype(dtype), None, 0.0, True, 1)
         cost, gradient = problem.evaluate(theta, True)
         true_cost, true_gradient = reference.cost_and_gradient(theta, object)
         # g' = a(1 - a) and delta = a - y lose their last bits where they vanish: eps at most.
@@ -189,7 +189,7 @@ def test_float32_sums_in_double():
     m = 1 << 20
     X, targets = np.full((m, 1), 0.1, np.float32), np.zeros((m, 1), np.float32)
     chain = core("float32").Chain((1, 1), ("identity",), "squared_error")
-    problem = core("float32").Problem(chain, X, None, targets, None, 0.0, False, 2)
+    problem = core("float32").BoundNetwork(chain, X, None, targets, None, 0.0, False, 2)
     cost, gradient = problem.evaluate(np.array([0.0, 1.0]), True)
     x = float(np.float32(0.1))
     np.testing.assert_allclose(cost, m * x * x / 2, rtol=1e-5)

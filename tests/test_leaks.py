@@ -69,7 +69,7 @@ def half_bound(**wrong):
         "chain": engine.Chain(**network), "X": X, "labels": None, "targets": ROW,
         "sample_weight": None, "l2": 0.0, "mean": True, "n_threads": 1,
     }  # fmt: skip
-    fails(engine.Problem, **{**arguments, **wrong})
+    fails(engine.BoundNetwork, **{**arguments, **wrong})
 
 
 def every_refusal_of_the_engine():

@@ -51,10 +51,10 @@ def test_what_was_not_made_is_refused():
     engine = core("float64")
     chain, X, y, theta = engine.Chain.__new__(engine.Chain), np.ones((3, 2)), np.ones((3, 1)), [0.0]
     for call in (
-        lambda: engine.Problem(chain, X, None, y, None, 0.0, True, 1),
+        lambda: engine.BoundNetwork(chain, X, None, y, None, 0.0, True, 1),
         lambda: engine.Model(chain, np.zeros(3), 1),
         lambda: engine.forward(chain, np.zeros(3), X, 1),
-        lambda: engine.Problem.__new__(engine.Problem).evaluate(np.zeros(3)),
+        lambda: engine.BoundNetwork.__new__(engine.BoundNetwork).evaluate(np.zeros(3)),
         lambda: engine.Model.__new__(engine.Model).run(X),
     ):
         with pytest.raises(RuntimeError, match=r"not (made|bound)"):
@@ -62,8 +62,8 @@ def test_what_was_not_made_is_refused():
     made = engine.Chain((2, 1), ("identity",), "squared_error")
     for wrong in (None, 3, object()):
         with pytest.raises(TypeError):
-            engine.Problem(wrong, X, None, y, None, 0.0, True, 1)
-    problem = engine.Problem(made, X, None, y, None, 0.0, True, 1)
+            engine.BoundNetwork(wrong, X, None, y, None, 0.0, True, 1)
+    problem = engine.BoundNetwork(made, X, None, y, None, 0.0, True, 1)
     with pytest.raises(TypeError, match="theta is not"):
         problem.evaluate(theta)
     for rows in ([1], np.array([1], "i4"), np.array([[1]]), np.arange(6)[::2], 1, "a"):
@@ -95,6 +95,6 @@ def test_data_that_would_be_read_beyond_its_end(wrong):
         "labels": None, "targets": np.ones((3, 1)), "sample_weight": None, "l2": 0.0, "mean": True,
         "n_threads": 1,
     }  # fmt: skip
-    engine.Problem(**arguments)
+    engine.BoundNetwork(**arguments)
     with pytest.raises((TypeError, ValueError)):
-        engine.Problem(**{**arguments, **wrong})
+        engine.BoundNetwork(**{**arguments, **wrong})

@@ -184,7 +184,7 @@ def test_data_is_checked():
     with pytest.raises(ValueError, match="too many"):
         problem(made, [x], fixed=[1.0, 2.0])
     with pytest.raises(ValueError, match="Buffer dtype"):
-        core("float64").TapeProblem(tape, [x.astype("f4")], EMPTY, None, 5, True, 1)
+        core("float64").BoundCircuit(tape, [x.astype("f4")], EMPTY, None, 5, True, 1)
     bound = problem(made, [x])
     with pytest.raises(TypeError, match="vector of 1 inputs"):
         bound.evaluate(np.ones(2))

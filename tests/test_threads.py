@@ -189,7 +189,7 @@ def test_a_cycle_with_an_objective_is_collected():
     net = fastbp.mlp(3, 2)
     X = np.zeros((5, 3)).view(Owner)
     chain = core("float64").Chain(net.widths, net.activations, net.loss)
-    objective = core("float64").Problem(chain, X, None, np.zeros((5, 2)), None, 0.0, True, 1)
+    objective = core("float64").BoundNetwork(chain, X, None, np.zeros((5, 2)), None, 0.0, True, 1)
     X.objective = objective
     gone = weakref.ref(X)
     del X, objective

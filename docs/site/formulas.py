@@ -58,7 +58,7 @@ def tex_of(text: str) -> str:
 
 @cache
 def sources() -> str:
-    return "\n".join(path.read_text("utf-8") for path in sorted(SOURCES.glob("*.pxd")))
+    return "\n".join(path.read_text("utf-8") for path in sorted(SOURCES.rglob("*.pxd")))
 
 
 @cache

@@ -18,12 +18,12 @@ class Chain(Protocol):
     def __init__(
         self,
         widths: tuple[int, ...],
-        activations: tuple[Any, ...],  # names, or Elementwise
+        activations: tuple[Any, ...],  # names, or CustomFunction
         loss: Any,
     ) -> None: ...
 
 
-class Problem(Protocol):
+class BoundNetwork(Protocol):
     """A network bound to its data: the one call into the engine."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Model(Protocol):
     def run(self, X: Any, out: Any = None, z: bool = False, is_checked: bool = False) -> Any: ...
 
 
-class Elementwise(Protocol):
+class CustomFunction(Protocol):
     """A circuit as activation (programs of g, g', g'') or loss (of value and slope, slope and
     second derivative)."""
 
@@ -117,7 +117,7 @@ class SampleTape(Protocol):
     def n_outputs(self) -> int: ...
 
 
-class TapeProblem(Protocol):
+class BoundCircuit(Protocol):
     """A circuit bound to samples."""
 
     def __init__(
@@ -165,13 +165,13 @@ class Engine(Protocol):
     COMPILER: str
     REAL: int  # NumPy's number for the dtype
     Chain: type[Chain]
-    Problem: type[Problem]
+    BoundNetwork: type[BoundNetwork]
     Model: type[Model]
-    Elementwise: type[Elementwise]
+    CustomFunction: type[CustomFunction]
     Tape: type[Tape]
     BufferTape: type[BufferTape]
     SampleTape: type[SampleTape]
-    TapeProblem: type[TapeProblem]
+    BoundCircuit: type[BoundCircuit]
 
     # None: X is not to be read as it is, or does not fit.
     def forward(

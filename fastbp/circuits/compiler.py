@@ -140,7 +140,7 @@ def _sample_values(circuit: "Circuit", kind: str, values: Values) -> NDArray[np.
     tape = sample_tape(circuit, kind, varying, "float64")
     if values.m == 0:
         return np.empty((tape.n_outputs, 0))
-    problem = core("float64").TapeProblem(
+    problem = core("float64").BoundCircuit(
         tape, columns(circuit, values.samples, np.dtype(np.float64)), np.empty(0), None, values.m,
         False, threads.get_num_threads(), alike(circuit),
     )  # fmt: skip

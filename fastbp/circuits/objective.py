@@ -193,7 +193,7 @@ class CircuitObjective(Bound):
         problem = self._problems.get(kind)
         if problem is None:
             tape = sample_tape(self.circuit, kind, self._varying, self.dtype.name)
-            problem = core(self.dtype.name).TapeProblem(
+            problem = core(self.dtype.name).BoundCircuit(
                 tape, self._columns, self._fixed, self.sample_weight, self.n_samples,
                 self.reduction == "mean", self.n_threads, alike(self.circuit),
             )  # fmt: skip

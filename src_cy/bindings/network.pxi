@@ -1,0 +1,239 @@
+# A network bound to its data, evaluated in one call: on all samples, or on some rows of them.
+
+
+@cython.final
+@cython.no_gc_clear     # the arrays whose memory is read must live as long as the object
+cdef class BoundNetwork:
+    """A network bound to its data.
+
+    Parameters
+    ----------
+    chain : Chain
+    X : ndarray of real, (m, s_0), unit stride along a row
+    labels : ndarray of int64, (m,), or None
+    targets : ndarray of real, (m, s_L), C order, or None
+    sample_weight : ndarray of float64, (m,), or None
+    l2 : float
+    mean : bool
+    n_threads : int
+    """
+    cdef Chain chain
+    cdef Data data
+    cdef Py_ssize_t m
+    cdef double l2
+    cdef bint mean
+    cdef int n_threads
+    cdef object arrays              # keeps the data alive
+    cdef Workspace whole            # of all samples, once they were evaluated
+    cdef dict batches               # workspaces of some rows, by how many
+    cdef readonly long long n_evaluations
+    cdef long long nanoseconds
+
+    def __init__(self, Chain chain not None, X, labels, targets, sample_weight, double l2,
+                 bint mean, int n_threads):
+        if self.chain is not None:
+            raise RuntimeError("a BoundNetwork is bound once")
+        if (labels is None) == (targets is None):
+            raise ValueError("exactly one of labels and targets is needed")
+        if chain.plan.layers == NULL:
+            raise RuntimeError("this Chain was not made")
+        self.m = bind_samples(X, chain.n_in(), &self.data)
+        self._bind_targets(labels, targets, sample_weight, chain.n_out())
+        self.arrays = (X, labels, targets, sample_weight)
+        self.l2 = l2
+        self.mean = mean
+        self.n_threads = n_threads
+        self.batches = {}
+        self.whole = new_workspace(chain, self.m, &self.data, False, l2, mean, n_threads)
+        self.chain = chain
+
+    cdef int _bind_targets(self, labels, targets, sample_weight, Py_ssize_t n_out) except -1:
+        cdef const int64_t *label
+        cdef Py_ssize_t m = self.m, i
+        if labels is not None:
+            label = <const int64_t *>vector(labels, cnp.NPY_INT64, m, "labels")
+            for i in range(m):
+                if not 0 <= label[i] < n_out:
+                    raise ValueError(f"label {label[i]} of sample {i} is not in 0 ... {n_out - 1}")
+            self.data.labels = label
+        if targets is not None:
+            if not is_plain(targets, REAL_TYPE, 2):
+                raise TypeError("targets are not a C-contiguous matrix of the network's dtype")
+            if (cnp.PyArray_DIM(<cnp.ndarray>targets, 0) != m
+                    or cnp.PyArray_DIM(<cnp.ndarray>targets, 1) != n_out):
+                raise ValueError("targets do not match X and the network")
+            self.data.targets = <const real *>cnp.PyArray_DATA(<cnp.ndarray>targets)
+        if sample_weight is not None:
+            self.data.weights = <const double *>vector(
+                sample_weight, cnp.NPY_FLOAT64, m, "sample_weight")
+        return 0
+
+    def evaluate(self, theta, bint gradient=True, rows=None):
+        """(J, D) at theta, a contiguous float64 vector; D is fresh, or None if not wanted.
+
+        rows: None for all samples; a slice; or a contiguous vector of int64, counted from the end
+        where they are negative.
+        """
+        cdef double cost = 0
+        cdef cnp.npy_intp n
+        if self.chain is None:
+            raise RuntimeError("this BoundNetwork is not bound to data")
+        self.chain.check_theta(theta)
+        if not gradient:
+            self._run(theta, rows, NULL, &cost)
+            return cost, None
+        n = self.chain.plan.n_parameters
+        D = cnp.PyArray_SimpleNew(1, &n, cnp.NPY_FLOAT64)
+        self._run(theta, rows, <double *>cnp.PyArray_DATA(<cnp.ndarray>D), &cost)
+        return cost, D
+
+    def evaluate_into(self, theta, out):
+        """J at theta; D is written to `out`, another contiguous float64 vector."""
+        cdef double cost = 0
+        if self.chain is None:
+            raise RuntimeError("this BoundNetwork is not bound to data")
+        self.chain.check_theta(theta)
+        if not is_vector(out, self.chain.plan.n_parameters) or not cnp.PyArray_ISWRITEABLE(
+                <cnp.ndarray>out):
+            raise TypeError("out is not a writable float64 vector of the network's length")
+        self._run(theta, None, <double *>cnp.PyArray_DATA(<cnp.ndarray>out), &cost)
+        return cost
+
+    cdef int _run(self, theta, rows, double *gradient, double *cost) except -1:
+        cdef Evaluation run
+        cdef Workspace workspace = self.whole
+        cdef long long start = now()
+        cdef Py_ssize_t first = 0, step = 1
+        cdef bint is_own
+        if rows is not None:
+            workspace = self._workspace(count_rows(rows, self.m, &first, &step))
+        is_own = workspace.lend(&run)
+        try:
+            run.data = self.data
+            run.first = first
+            run.step = step
+            run.rows = NULL
+            if rows is not None and type(rows) is not slice:
+                read_rows(rows, self.m, workspace.plan.m, run.row_numbers)
+                run.rows = run.row_numbers
+            if rows is not None and self.data.weights != NULL:
+                gather_weights(&run, workspace.plan.m)
+            run.gradient = gradient
+            run.output = NULL
+            workspace.run(
+                &run, <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta), start, cost)
+        finally:
+            workspace.give_back(&run, is_own)
+        count_up(&self.n_evaluations, 1)
+        count_up(&self.nanoseconds, now() - start)
+        return 0
+
+    cdef Workspace _workspace(self, Py_ssize_t count):
+        """That for so many rows."""
+        workspace = self.batches.get(count)
+        if workspace is None:
+            workspace = new_workspace(
+                self.chain, count, &self.data, True, self.l2, self.mean, self.n_threads)
+            keep_workspace(self.batches, count, workspace)
+        return <Workspace>workspace
+
+    @property
+    def seconds(self):
+        """Time spent in evaluations."""
+        return self.nanoseconds * 1e-9
+
+    @property
+    def threads_used(self):
+        """How many threads an evaluation is shared among: small work gets fewer than asked for."""
+        return self.whole.n_threads
+
+
+cdef bint is_plain(array, int type_number, int n_dimensions) noexcept:
+    """Whether it is an ndarray, and no subclass, of this dtype and in C order."""
+    return (cnp.PyArray_CheckExact(array)
+            and cnp.PyArray_TYPE(<cnp.ndarray>array) == type_number
+            and cnp.PyArray_NDIM(<cnp.ndarray>array) == n_dimensions
+            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array))
+
+
+cdef const void *vector(array, int type_number, Py_ssize_t m, what) except NULL:
+    """Where the m numbers of a contiguous vector are."""
+    if not cnp.PyArray_Check(array):
+        raise TypeError(f"{what} is no ndarray")
+    if (cnp.PyArray_TYPE(<cnp.ndarray>array) != type_number
+            or cnp.PyArray_NDIM(<cnp.ndarray>array) != 1
+            or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array)):
+        raise TypeError(f"{what} is not a contiguous vector of the dtype it should have")
+    if cnp.PyArray_DIM(<cnp.ndarray>array, 0) != m:
+        raise ValueError(f"{what} has {cnp.PyArray_DIM(<cnp.ndarray>array, 0)} for {m} samples")
+    return cnp.PyArray_DATA(<cnp.ndarray>array)
+
+
+cdef Py_ssize_t bind_samples(X, Py_ssize_t n_in, Data *data) except -1:
+    """Where X is, in `data`, which has no targets yet; returns the number of samples."""
+    cdef cnp.ndarray array
+    cdef Py_ssize_t m, row, size = sizeof(real)
+    if not cnp.PyArray_Check(X):
+        raise TypeError("X is no ndarray")
+    array = <cnp.ndarray>X
+    if (cnp.PyArray_TYPE(array) != REAL_TYPE or cnp.PyArray_NDIM(array) != 2
+            or not cnp.PyArray_ISBEHAVED_RO(array)):
+        raise TypeError("X is not an aligned matrix of the network's dtype")
+    m = cnp.PyArray_DIM(array, 0)
+    row = cnp.PyArray_STRIDE(array, 0)
+    if m == 0 or cnp.PyArray_DIM(array, 1) != n_in:
+        raise ValueError(f"X is {(m, cnp.PyArray_DIM(array, 1))}, not (m > 0, {n_in})")
+    if (n_in > 1 and cnp.PyArray_STRIDE(array, 1) != size) or row % size != 0:
+        raise ValueError("X has not unit stride along its rows")
+    memset(data, 0, sizeof(Data))
+    data.X = <const real *>cnp.PyArray_DATA(array)
+    data.x_row = row // size
+    return m
+
+
+cdef Py_ssize_t count_rows(rows, Py_ssize_t m, Py_ssize_t *first, Py_ssize_t *step) except -1:
+    """How many rows they are, of m; of a slice also which."""
+    cdef Py_ssize_t count
+    if type(rows) is slice:
+        numbers = range(*rows.indices(m))
+        count = len(numbers)
+        if count > 0:
+            first[0] = numbers[0]
+        if count > 1:       # else it may be too large for C
+            step[0] = numbers.step
+    elif is_plain(rows, cnp.NPY_INT64, 1):
+        count = cnp.PyArray_DIM(<cnp.ndarray>rows, 0)
+    else:
+        raise TypeError("rows is neither a slice nor a contiguous vector of int64")
+    if count == 0:
+        raise ValueError(f"rows {rows!r} of {m} samples are none; expected at least one")
+    return count
+
+
+cdef int read_rows(rows, Py_ssize_t m, Py_ssize_t count, int64_t *numbers) except -1:
+    """Copies row numbers, so that those that were checked are those that are used."""
+    cdef const int64_t *source = <const int64_t *>cnp.PyArray_DATA(<cnp.ndarray>rows)
+    cdef Py_ssize_t i
+    cdef int64_t row
+    for i in range(count):
+        row = source[i]
+        if not -m <= row < m:
+            raise IndexError(
+                f"rows[{i}] is {row}, but there are {m} samples: expected {-m} ... {m - 1}")
+        numbers[i] = row + m if row < 0 else row
+    return 0
+
+
+cdef int gather_weights(Evaluation *run, Py_ssize_t m) except -1:
+    """The weights of m rows side by side, from where they are taken from now on."""
+    cdef Py_ssize_t s, row
+    cdef bint some = False
+    for s in range(m):
+        row = run.rows[s] if run.rows != NULL else run.first + s * run.step
+        run.row_weights[s] = run.data.weights[row]
+        some = some or run.row_weights[s] != 0
+    if not some:
+        raise ValueError(
+            "sample_weight is 0 for every one of these rows; expected at least one weight > 0")
+    run.data.weights = run.row_weights
+    return 0

@@ -1,0 +1,184 @@
+# How an evaluation is cut, and where everything lies: the samples in tiles, chunks and windows,
+# Delta in what is summed or kept, the arrays of a tile in the scratch of a thread.
+
+cdef enum:
+    TILE_BYTES = 393216
+    MIN_TILE = 32
+    # Of a row of a tile of more than MAX_TILE samples: arrays of narrow layers then stay in
+    # the first-level cache.
+    TILE_ROW_BYTES = 512
+    LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
+    WINDOW_TILE = 64            # samples, in windows: a panel of DEPTH; small, to share out evenly
+    WINDOW_BYTES = 33554432       # what a window may take, or as much as theta, if that is more
+    MAX_WINDOW = 2048             # samples: more make nothing faster
+    PACK_SAMPLES = 512          # from how many samples on packing W and W' pays
+
+
+cdef Py_ssize_t reals_to_alignment(const real *X, Py_ssize_t row) noexcept:
+    """How far before X, and each row of it, registers are aligned; 0 if not in all rows alike."""
+    cdef Py_ssize_t over = <Py_ssize_t>(<size_t>X % <size_t>(LANES * sizeof(real)))
+    if row % LANES != 0 or over % <Py_ssize_t>sizeof(real) != 0:
+        return 0
+    return over // <Py_ssize_t>sizeof(real)
+
+
+cdef void cut_samples(Plan *plan) noexcept:
+    """Tiles, chunks and windows. They follow from m and the widths alone, never from the register
+    length: the order of the sums must not."""
+    cdef Py_ssize_t samples = MAX_TILE, widest = 0, l
+    cdef Py_ssize_t reals = plan.layers.n_in + plan.layers.n_out    # of one sample
+    for l in range(plan.n_layers):
+        reals += plan.layers[l].n_out * (2 if plan.layers[l].keeps_z else 1)
+        widest = max(widest, plan.layers[l].n_out)
+    reals += 3 * widest
+    plan.sample_major = 0
+    if plan.m * <Py_ssize_t>sizeof(real) <= <Py_ssize_t>SAMPLE_MAJOR_BYTES:
+        plan.sample_major = plan.m
+    plan.sample_major_row = round_up(max(widest, plan.layers.n_in))
+    plan.window = 0
+    if plan.n_parameters * <Py_ssize_t>sizeof(real) <= LARGE_THETA:
+        if plan.m > MAX_TILE:
+            samples = TILE_ROW_BYTES // sizeof(real)
+        while samples > MIN_TILE and samples * reals * <Py_ssize_t>sizeof(real) > TILE_BYTES:
+            samples //= 2
+    elif plan.layers.n_out >= PACK_ROWS and plan.sample_major == 0:
+        samples = WINDOW_TILE
+        plan.window = choose_window(plan, samples)
+    elif plan.m >= 4 * samples:
+        # Weights and Delta pass once for each tile: larger ones, a multiple of 4 of them.
+        plan.n_tiles = (plan.m + 8 * samples - 1) // (8 * samples) * 4
+        samples = (plan.m + 16 * plan.n_tiles - 1) // (16 * plan.n_tiles) * 16
+    plan.tile = min(samples, plan.m)
+    plan.n_tiles = (plan.m + plan.tile - 1) // plan.tile
+    plan.group = max(<Py_ssize_t>1, <Py_ssize_t>MAX_TILE // plan.tile)
+    if sizeof(real) == sizeof(double):
+        plan.group = plan.n_tiles
+    plan.n_chunks = plan.n_tiles        # of a window each is a chunk, which has no sums
+    if plan.window == 0:
+        plan.n_chunks = min(
+            plan.n_tiles, max(<Py_ssize_t>MIN_CHUNKS, min(
+                <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // plan.n_parameters)))
+    plan.sums_in_double = (plan.n_tiles + plan.n_chunks - 1) // plan.n_chunks > plan.group
+    plan.padded = round_up(plan.tile)
+    plan.stride = row_stride(plan.padded)
+
+
+cdef Py_ssize_t choose_window(Plan *plan, Py_ssize_t tile) noexcept:
+    """How many samples to keep at once: all, or even parts of them in whole tiles."""
+    cdef Py_ssize_t reals = 0, most = plan.n_parameters, windows, l      # of one sample, of all
+    for l in range(plan.n_layers):
+        reals += plan.layers[l].n_in + plan.layers[l].n_out
+    most = max(most, WINDOW_BYTES // <Py_ssize_t>sizeof(real)) // reals
+    most = max(min(most, <Py_ssize_t>MAX_WINDOW), tile)
+    windows = (plan.m + most - 1) // most
+    return (plan.m + windows * tile - 1) // (windows * tile) * tile
+
+
+cdef void place_sums(Plan *plan) noexcept:
+    """Delta of all layers in the sums of a chunk."""
+    cdef Dense *layer
+    cdef Py_ssize_t l
+    plan.n_delta = 0
+    for l in range(plan.n_layers):
+        layer = &plan.layers[l]
+        layer.delta_at = take(&plan.n_delta, size_of(sums_of(layer, NULL), layer.n_out,
+                                                     layer.delta_columns))
+        layer.bias_at = take(&plan.n_delta, layer.n_out)
+
+
+cdef void place_window(Plan *plan) noexcept:
+    """What is kept of a window."""
+    cdef Dense *layer
+    cdef Py_ssize_t l
+    plan.n_cached = plan.n_units = 0
+    for l in range(plan.n_layers):
+        layer = &plan.layers[l]
+        layer.cached_inputs_at = -1
+        if l > 0:       # X is where the user has it
+            layer.cached_inputs_at = take(&plan.n_cached, strips_size(plan.window, layer.n_in))
+        layer.cached_delta_at = take(&plan.n_cached, plan.window * layer.n_out)
+        layer.bias_at = take(&plan.n_units, layer.n_out)
+    plan.cached_biases_at = take(&plan.n_cached, plan.window // plan.tile * plan.n_units)
+
+
+cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
+    """The packed weights, and the scratch of a thread."""
+    cdef Dense *layer = plan.layers
+    cdef Dense *last = plan.layers + plan.n_layers - 1
+    cdef Py_ssize_t samples = plan.padded, packed = 0, top = 0, l, rows, size
+    cdef Py_ssize_t at_size = 0, delta_size = 0, packed_delta_size = 0
+    cdef Py_ssize_t edges_size = samples * 2 * LANES
+    cdef Py_ssize_t piece_size = 0
+    cdef Py_ssize_t columns = max(plan.window, samples)   # W packed serves all tiles of a window
+    cdef bint pays
+    for l in range(plan.n_layers):
+        layer = &plan.layers[l]
+        layer.transposed_at = layer.forward_at = layer.backward_at = -1
+        if l == 0:      # where X would have to be packed, it is transposed instead
+            pays = packing_pays(plan.tile, round_up(layer.n_out))
+        else:
+            pays = plan.m >= PACK_SAMPLES and packing_pays(layer.n_out, columns)
+        if pays:
+            layer.forward_at = packed
+            packed += (layer.n_in + 1) * layer.n_out
+        elif l == 0:
+            layer.transposed_at = packed
+            packed += strips_size(layer.n_in + 1, layer.n_out)
+        if l > 0 and plan.m >= PACK_SAMPLES and packing_pays(layer.n_in, columns):
+            layer.backward_at = packed
+            packed += layer.n_in * layer.n_out
+        # Whole registers of units, so that a tile is transposed without looking at its edges.
+        rows = round_up(layer.n_out)
+        layer.layout = by_rows(NULL, plan.stride)
+        if packs_delta(layer):
+            packed_delta_size = max(packed_delta_size, layer.n_out * plan.tile)
+            if layer != last:       # losses take outputs by rows
+                layer.layout = by_strips(NULL, rows, samples)
+        if plan.window > 0 and plan.loss >= 0:
+            piece_size = max(piece_size, copied_size(plan) + strips_size(layer.n_out, min(
+                layer.n_in, piece_columns(layer))))
+        size = size_of(layer.layout, rows, samples)
+        layer.z_at = layer.a_at = take(&top, size)
+        if layer.keeps_z:
+            layer.a_at = take(&top, size)
+        delta_size = max(delta_size, size)
+        if l > 0:
+            at_size = max(at_size, size_of(by_samples(layer, NULL, samples), samples, layer.n_in))
+    if plan.window > 0:       # in what is kept, instead
+        at_size = packed_delta_size = edges_size = 0
+    plan.n_packed = packed
+    plan.delta_at = take(&top, delta_size)
+    plan.below_at = take(&top, delta_size)
+    plan.a_transposed_at = take(&top, at_size)
+    layer = plan.layers
+    if layer.transposed_at >= 0:
+        plan.z_transposed_at = take(&top, strips_size(samples, layer.n_out))
+    else:
+        plan.x_transposed_at = take(&top, strips_size(layer.n_in, samples))
+    plan.packed_delta_at = take(&top, packed_delta_size)
+    plan.edges_at = take(&top, edges_size)
+    plan.y_at = take(&top, last.n_out * plan.stride)
+    plan.cost_at = take(&top, samples)
+    plan.weights_at = take(&top, samples if plan.weighted else 0)
+    plan.sums_at = take(&top, plan.n_delta if plan.sums_in_double else 0)
+    plan.sample_major_at = take(
+        &top, plan.sample_major * plan.sample_major_row * (2 * plan.n_layers + 3))
+    if sizeof(real) < sizeof(double):       # a in float64
+        plan.double_at = take(&top, 2 * plan.sample_major * plan.sample_major_row)
+    plan.circuit_at = take(&top, circuit_size)
+    plan.gathered_at = take(&top, gathered_size(plan))
+    plan.scratch = top
+    plan.delta_scratch = 0
+    take(&plan.delta_scratch, piece_size)
+
+
+cdef void find_whole(Plan *plan, Py_ssize_t x_row) noexcept:
+    """Which samples can be read in whole registers without leaving the data."""
+    cdef Dense *layer = plan.layers
+    cdef Py_ssize_t beyond = layer.delta_columns - layer.shift - layer.n_in
+    plan.whole_from = plan.whole_to = 0
+    if plan.gathers:
+        plan.whole_to = plan.m
+    elif x_row >= layer.n_in:       # else rows overlap, or are one and the same
+        plan.whole_from = (layer.shift + x_row - 1) // x_row
+        plan.whole_to = plan.m - (beyond + x_row - 1) // x_row

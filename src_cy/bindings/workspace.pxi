@@ -1,0 +1,279 @@
+# A network as the engine runs it, and the memory in which it runs m samples.
+
+cdef extern from *:
+    """
+    /* The last few blocks of scratch that were given back. Who binds batch after batch gets the
+       same memory again, not pages from the system each time. A block begins with its size, and
+       serves only for exactly that: what is read beyond the end is found in any other build. */
+    enum { SPARE_BLOCKS = 4, SPARE_BYTES = 1 << 20, BLOCK_HEAD = 64 };
+    static void *spare_blocks[SPARE_BLOCKS];
+    static unsigned spare_turn = 0;
+
+    static void *take_spare(size_t n_bytes) {
+        for (int i = 0; i < SPARE_BLOCKS; i++) {
+            void *none = NULL;
+            void *block = __atomic_exchange_n(&spare_blocks[i], NULL, __ATOMIC_ACQ_REL);
+            if (block != NULL && *(size_t *)block == n_bytes) return block;
+            if (block != NULL && !__atomic_compare_exchange_n(
+                    &spare_blocks[i], &none, block, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+                free(block);
+        }
+        return NULL;
+    }
+
+    static void give_spare(void *block) {
+        if (block != NULL && *(size_t *)block <= SPARE_BYTES) {
+            unsigned turn = __atomic_fetch_add(&spare_turn, 1, __ATOMIC_RELAXED);
+            block = __atomic_exchange_n(
+                &spare_blocks[turn % SPARE_BLOCKS], block, __ATOMIC_ACQ_REL);
+        }
+        free(block);
+    }
+    """
+    const size_t BLOCK_HEAD
+    void *take_spare(size_t n_bytes)
+    void give_spare(void *block)
+
+
+cdef enum:
+    THREAD_WORK = 1000000       # multiply-adds of a forward pass worth waking a thread for
+    SPARE_WORKSPACES = 2        # that are kept: batches of one size, and a last one that is shorter
+
+
+cdef real *new_room(Py_ssize_t n) except NULL:
+    """n zeroed reals, to be given back with `free_room`."""
+    cdef size_t n_bytes = BLOCK_HEAD + n * sizeof(real)
+    cdef char *block = <char *>take_spare(n_bytes)
+    if block == NULL:
+        block = <char *>allocate(n_bytes)
+        (<size_t *>block)[0] = n_bytes
+    else:
+        memset(block + BLOCK_HEAD, 0, n_bytes - BLOCK_HEAD)
+    return <real *>(block + BLOCK_HEAD)
+
+
+cdef void free_room(real *room) noexcept:
+    if room != NULL:
+        give_spare(<char *>room - BLOCK_HEAD)
+
+
+@cython.final
+cdef class Chain:
+    """Dense layers one after the other, and a loss: all that data and parameters have no part in.
+
+    Parameters
+    ----------
+    widths : tuple of int, s_0 ... s_L
+    activations : tuple of L names, or circuits as Elementwise
+    loss : str, or Elementwise
+    """
+    cdef Plan plan                  # the layers and the loss; nothing of it depends on samples
+    cdef tuple functions            # activations and loss: names, or circuits to be kept alive
+    cdef Py_ssize_t circuit_size    # scratch of those that are circuits
+
+    def __cinit__(self):
+        self.plan.layers = NULL
+
+    def __dealloc__(self):
+        free(self.plan.layers)
+
+    def __init__(self, tuple widths, tuple activations, loss):
+        if self.plan.layers != NULL:
+            raise RuntimeError("a Chain is made once")
+        memset(&self.plan, 0, sizeof(Plan))
+        self._choose_loss(loss, activations[len(activations) - 1])
+        self.functions = (*activations, loss)
+        self.circuit_size = most_scratch(self.functions)
+        self._make_layers(widths)
+
+    cdef int _choose_loss(self, loss, output) except -1:
+        if isinstance(loss, CustomFunction):
+            self.plan.loss = N_LOSSES
+            self.plan.loss_circuit = (<CustomFunction>loss).loss()
+            return 0
+        self.plan.loss = find_loss(loss, output)
+        self.plan.loss_parameter = parted(loss)[1]
+        self.plan.loss_from_z = losses[self.plan.loss].output != NULL
+        self.plan.other_label = -1 if losses[self.plan.loss].signed_labels else 0
+        return 0
+
+    cdef int _make_layers(self, tuple widths) except -1:
+        cdef Plan *plan = &self.plan
+        cdef Dense *layer
+        cdef Py_ssize_t l, n_layers = len(self.functions) - 1
+        if len(widths) != n_layers + 1:
+            raise ValueError(f"{n_layers} layers have {n_layers + 1} widths, not {len(widths)}")
+        total = sum([n_out * (n_in + 1) for n_in, n_out in zip(widths, widths[1:])])
+        if total > 2**40:       # below it no size, tiles of all threads included, leaves 63 bits
+            raise MemoryError(
+                f"a network of {total} parameters needs {total * sizeof(real) / 1e12:.3g} TB for "
+                "theta alone; make its layers narrower")
+        plan.n_layers = n_layers
+        plan.layers = <Dense *>allocate(n_layers * sizeof(Dense))
+        for l in range(n_layers):
+            layer = &plan.layers[l]
+            layer.n_in = widths[l]
+            layer.n_out = widths[l + 1]
+            set_activation(layer, self.functions[l])
+            # Without z kept, a takes its place; the last layer's z is what some losses start from.
+            layer.keeps_z = (layer.circuit != NULL or l == n_layers - 1
+                             or activations[layer.activation].keeps != KEEPS_NOTHING)
+            layer.theta_at = plan.n_parameters
+            layer.delta_columns = round_up(layer.n_in)
+            plan.n_parameters += layer.n_out * (layer.n_in + 1)
+        return 0
+
+    cdef int check_theta(self, theta) except -1:
+        cdef cnp.ndarray array
+        if self.plan.layers == NULL:
+            raise RuntimeError("this Chain was not made")
+        if cnp.PyArray_CheckExact(theta):       # a masked array says more than its numbers
+            array = <cnp.ndarray>theta
+            if (cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64 and cnp.PyArray_ISCARRAY_RO(array)
+                    and cnp.PyArray_NDIM(array) == 1
+                    and cnp.PyArray_DIM(array, 0) == self.plan.n_parameters):
+                return 0
+        raise TypeError("theta is not a contiguous float64 vector of the network's length")
+
+    cdef Py_ssize_t n_in(self) noexcept:
+        return self.plan.layers[0].n_in
+
+    cdef Py_ssize_t n_out(self) noexcept:
+        return self.plan.layers[self.plan.n_layers - 1].n_out
+
+
+@cython.final
+cdef class Workspace:
+    """How m samples run through a chain, and the scratch they do it in."""
+    cdef Chain chain
+    cdef Plan plan
+    cdef Evaluation own             # scratch that is kept; whoever comes second makes their own
+    cdef long long owner            # see try_own
+    cdef int n_threads
+    cdef bint is_packed             # the weights are, in the scratch that is kept
+
+    def __cinit__(self):
+        self.plan.layers = NULL
+        self.own.packed = NULL
+
+    def __dealloc__(self):
+        free(self.plan.layers)
+        free_room(self.own.packed)
+
+    cdef int new_scratch(self, Evaluation *run) except -1:
+        """One block: packed weights, theta in `real`, scratch of the threads, partial sums or
+        what is kept of a window, row numbers and their weights."""
+        cdef Plan *plan = &self.plan
+        cdef Py_ssize_t top = 0, packed, theta, scratch, sums, costs, rows, weights
+        cdef Py_ssize_t reals = sizeof(double) // sizeof(real)
+        packed = take(&top, plan.n_packed)
+        theta = take(&top, plan.n_parameters if reals > 1 else 0)
+        # Threads beyond the number of chunks only make columns of Delta.
+        scratch = take(&top, max(plan.scratch * min(<Py_ssize_t>self.n_threads, plan.n_chunks),
+                                 plan.delta_scratch * self.n_threads))
+        sums = 0
+        if plan.loss >= 0 and plan.window > 0:
+            sums = plan.n_cached
+        elif plan.loss >= 0:
+            sums = plan.n_delta * plan.n_chunks * (reals if plan.sums_in_double else 1)
+        sums = take(&top, sums)
+        costs = take(&top, plan.n_chunks * reals)
+        rows = take(&top, plan.m * reals if plan.gathers else 0)
+        weights = take(&top, plan.m * reals if plan.gathers and plan.weighted else 0)
+        run.packed = new_room(top) + packed
+        run.plan = plan
+        run.theta = run.packed + theta
+        run.scratch = run.packed + scratch
+        run.sums = run.packed + sums
+        run.partial = <double *>run.sums
+        run.cached = run.sums
+        run.n_threads = self.n_threads
+        run.costs = <double *>(run.packed + costs)
+        run.row_numbers = <int64_t *>(run.packed + rows)
+        run.row_weights = <double *>(run.packed + weights)
+        return 0
+
+    cdef bint lend(self, Evaluation *run) except -1:
+        """An evaluation in the scratch that is kept, or in one of its own if that is in use; says
+        which, for `give_back`. Whoever borrows it fills in the data and what is wanted."""
+        cdef bint is_own = try_own(&self.owner)
+        run[0] = self.own
+        if is_own:
+            run.is_packed = self.is_packed
+        else:
+            self.new_scratch(run)
+        return is_own
+
+    cdef void give_back(self, Evaluation *run, bint is_own) noexcept:
+        if is_own:
+            disown(&self.owner)
+        else:
+            free_room(run.packed)
+
+    cdef int run(
+        self, Evaluation *run, const double *theta, long long start, double *cost,
+    ) except -1:
+        cdef Py_ssize_t missing
+        run.source = theta
+        if sizeof(real) == sizeof(double):
+            run.theta = <const real *>theta
+        with nogil:
+            missing = evaluate(run, start, cost)
+            if run.stopped:
+                missing = -1
+        if missing < 0:
+            return -1       # the exception of the signal handler is set
+        if missing > 0:
+            raise RuntimeError("the process forked while this evaluation ran; evaluate again")
+        return 0
+
+
+cdef Workspace new_workspace(
+    Chain chain, Py_ssize_t m, const Data *data, bint gathers, double l2, bint mean,
+    int n_threads,
+):
+    """For m samples of `data`, or m that are gathered from it; without data (NULL) for a forward
+    pass of any."""
+    cdef Workspace self = Workspace.__new__(Workspace)
+    cdef Plan *plan = &self.plan
+    cdef Dense *first
+    cdef size_t size = chain.plan.n_layers * sizeof(Dense)
+    if chain.plan.layers == NULL:
+        raise RuntimeError("this Chain was not made")
+    self.chain = chain
+    plan[0] = chain.plan
+    plan.layers = <Dense *>allocate(size)
+    memcpy(plan.layers, chain.plan.layers, size)
+    plan.m = m
+    plan.gathers = gathers
+    plan.l2 = l2
+    plan.mean = mean
+    first = plan.layers
+    if data == NULL:
+        plan.loss = -1
+    else:
+        plan.weighted = data.weights != NULL
+    if data != NULL and not gathers:
+        first.shift = reals_to_alignment(data.X, data.x_row)
+        first.delta_columns = round_up(first.shift + first.n_in)
+    find_whole(plan, 0 if data == NULL else data.x_row)
+    cut_samples(plan)
+    if plan.window > 0:
+        place_window(plan)
+    else:
+        place_sums(plan)
+    place_arrays(plan, chain.circuit_size)
+    self.n_threads = <int>max(1, min(
+        n_threads, max(plan.n_chunks, window_pieces(plan)),
+        1 + m * (<double>plan.n_parameters / THREAD_WORK)))
+    self.new_scratch(&self.own)
+    return self
+
+
+cdef int keep_workspace(dict kept, key, Workspace workspace) except -1:
+    """The last few are kept. Threads may do this at the same time: each step leaves a dict that is
+    right, and a workspace lives as long as somebody runs in it."""
+    while len(kept) >= SPARE_WORKSPACES:
+        kept.pop(next(iter(tuple(kept)), None), None)
+    kept[key] = workspace
+    return 0

@@ -1,0 +1,349 @@
+"""A circuit on samples: tiles of them through the tape, values written or sums in a fixed order.
+
+As in network.pxd the samples are cut into tiles and the tiles into chunks, by m and the circuit
+alone; sums are made in an order that depends on neither the threads nor the length of a register.
+Nor on the tape: a cost has the same bits with and without a gradient beside it, although the tiles
+of a longer tape are shorter. Where chunks begin follows from what such tapes have in common.
+"""
+from libc.string cimport memcpy, memset
+
+from evaluation.plan cimport flag_t
+from evaluation.weights cimport (
+    WeightParts, add_parts_of_tile, all_parts, factor_for, quotient, start_parts,
+)
+from fastbp._threads cimport parallel_for
+from simd.lanes cimport (
+    LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_stream, lanes_t, real,
+    stream_end,
+)
+from simd.lanes_math cimport lanes_eq, lanes_rounded, lanes_select
+from tape.numbers cimport run_threaded
+from tape.tape cimport Code, Column, Coming, Gate, Row, lay_rows, run_rows, whole_registers
+from work.polling cimport look, now, start_polling
+
+cdef enum:
+    PARTS = 32                  # partial sums of a row
+    SUM_SAMPLES = 512           # that are added up in `real`, then to sums in double precision
+
+
+# An output as it is added up: a row, or the product of two that needs no row of its own.
+cdef struct Term:
+    unsigned int a, b
+    bint product
+
+
+# A program laid out for samples.
+cdef struct SampleCode:
+    Code code
+    Gate *sum_gates             # without those of products that are only added up
+    Py_ssize_t n_sum_gates
+    Term *terms                 # of each output
+    Py_ssize_t piece            # of the columns, for each long gate (see run_rows)
+
+
+cdef struct CircuitData:
+    const SampleCode *tape
+    Column *columns
+    bint adjacent               # all columns have their samples side by side
+    const double *weights       # or NULL
+    double weight_factor        # of the evaluation before
+    bint mean
+    Py_ssize_t m
+    Py_ssize_t tile
+    Py_ssize_t grain            # samples; a chunk begins at a multiple of them
+    Py_ssize_t n_grains
+    Py_ssize_t n_chunks
+    Py_ssize_t poll_tiles       # after so many Ctrl-C is looked for
+    Py_ssize_t stride           # reals from row to row
+    bint stream                 # values are too many for the caches: they are written past them
+    Py_ssize_t scratch          # reals a thread needs
+
+
+cdef struct CircuitRun:
+    const CircuitData *samples
+    real *numbers               # one of each slot below n_numbers
+    real *splats                # a register of each
+    Row *rows                   # n_slots for each thread
+    real *scratch
+    double *partial             # n_chunks x n_outputs x PARTS
+    WeightParts *weights        # n_chunks
+    double weight_factor        # that their sums, and all others, are multiplied by
+    double *sums                # n_outputs
+    real *values                # n_outputs x m instead of sums, or NULL
+    long long next_poll
+    flag_t stopped
+
+
+cdef inline void poll_samples(void *context) noexcept nogil:
+    cdef CircuitRun *run = <CircuitRun *>context
+    look(&run.next_poll, &run.stopped)
+
+
+cdef inline void fetch(const Column *column, Py_ssize_t start, Py_ssize_t count,
+                       Py_ssize_t columns, Row *row, real *own) noexcept nogil:
+    """The row of an input: where the data lies, or `own` if it has gaps or the tile is not full."""
+    cdef const real *x = column.at + start * column.step
+    cdef Py_ssize_t i
+    if column.step == 1 and count == columns:
+        row.at = <real *>x
+        return
+    row.at = own
+    for i in range(count):
+        own[i] = x[i * column.step]
+    for i in range(count, columns):
+        own[i] = own[0]
+
+
+cdef inline void add_terms(
+    Py_ssize_t columns, const Row *a, const Row *b, const real *w, bint some_left_out,
+    lanes_t *acc,
+) noexcept nogil:
+    """A product is rounded before it is added, as it would be in a row of its own."""
+    cdef Py_ssize_t i = 0, j = a.step // LANES, l = 0 if b == NULL else b.step // LANES, at
+    cdef lanes_t v, zero = lanes_splat(0), weight
+    cdef int k
+    while i < columns:
+        for k in range(PARTS // LANES):
+            at = i + k * LANES
+            if b == NULL:
+                v = lanes_load(a.at + at)
+            else:
+                v = lanes_rounded(lanes_load(a.at + j * at) * lanes_load(b.at + l * at))
+            if w == NULL:
+                acc[k] += v
+            elif not some_left_out:
+                acc[k] += v * lanes_load(w + at)
+            else:
+                weight = lanes_load(w + at)
+                # what is left out may be infinite or nan
+                acc[k] += lanes_select(lanes_eq(weight, zero), zero, v) * weight
+        i += PARTS
+
+
+cdef inline kernel_void add_up(
+    Py_ssize_t columns, const Row *a, const Row *b, const real *w, bint some_left_out,
+    real *running, double *parts, bint first, bint last,
+) noexcept nogil:
+    """running[i % PARTS] += a[i], b[i] and w[i] multiplied, those that there are: an order that no
+    register length changes. It begins with the first columns; with the last, parts += running."""
+    cdef lanes_t acc[16]
+    cdef real narrow[PARTS]
+    cdef int k
+    for k in range(PARTS // LANES):
+        acc[k] = lanes_splat(0) if first else lanes_load(running + k * LANES)
+    if b == NULL and w == NULL: add_terms(columns, a, NULL, NULL, False, acc)
+    elif w == NULL: add_terms(columns, a, b, NULL, False, acc)
+    elif some_left_out: add_terms(columns, a, b, w, True, acc)
+    elif b == NULL: add_terms(columns, a, NULL, w, False, acc)
+    else: add_terms(columns, a, b, w, False, acc)
+    if not last:
+        for k in range(PARTS // LANES):
+            lanes_store(running + k * LANES, acc[k])
+        return
+    for k in range(PARTS // LANES):
+        if sizeof(real) == sizeof(double):
+            lanes_store(<real *>parts + k * LANES, acc[k] + lanes_load(<real *>parts + k * LANES))
+        else:
+            lanes_store(narrow + k * LANES, acc[k])
+    if sizeof(real) != sizeof(double):
+        for k in range(PARTS):
+            parts[k] += narrow[k]
+
+
+cdef inline void add_parts(double *parts) noexcept nogil:
+    """Their sum to parts[0], in a tree."""
+    cdef int k, width = PARTS // 2
+    while width > 0:
+        for k in range(width):
+            parts[k] += parts[k + width]
+        width //= 2
+
+
+cdef inline void tile_sums(
+    const CircuitData *samples, const Row *rows, real *spare, bint some_left_out, Py_ssize_t count,
+    Py_ssize_t columns, bint first, bint last, double *partial,
+) noexcept nogil:
+    """spare: the weights, some of which are perhaps 0; a row, for what is not to be added where
+    the tile is not full; what is summed of each output. first, last: of the tiles that are summed
+    in `real`."""
+    cdef const SampleCode *tape = samples.tape
+    cdef const Code *code = &tape.code
+    cdef const real *w = spare if samples.weights != NULL else NULL
+    cdef real *running = spare + 2 * samples.stride
+    cdef const Row *a
+    cdef const Row *b
+    cdef Row row
+    cdef Py_ssize_t j, i
+    row.at = spare + samples.stride
+    row.step = LANES
+    for j in range(code.n_outputs):
+        if code.outputs[j] < code.n_numbers:
+            continue
+        a = rows + tape.terms[j].a
+        b = rows + tape.terms[j].b if tape.terms[j].product else NULL
+        if count < columns:
+            for i in range(count):
+                row.at[i] = a.at[i if a.step > 0 else 0]
+                if b != NULL:
+                    row.at[i] *= b.at[i if b.step > 0 else 0]
+            memset(row.at + count, 0, (columns - count) * sizeof(real))
+            a = &row
+            b = NULL
+        add_up(columns, a, b, w, some_left_out, running + j * PARTS, partial + j * PARTS, first,
+               last)
+
+
+cdef inline void place_outputs(
+    const CircuitRun *run, Row *rows, Py_ssize_t start, bint full, real *scratch,
+) noexcept nogil:
+    """The rows of outputs: where their values go, or in the scratch if the tile is not full."""
+    cdef const Code *code = &run.samples.tape.code
+    cdef Py_ssize_t j, first_result = code.n_numbers + code.n_columns
+    cdef unsigned int slot
+    for j in range(code.n_outputs):
+        slot = code.outputs[j]
+        if slot >= first_result:
+            rows[slot].at = (run.values + j * run.samples.m + start if full
+                             else scratch + (slot - code.n_numbers) * run.samples.stride)
+
+
+cdef inline void stream(const real *row, Py_ssize_t n, real *out) noexcept nogil:
+    """out[:n] = row, past the caches, as far as its registers are aligned."""
+    cdef Py_ssize_t i = 0, register = LANES * <Py_ssize_t>sizeof(real)
+    while i < n and <size_t>(out + i) % <size_t>register != 0:
+        out[i] = row[i]
+        i += 1
+    while i + LANES <= n:
+        lanes_stream(out + i, lanes_load(row + i))
+        i += LANES
+    while i < n:
+        out[i] = row[i]
+        i += 1
+
+
+cdef inline void tile_values(
+    const CircuitRun *run, const Row *rows, Py_ssize_t start, Py_ssize_t count,
+) noexcept nogil:
+    """The outputs that no gate has put into its place."""
+    cdef const Code *code = &run.samples.tape.code
+    cdef Py_ssize_t j, i
+    cdef real *out
+    for j in range(code.n_outputs):
+        out = run.values + j * run.samples.m + start
+        if code.outputs[j] < code.n_numbers:
+            for i in range(count):
+                out[i] = run.numbers[code.outputs[j]]
+        elif run.samples.stream:
+            stream(rows[code.outputs[j]].at, count, out)
+        elif rows[code.outputs[j]].at != out:
+            memcpy(out, rows[code.outputs[j]].at, count * sizeof(real))
+
+
+cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
+    cdef CircuitRun *run = <CircuitRun *>context
+    cdef const CircuitData *samples = run.samples
+    cdef const SampleCode *tape = samples.tape
+    cdef const Code *code = &tape.code
+    cdef Row *rows = run.rows + worker * code.n_slots
+    cdef real *scratch = run.scratch + worker * samples.scratch
+    cdef real *spare = scratch + (code.n_slots - code.n_numbers) * samples.stride
+    cdef double *partial = run.partial + chunk * code.n_outputs * PARTS
+    cdef Py_ssize_t begin = chunk * samples.n_grains // samples.n_chunks * samples.grain
+    cdef Py_ssize_t end = min(
+        samples.m, (chunk + 1) * samples.n_grains // samples.n_chunks * samples.grain)
+    cdef Py_ssize_t tile = 0, start, stop, columns, j
+    cdef bint some_left_out = False
+    cdef Coming coming
+    coming.columns = samples.columns
+    coming.n_columns = code.n_columns if samples.adjacent else 0
+    if rows[code.n_slots - 1].at == NULL:       # the last to be laid
+        lay_rows(code, run.splats, scratch, samples.stride, rows)
+    if run.values == NULL:
+        # An earlier call for values may have left these rows in its result.
+        place_outputs(run, rows, 0, False, scratch)
+        memset(partial, 0, code.n_outputs * PARTS * sizeof(double))
+        start_parts(&run.weights[chunk])
+    start = begin
+    while start < end:
+        if run.stopped:
+            return
+        stop = min(start + samples.tile, end)
+        columns = whole_registers(stop - start)
+        for j in range(code.n_columns):
+            fetch(samples.columns + j, start, stop - start, columns, rows + code.n_numbers + j,
+                  scratch + j * samples.stride)
+        coming.start = stop
+        if stop == end:
+            coming.n_columns = 0
+        if run.values != NULL:
+            place_outputs(
+                run, rows, start, stop - start == columns and not samples.stream, scratch)
+            run_rows(code.gates, code.n_gates, rows, columns, &coming, tape.piece)
+            tile_values(run, rows, start, stop - start)
+        else:
+            run_rows(tape.sum_gates, tape.n_sum_gates, rows, columns, &coming, tape.piece)
+            if samples.weights != NULL:
+                add_parts_of_tile(samples.weights + start, run.weight_factor, stop - start,
+                                  columns, spare, &run.weights[chunk], &some_left_out)
+            tile_sums(samples, rows, spare, some_left_out, stop - start, columns,
+                      (start - begin) % SUM_SAMPLES == 0,
+                      stop == end or (stop - begin) % SUM_SAMPLES == 0, partial)
+        if worker == 0 and tile % samples.poll_tiles == 0:
+            poll_samples(context)
+        tile += 1
+        start = stop
+    if run.values == NULL:
+        for j in range(code.n_outputs):
+            add_parts(partial + j * PARTS)
+    elif samples.stream:
+        stream_end()
+
+
+cdef inline Py_ssize_t run_samples(CircuitRun *run, int n_threads) noexcept nogil:
+    """Values, or sums of the outputs; the inputs are in `numbers`. Returns as parallel_for."""
+    cdef const Code *code = &run.samples.tape.code
+    cdef Py_ssize_t i, missing = 0
+    start_polling(now(), &run.next_poll, &run.stopped)
+    run_threaded(code.number_gates, run.numbers)
+    for i in range(code.n_numbers):
+        lanes_store(run.splats + i * LANES, lanes_splat(run.numbers[i]))
+    for _ in range(2):
+        missing = parallel_for(
+            run_sample_chunk, poll_samples, run, run.samples.n_chunks, n_threads)
+        if run.stopped or missing > 0 or run.values != NULL:
+            break
+        if add_chunks(run):
+            break
+    return missing
+
+
+cdef inline bint add_chunks(CircuitRun *run) noexcept nogil:
+    """The sums, from those of the chunks; False if the weights want another factor than they had.
+    """
+    cdef const CircuitData *samples = run.samples
+    cdef const Code *code = &samples.tape.code
+    cdef Py_ssize_t i, j, step = 1, chunk = code.n_outputs * PARTS
+    cdef double total = samples.m, largest = 0, factor = 1
+    while step < samples.n_chunks:
+        i = 0
+        while i + step < samples.n_chunks:
+            for j in range(code.n_outputs):
+                run.partial[i * chunk + j * PARTS] += run.partial[(i + step) * chunk + j * PARTS]
+            i += 2 * step
+        step *= 2
+    if samples.weights != NULL:
+        total = 0
+        for i in range(samples.n_chunks):
+            total += all_parts(&run.weights[i], &largest)
+        factor = run.weight_factor
+        run.weight_factor = factor_for(largest)
+    for j in range(code.n_outputs):
+        if code.outputs[j] >= code.n_numbers:
+            run.sums[j] = run.partial[j * PARTS]
+        else:
+            run.sums[j] = run.numbers[code.outputs[j]]
+            if samples.mean:
+                continue
+            run.sums[j] *= total
+        run.sums[j] = quotient(run.sums[j], total if samples.mean else factor)
+    return samples.weights == NULL or run.weight_factor == factor

@@ -1,0 +1,221 @@
+"""A dense layer on one tile of samples: z = W a + b forward, W' delta backward, Delta.
+
+Within a tile arrays are feature-major, `a[unit, sample]`. Three arrays are sample-major: X, read
+where the user has it; `zt`, the first layer's z before it is transposed; and `at`, the inputs of
+the other layers, transposed, from which their Delta is made. A wide first layer transposes X
+instead and has no `zt`.
+"""
+from libc.string cimport memset
+
+from matrix.dots cimport row_sums
+from matrix.layout cimport Strips, by_rows, by_strips, round_up, row_stride
+from matrix.packing cimport DEPTH, Matrix, matrix, matrix_of, pack, packed, packing_pays
+from matrix.product cimport (
+    Addend, Ahead, broadcast_addend, factor, matrix_addend, multiply_add, nothing,
+)
+from matrix.transpose cimport transpose_strips, transpose_to_strips
+from simd.lanes cimport real
+from tape.tape cimport Custom
+
+
+cdef struct Dense:
+    Py_ssize_t n_in
+    Py_ssize_t n_out
+    int activation
+    real parameter          # of the activation
+    bint keeps_z
+    bint keeps_slopes       # in the place of z
+    Py_ssize_t theta_at     # Theta[j, i] is theta[theta_at + j (n_in + 1) + i], bias at i = 0
+    Py_ssize_t delta_at     # where Delta of the weights is in the sums of a chunk (see sums_of)
+    Py_ssize_t shift        # its columns before the first, so that registers of X are aligned
+    Py_ssize_t delta_columns    # shift + n_in, rounded up to whole registers
+    Py_ssize_t bias_at      # Delta of b[j] is sums[bias_at + j], of a chunk or a tile of a window
+    # Where in the packed weights; -1: nowhere.
+    Py_ssize_t transposed_at    # b and W' by strips, of a first layer with units in the lanes
+    Py_ssize_t forward_at   # W packed, then b
+    Py_ssize_t backward_at  # W' packed
+    Py_ssize_t z_at         # where z and a of a tile are in the scratch of a thread
+    Py_ssize_t a_at
+    # Where in what is kept of a window (see windows.pxd).
+    Py_ssize_t cached_inputs_at
+    Py_ssize_t cached_delta_at
+    Strips samples          # how they lie, and the layer's delta; no data (see samples_of)
+    const Custom *circuit  # three, of an activation that is one: g, g' and g'' (tape.pxd); or NULL
+
+
+cdef inline Strips layer_array(const Dense *layer, const real *data) noexcept nogil:
+    """An array [unit, sample] of the layer."""
+    cdef Strips out = layer.layout
+    out.data = <real *>data
+    return out
+
+
+cdef inline Strips by_samples(
+    const Dense *layer, const real *data, Py_ssize_t samples,
+) noexcept nogil:
+    """The layer's inputs transposed, [sample, input]. One or two units take more of a row."""
+    if layer.n_out <= 2:
+        return by_rows(data, row_stride(layer.n_in))
+    return by_strips(data, samples, layer.n_in)
+
+
+cdef inline Addend slopes_of(
+    const Dense *layer, const Dense *under, const real *z,
+) noexcept nogil:
+    """Those of the layer under it, for `backward`, if its product can take them; else nothing."""
+    if under.keeps_slopes and layer.n_out <= <Py_ssize_t>DEPTH:
+        return factor(layer_array(under, z))
+    return nothing()
+
+
+cdef inline bint packs_delta(const Dense *layer) noexcept nogil:
+    """Whether delta is packed for Delta of the weights; only then may it lie by strips."""
+    return packing_pays(layer.n_out, layer.delta_columns)
+
+
+cdef inline Strips sums_of(const Dense *layer, const real *sums) noexcept nogil:
+    """Delta of W[j, i], in row j and column shift + i."""
+    if packs_delta(layer):
+        return by_strips(sums + layer.delta_at, layer.n_out, layer.delta_columns)
+    return by_rows(sums + layer.delta_at, layer.delta_columns)
+
+
+cdef inline Py_ssize_t panels(Py_ssize_t at, Py_ssize_t n) noexcept nogil:
+    """How many panels of DEPTH rows or columns a matrix of n has if it is packed, else 0."""
+    return (n + DEPTH - 1) // DEPTH if at >= 0 else 0
+
+
+cdef inline Py_ssize_t packing_pieces(const Dense *layer) noexcept nogil:
+    """How many calls of `pack` there are."""
+    return (panels(layer.transposed_at, layer.n_in + 1) + panels(layer.forward_at, layer.n_in)
+            + panels(layer.backward_at, layer.n_out))
+
+
+cdef inline void pack_weights(
+    const Dense *layer, const real *theta, Py_ssize_t piece, real *packed,
+) noexcept nogil:
+    """One panel of the packed weights."""
+    cdef const real *Theta = theta + layer.theta_at
+    cdef Py_ssize_t row = layer.n_in + 1, start, j
+    cdef Py_ssize_t n_transposed = panels(layer.transposed_at, row)
+    cdef Py_ssize_t n_forward = panels(layer.forward_at, layer.n_in)
+    cdef Strips transposed
+    if piece < n_transposed:
+        start = piece * DEPTH
+        transposed = by_strips(packed + layer.transposed_at, row, layer.n_out)
+        transposed.data += start * transposed.row
+        transpose_to_strips(layer.n_out, min(row - start, <Py_ssize_t>DEPTH), Theta + start, row,
+                            transposed)
+    elif piece < n_transposed + n_forward:
+        start = (piece - n_transposed) * DEPTH
+        if start == 0:
+            for j in range(layer.n_out):
+                packed[layer.forward_at + layer.n_in * layer.n_out + j] = Theta[j * row]
+        pack(layer.n_out, min(layer.n_in - start, <Py_ssize_t>DEPTH),
+                   matrix(Theta + 1 + start, row, 1),
+                   packed + layer.forward_at + start * layer.n_out)
+    else:
+        start = (piece - n_transposed - n_forward) * DEPTH
+        pack(layer.n_in, min(layer.n_out - start, <Py_ssize_t>DEPTH),
+                   matrix(Theta + 1 + start * row, 1, row),
+                   packed + layer.backward_at + start * layer.n_in)
+
+
+cdef inline void forward_units(
+    const Dense *layer, const real *packed, const real *X, Py_ssize_t x_row, Py_ssize_t count,
+    Py_ssize_t columns, Strips zt, Strips z, Ahead *ahead,
+) noexcept nogil:
+    """z = W x + b with units in the lanes: zt[sample, unit] from X as it lies, then transposed."""
+    cdef Strips weights = by_strips(packed + layer.transposed_at, layer.n_in + 1, layer.n_out)
+    cdef Strips biases = weights
+    cdef Py_ssize_t units = round_up(layer.n_out)
+    biases.row = 0                      # added to every sample
+    weights.data += weights.row
+    multiply_add(count, 0, units, layer.n_in, matrix_addend(biases), matrix(X, x_row, 1), weights,
+                 zt, ahead)
+    # The rows count ... columns hold an earlier tile: lanes that nobody reads.
+    transpose_strips(columns, layer.n_out, zt, z)
+
+
+cdef inline void forward(
+    const Dense *layer, const real *theta, const real *packed, Strips a, Py_ssize_t columns,
+    Strips z, Ahead *ahead,
+) noexcept nogil:
+    """z = W a + b."""
+    cdef const real *Theta = theta + layer.theta_at
+    cdef Py_ssize_t row = layer.n_in + 1
+    cdef Matrix W = matrix(Theta + 1, row, 1)
+    cdef Addend b = broadcast_addend(Theta, row)
+    if layer.forward_at >= 0:
+        W.packed = packed + layer.forward_at
+        b = broadcast_addend(W.packed + layer.n_in * layer.n_out, 1)
+    multiply_add(layer.n_out, 0, columns, layer.n_in, b, W, a, z, ahead)
+
+
+cdef inline void backward(
+    const Dense *layer, const real *theta, const real *packed, Strips delta, Py_ssize_t columns,
+    Addend slopes, Strips below, Ahead *ahead,
+) noexcept nogil:
+    """below = W' delta times the slopes of the layer below; or still to be multiplied by them."""
+    cdef const real *Theta = theta + layer.theta_at
+    cdef Matrix Wt = matrix(Theta + 1, 1, layer.n_in + 1)
+    if layer.backward_at >= 0:
+        Wt.packed = packed + layer.backward_at
+    multiply_add(layer.n_in, 0, columns, layer.n_out, slopes, Wt, delta, below, ahead)
+
+
+cdef inline Matrix delta_matrix(
+    const Dense *layer, Strips delta, Py_ssize_t count, real *room,
+) noexcept nogil:
+    """delta as P of `accumulate`, packed where that pays."""
+    return packed(layer.n_out, layer.delta_columns, count, matrix_of(delta), room)
+
+
+cdef inline void accumulate(
+    const Dense *layer, Matrix delta, Py_ssize_t count, Py_ssize_t start, Py_ssize_t stop,
+    Strips inputs, bint fresh, real *sums, Ahead *ahead,
+) noexcept nogil:
+    """Delta of the weights += sum over samples of delta a', or = where it is fresh.
+
+    The columns from `start` to `stop`, for which `inputs` has whole registers: what lies in them
+    beside the layer's inputs makes columns that nobody reads.
+    """
+    cdef Strips Delta = sums_of(layer, sums)
+    multiply_add(layer.n_out, start, stop, count,
+                 nothing() if fresh else matrix_addend(Delta), delta, inputs, Delta, ahead)
+
+
+cdef inline void accumulate_bias(
+    const Dense *layer, Strips delta, Py_ssize_t count, bint fresh, real *sums,
+) noexcept nogil:
+    """Delta of the biases += sum over samples of delta, or = where it is fresh."""
+    cdef real *Delta = sums + layer.bias_at
+    if fresh:
+        memset(Delta, 0, layer.n_out * sizeof(real))
+    row_sums(layer.n_out, count, delta, Delta)
+
+
+cdef inline void add_in_double(
+    Py_ssize_t n, const real *sums, bint fresh, double *wide,
+) noexcept nogil:
+    """wide += sums, or = where it is fresh: sums in reals to those in double."""
+    cdef Py_ssize_t i
+    if fresh:
+        for i in range(n):
+            wide[i] = sums[i]
+    else:
+        for i in range(n):
+            wide[i] += sums[i]
+
+
+cdef inline void regularize(
+    Py_ssize_t n, const double *sums, const real *W, double scale, double l2, double *D,
+) noexcept nogil:
+    """D = scale (sums + l2 W); sums may be D."""
+    cdef Py_ssize_t i
+    if l2 == 0:
+        for i in range(n):
+            D[i] = scale * sums[i]
+    else:
+        for i in range(n):
+            D[i] = scale * (sums[i] + l2 * W[i])

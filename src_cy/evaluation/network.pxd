@@ -1,0 +1,262 @@
+"""One evaluation: tiles (tile.pxd) shared out in chunks, sums in a fixed order.
+
+The samples are cut into tiles and the tiles into chunks, by m and the widths alone. Each chunk has
+its own cost and Delta, added up in a fixed order in the end; where windows are kept (windows.pxd) a
+chunk is a tile, and Delta is made by columns. Threads only choose who computes a chunk, so that
+cost and gradient have the same bits for every number of threads.
+"""
+from evaluation.dense cimport (
+    Dense, add_in_double, pack_weights, packing_pieces, regularize, sums_of,
+)
+from evaluation.plan cimport Data, Evaluation, Plan
+from evaluation.tile cimport (
+    sample_major_tile_backward, sample_major_tile_forward, tile_backward, tile_data, tile_forward,
+    tile_loss,
+)
+from evaluation.weights cimport quotient, weigh
+from evaluation.windows cimport run_columns, window_pieces
+from fastbp._threads cimport parallel_for
+from matrix.layout cimport Strips, adjacent, column, round_up
+from matrix.product cimport Ahead, prefetch_next
+from matrix.transpose cimport transpose
+from simd.lanes cimport real
+from work.polling cimport interruptible, poll, start_polling
+
+cdef enum:
+    LONG_TILE = 100000000           # multiply-adds of a forward pass on it: some 10 ms
+    NARROW_PIECE = 131072           # parameters to float32 at once: more are worth a thread
+    SAMPLE_MAJOR_SLOWNESS = 8       # how much longer a tile takes where weights come from memory
+
+
+cdef inline void prefetch_tile(
+    const Evaluation *run, Py_ssize_t tile, Py_ssize_t end, Ahead *ahead,
+) noexcept nogil:
+    """X of this tile comes from memory while another is computed, if it is one before `end`."""
+    cdef const Plan *plan = run.plan
+    cdef Py_ssize_t start = tile * plan.tile, row = run.data.x_row
+    if tile < end and row > 0 and not plan.gathers:
+        prefetch_next(ahead, <const char *>(run.data.X + start * row),
+                min(plan.tile, plan.m - start) * row * sizeof(real))
+    else:
+        prefetch_next(ahead, NULL, 0)
+
+
+cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
+    cdef Evaluation *run = <Evaluation *>context
+    cdef const Plan *plan = run.plan
+    cdef real *scratch = run.scratch + worker * plan.scratch
+    cdef real *sums = run.sums + chunk * plan.n_delta
+    cdef const Dense *last = plan.layers + plan.n_layers - 1
+    cdef Py_ssize_t first = chunk * plan.n_tiles // plan.n_chunks
+    cdef Py_ssize_t stop = (chunk + 1) * plan.n_tiles // plan.n_chunks
+    cdef Py_ssize_t tile, step = 1, end = stop, start, count, columns, place
+    cdef bint is_long = (
+        plan.tile * plan.n_parameters
+        * (SAMPLE_MAJOR_SLOWNESS if plan.sample_major > 0 else 1) > LONG_TILE)
+    cdef Ahead ahead = interruptible(context, worker, is_long)
+    cdef Data data
+    cdef double cost = 0
+    cdef bint some_left_out = False
+    if plan.sums_in_double:
+        sums = scratch + plan.sums_at
+    if plan.window > 0:       # chunks of one tile: a thread's next is about so far on
+        step, end = run.n_threads, plan.n_tiles
+    for tile in range(first, stop):
+        if run.stopped:
+            return
+        start = tile * plan.tile
+        count = min(plan.tile, plan.m - start)
+        columns = round_up(count)
+        prefetch_tile(run, tile + step, end, &ahead)
+        data = tile_data(run, scratch, start, count)
+        if plan.sample_major > 0:
+            sample_major_tile_forward(run, scratch, &data, &ahead)
+        else:
+            tile_forward(run, scratch, &data, start, count, columns, &ahead)
+        if run.output != NULL:
+            transpose(last.n_out, count, scratch + (last.z_at if run.from_z else last.a_at),
+                      plan.stride, run.output + start * last.n_out, last.n_out, False)
+        else:
+            cost += tile_loss(run, scratch, &data, count, columns, &some_left_out)
+            if run.gradient != NULL and plan.sample_major > 0:
+                sample_major_tile_backward(run, scratch, some_left_out, &ahead)
+            elif run.gradient != NULL:
+                place = (tile - first) % plan.group
+                tile_backward(run, scratch, &data, start, count, columns, some_left_out, sums,
+                              place == 0, &ahead)
+                if plan.sums_in_double and (place + 1 == plan.group or tile + 1 == stop):
+                    add_in_double(plan.n_delta, sums, tile - place == first,
+                          run.partial + chunk * plan.n_delta)
+        if worker == 0 and plan.n_tiles > 1:
+            poll(context)
+    run.costs[chunk] = cost
+
+
+cdef inline void run_tile(void *context, int worker, Py_ssize_t tile) noexcept nogil:
+    """The chunk that is this tile of the window."""
+    cdef const Evaluation *run = <const Evaluation *>context
+    run_chunk(context, worker, run.window_start // run.plan.tile + tile)
+
+
+cdef inline void run_narrow(void *context, int worker, Py_ssize_t piece) noexcept nogil:
+    """theta in float32."""
+    cdef const Evaluation *run = <const Evaluation *>context
+    cdef real *theta = <real *>run.theta
+    cdef Py_ssize_t start = piece * NARROW_PIECE, i
+    for i in range(start, min(start + NARROW_PIECE, run.plan.n_parameters)):
+        theta[i] = <real>run.source[i]
+
+
+cdef inline void run_pack(void *context, int worker, Py_ssize_t piece) noexcept nogil:
+    """One piece of the packed weights: of the first layer, then of the others."""
+    cdef Evaluation *run = <Evaluation *>context
+    cdef const Dense *layer = run.plan.layers
+    if worker == 0 and piece > 0:
+        poll(context)
+    while piece >= packing_pieces(layer):
+        piece -= packing_pieces(layer)
+        layer += 1
+    pack_weights(layer, run.theta, piece, run.packed)
+
+
+cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept nogil:
+    """D = scale (Delta + l2 [0, W]) for one layer's piece, the chunks added up in their order."""
+    cdef Evaluation *run = <Evaluation *>context
+    cdef const Plan *plan = run.plan
+    cdef const Dense *layer = plan.layers + item % plan.n_layers
+    cdef Py_ssize_t piece = item // plan.n_layers, pieces = finish_pieces(plan)
+    cdef Py_ssize_t first = piece * layer.n_out // pieces
+    cdef Py_ssize_t stop = (piece + 1) * layer.n_out // pieces
+    cdef Py_ssize_t j, c, n, at, row = layer.n_in + 1
+    cdef Strips Delta = sums_of(layer, run.sums)
+    cdef const double *sums
+    cdef double *D
+    if worker == 0 and piece > 0:
+        poll(context)
+    for j in range(first, stop):
+        D = run.gradient + layer.theta_at + j * row
+        D[0] = run.scale * sum_chunks(run, layer.bias_at + j, 1, D)[0]
+    c = layer.shift
+    while c < layer.shift + layer.n_in:
+        n = adjacent(Delta, c, layer.shift + layer.n_in)
+        for j in range(first, stop):
+            at = layer.theta_at + j * row + 1 + c - layer.shift
+            D = run.gradient + at
+            sums = sum_chunks(run, column(Delta, c) + j * Delta.row - run.sums, n, D)
+            regularize(n, sums, run.theta + at, run.scale, run.l2, D)
+        c += n
+
+
+cdef inline const double *sum_chunks(
+    const Evaluation *run, Py_ssize_t at, Py_ssize_t n, double *total,
+) noexcept nogil:
+    """The n sums from `at` on over all chunks: in `total`, or where those of a single one are."""
+    cdef Py_ssize_t c, i, row = run.plan.n_delta
+    cdef const double *wide = run.partial + at
+    if run.plan.n_chunks == 1 and sizeof(real) == sizeof(double):
+        return wide
+    for c in range(run.plan.n_chunks):
+        if run.plan.sums_in_double:
+            for i in range(n):
+                total[i] = wide[c * row + i] if c == 0 else total[i] + wide[c * row + i]
+        else:
+            add_in_double(n, run.sums + c * row + at, c == 0, total)
+    return total
+
+
+cdef inline Py_ssize_t finish_pieces(const Plan *plan) noexcept nogil:
+    """Into how many items the end of an evaluation is cut, for each layer."""
+    return 1 + plan.n_delta * plan.n_chunks // 262144
+
+
+cdef inline double sum_squares(const Plan *plan, const real *theta) noexcept nogil:
+    """Sum of squared weights, bias free, in double: eight sums for each unit's row."""
+    cdef const Dense *layer
+    cdef const real *row
+    cdef double total = 0
+    cdef double part[8]
+    cdef Py_ssize_t l, j, i
+    cdef int k
+    for l in range(plan.n_layers):
+        layer = plan.layers + l
+        for j in range(layer.n_out):
+            row = theta + layer.theta_at + j * (layer.n_in + 1) + 1
+            for k in range(8):
+                part[k] = 0
+            for i in range(layer.n_in // 8):
+                for k in range(8):
+                    part[k] += <double>row[8 * i + k] * <double>row[8 * i + k]
+            for i in range(layer.n_in // 8 * 8, layer.n_in):
+                part[i % 8] += <double>row[i] * <double>row[i]
+            total += (((part[0] + part[4]) + (part[2] + part[6]))
+                      + ((part[1] + part[5]) + (part[3] + part[7])))
+    return total
+
+
+cdef inline void weigh_samples(Evaluation *run) noexcept nogil:
+    """What the sums are multiplied by, from the weights as they are now."""
+    cdef const Plan *plan = run.plan
+    cdef double total = plan.m
+    run.weight_factor = 1
+    if run.data.weights != NULL and run.output == NULL:
+        total = weigh(run.data.weights, plan.m, plan.l2, &run.weight_factor)
+    run.l2 = run.weight_factor * plan.l2
+    run.scale = quotient(1, total if plan.mean else run.weight_factor)
+
+
+cdef inline Py_ssize_t evaluate_windows(Evaluation *run) noexcept nogil:
+    """Span by window the tiles, each a chunk, then the gradient."""
+    cdef const Plan *plan = run.plan
+    cdef Py_ssize_t missing = 0, count
+    run.window_start = 0
+    while run.window_start < plan.m and missing == 0 and not run.stopped:
+        count = min(plan.window, plan.m - run.window_start)
+        missing = parallel_for(run_tile, poll, run, (count + plan.tile - 1) // plan.tile,
+                               run.n_threads)
+        if run.gradient != NULL and missing == 0 and not run.stopped:
+            missing = parallel_for(run_columns, poll, run, window_pieces(plan), run.n_threads)
+        run.window_start += plan.window
+    return missing
+
+
+cdef inline Py_ssize_t evaluate(Evaluation *run, long long start, double *cost) noexcept nogil:
+    """Everything; it is `start` now. Returns how many shares of the work were not done (see
+    parallel_for)."""
+    cdef const Plan *plan = run.plan
+    cdef Py_ssize_t missing, c, step
+    start_polling(start, &run.next_poll, &run.stopped)
+    weigh_samples(run)
+    missing = 0
+    if sizeof(real) < sizeof(double) and not run.is_packed:
+        missing += parallel_for(run_narrow, poll, run,
+                                (plan.n_parameters + NARROW_PIECE - 1) // NARROW_PIECE,
+                                run.n_threads)
+    if plan.sample_major == 0 and not run.is_packed:
+        c = 0
+        for step in range(plan.n_layers):
+            c += packing_pieces(plan.layers + step)
+        missing += parallel_for(
+            run_pack, poll, run, c,
+            run.n_threads if plan.layers.n_in * plan.layers.n_out > 100000 else 1)
+    if plan.window > 0:
+        missing += evaluate_windows(run)
+    else:
+        missing += parallel_for(run_chunk, poll, run, plan.n_chunks, run.n_threads)
+    if run.stopped or missing > 0 or run.output != NULL:
+        return missing
+    step = 1
+    while step < plan.n_chunks:
+        c = 0
+        while c + step < plan.n_chunks:
+            run.costs[c] += run.costs[c + step]
+            c += 2 * step
+        step *= 2
+    cost[0] = run.costs[0]
+    if plan.l2 != 0:
+        cost[0] += 0.5 * run.l2 * sum_squares(plan, run.theta)
+    cost[0] *= run.scale
+    if run.gradient != NULL and plan.sample_major == 0 and plan.window == 0:
+        c = finish_pieces(plan)
+        missing += parallel_for(
+            run_finish, poll, run, plan.n_layers * c, run.n_threads if c > 1 else 1)
+    return missing

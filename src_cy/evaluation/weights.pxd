@@ -1,0 +1,213 @@
+"""Weights of samples: their sum, a power of two that keeps them in range, and what they multiply.
+
+A mean does not depend on the scale of its weights. Multiplied by the power of two that takes the
+largest to [1, 2), exactly, those of 1e-310 or 1e308 are as good as 1. A weight of 0 leaves its
+sample out: whatever overflows there, 0 is added.
+"""
+cimport cython
+from libc.math cimport INFINITY, fmin, frexp, ldexp
+
+from simd.lanes cimport (
+    DOUBLES, LANES, doubles_load, doubles_splat, doubles_store, doubles_store_real, doubles_t,
+    kernel_void, lanes_load, lanes_splat, lanes_store, real,
+)
+from simd.lanes_math cimport doubles_max, doubles_min, lanes_eq, lanes_select
+
+cdef enum:
+    WEIGHT_SUMS = 8     # side by side: the order of the sum depends on m alone
+    WEIGHT_PARTS = 32   # of a chunk
+
+
+cdef struct WeightParts:
+    double[32] sums
+    double largest
+    double[7] _             # whole lines of the cache: each thread writes its own
+
+
+cdef inline double weight_sum(
+    const double *weights, Py_ssize_t m, double factor, double *largest,
+) noexcept nogil:
+    """The sum of factor times the weights, and the largest of them."""
+    cdef double part[WEIGHT_SUMS]
+    cdef double top[WEIGHT_SUMS]
+    cdef double w
+    cdef Py_ssize_t s, full = m // WEIGHT_SUMS * WEIGHT_SUMS
+    cdef int k, width = WEIGHT_SUMS // 2
+    for k in range(WEIGHT_SUMS):
+        part[k] = top[k] = 0
+    s = 0
+    while s < full:
+        for k in range(WEIGHT_SUMS):
+            w = weights[s + k]
+            part[k] += factor * w
+            top[k] = w if w > top[k] else top[k]
+        s += WEIGHT_SUMS
+    for s in range(full, m):
+        w = weights[s]
+        part[s % WEIGHT_SUMS] += factor * w
+        top[s % WEIGHT_SUMS] = max(top[s % WEIGHT_SUMS], w)
+    while width > 0:
+        for k in range(width):
+            part[k] += part[k + width]
+            top[k] = max(top[k], top[k + width])
+        width //= 2
+    largest[0] = top[0]
+    return part[0]
+
+
+@cython.cdivision(True)
+cdef inline double quotient(double a, double b) noexcept nogil:
+    """a / b as IEEE says, b = 0 included, also in a build that checks divisions."""
+    return a / b
+
+
+cdef inline double factor_for(double largest) noexcept nogil:
+    """The power of two that takes the largest weight to [1, 2)."""
+    cdef int exponent = 1
+    if not 0 < largest < INFINITY:      # there is nothing to scale: all 0, or not finite
+        return 1
+    frexp(largest, &exponent)
+    return ldexp(1, min(max(1 - exponent, -1022), 1022))
+
+
+cdef inline double limited_factor(double factor, double l2) noexcept nogil:
+    """The factor, or a smaller one with which l2, which it multiplies too, stays below 2**900."""
+    cdef int exponent
+    if factor * l2 < ldexp(1, 900):
+        return factor
+    frexp(l2, &exponent)
+    return fmin(factor, ldexp(1, max(0, 900 - exponent)))
+
+
+cdef inline double weigh(
+    const double *weights, Py_ssize_t m, double l2, double *factor,
+) noexcept nogil:
+    """The sum of the weights times the factor, a power of two."""
+    cdef double largest, total = weight_sum(weights, m, 1, &largest)
+    factor[0] = limited_factor(factor_for(largest), l2)
+    if total == INFINITY:
+        return weight_sum(weights, m, factor[0], &largest)
+    return factor[0] * total
+
+
+cdef inline real scaled(double factor, double weight) noexcept nogil:
+    """Their product; where it underflows the least there is, for only a weight of 0 leaves out."""
+    cdef real out = <real>(factor * weight)
+    if out == 0 and weight != 0:
+        return <real>(5e-324 if sizeof(real) == sizeof(double) else 1.4e-45)
+    return out
+
+
+cdef inline bint tile_weights(
+    const double *weights, double factor, Py_ssize_t count, Py_ssize_t columns, real *out,
+) noexcept nogil:
+    """The weights of a tile times the factor, 0 where there is no sample. Are some samples left
+    out?"""
+    cdef bint some = False
+    cdef Py_ssize_t s
+    for s in range(count):
+        out[s] = scaled(factor, weights[s])
+        some = some or out[s] == 0
+    for s in range(count, columns):
+        out[s] = 0
+    return some
+
+
+cdef inline kernel_void multiply_weights(
+    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, const real *w, real *values,
+) noexcept nogil:
+    """values[row, sample] *= w[sample], and 0 where that is 0, also if the value is not finite."""
+    cdef Py_ssize_t c, _
+    for _ in range(rows):
+        c = 0
+        while c < columns:
+            lanes_store(values + c, lanes_select(
+                lanes_eq(lanes_load(w + c), lanes_splat(0)), lanes_splat(0),
+                lanes_load(values + c) * lanes_load(w + c)))
+            c += LANES
+        values += stride
+
+
+cdef inline kernel_void leave_out(
+    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, const real *w, real *values,
+) noexcept nogil:
+    """values[row, sample] = 0 where w[sample] is."""
+    cdef Py_ssize_t c, _
+    for _ in range(rows):
+        c = 0
+        while c < columns:
+            lanes_store(values + c, lanes_select(
+                lanes_eq(lanes_load(w + c), lanes_splat(0)), lanes_splat(0),
+                lanes_load(values + c)))
+            c += LANES
+        values += stride
+
+
+# Tile by tile, by whoever has the tile: the factor is then that of the evaluation before.
+
+cdef inline void start_parts(WeightParts *parts) noexcept nogil:
+    cdef int k
+    parts.largest = 0
+    for k in range(WEIGHT_PARTS):
+        parts.sums[k] = 0
+
+
+cdef inline kernel_void add_parts_of_tile(
+    const double *weights, double factor, Py_ssize_t count, Py_ssize_t columns, real *out,
+    WeightParts *parts, bint *some_left_out,
+) noexcept nogil:
+    """As tile_weights; adds them to the sums of parts, and finds the largest."""
+    cdef doubles_t sums[16]         # registers: the shortest have two doubles
+    cdef doubles_t largest[2]       # two, as each has to wait for the one before
+    cdef doubles_t least[2]
+    cdef doubles_t w
+    cdef double top[WEIGHT_PARTS]
+    cdef double low = INFINITY
+    cdef Py_ssize_t s
+    cdef int k
+    for k in range(2):
+        largest[k] = doubles_splat(parts.largest)
+        least[k] = doubles_splat(INFINITY)
+    for k in range(WEIGHT_PARTS // DOUBLES):
+        sums[k] = doubles_load(parts.sums + k * DOUBLES)
+    s = 0
+    while s + WEIGHT_PARTS <= count:
+        for k in range(WEIGHT_PARTS // DOUBLES):
+            w = doubles_load(weights + s + k * DOUBLES)
+            doubles_store_real(out + s + k * DOUBLES, doubles_splat(factor) * w)
+            sums[k] += doubles_splat(factor) * w
+            largest[k % 2] = doubles_max(largest[k % 2], w)
+            least[k % 2] = doubles_min(least[k % 2], w)
+        s += WEIGHT_PARTS
+    for k in range(WEIGHT_PARTS // DOUBLES):
+        doubles_store(parts.sums + k * DOUBLES, sums[k])
+    doubles_store(top, doubles_max(largest[0], largest[1]))
+    doubles_store(top + DOUBLES, doubles_min(least[0], least[1]))
+    for k in range(DOUBLES):
+        parts.largest = max(parts.largest, top[k])
+        low = min(low, top[DOUBLES + k])
+    for k in range(<int>(count - s)):
+        parts.sums[k] += factor * weights[s + k]
+        parts.largest = max(parts.largest, weights[s + k])
+        low = min(low, weights[s + k])
+        out[s + k] = <real>(factor * weights[s + k])
+    some_left_out[0] = not low > 0
+    if not <real>(factor * low) > 0:    # some are 0, or became it
+        for s in range(count):
+            out[s] = scaled(factor, weights[s])
+    for s in range(count, columns):
+        out[s] = 0
+
+
+cdef inline double all_parts(const WeightParts *parts, double *largest) noexcept nogil:
+    """The sum of a chunk's weights; largest[0] becomes the largest of them, if that is larger."""
+    cdef double sums[WEIGHT_PARTS]
+    cdef int k, width = WEIGHT_PARTS // 2
+    largest[0] = max(largest[0], parts.largest)
+    for k in range(WEIGHT_PARTS):
+        sums[k] = parts.sums[k]
+    while width > 0:
+        for k in range(width):
+            sums[k] += sums[k + width]
+        width //= 2
+    return sums[0]

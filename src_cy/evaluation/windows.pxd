@@ -1,0 +1,208 @@
+"""Networks whose weights fill the caches: a and delta of many samples are kept, then Delta is made.
+
+A Delta for each chunk (network.pxd) would be written, read and added up, megabytes each time. Here
+a tile only leaves what Delta is made of, delta and the inputs of every layer but the first, for all
+samples of a window. Then each thread takes a group of columns of one layer's Delta, sums it over
+the window while it stays in the second-level cache, and puts it in the gradient. The order of the sums
+follows from the window alone.
+"""
+from evaluation.dense cimport Dense, accumulate_bias, add_in_double, layer_array, regularize
+from evaluation.plan cimport Evaluation, Plan, data_row
+from matrix.layout cimport Strips, adjacent, by_rows, by_strips, column, round_up, strips_size
+from matrix.packing cimport DEPTH, matrix_of, pack_panels, packed_only
+from matrix.product cimport Addend, Ahead, group_columns, matrix_addend, multiply_add, nothing
+from matrix.transpose cimport transpose_strips
+from simd.lanes cimport (
+    LANES, STRIP, kernel_void, lanes_load, lanes_load_part, lanes_prefetch, lanes_store, real,
+)
+from work.polling cimport interruptible
+
+
+cdef enum:
+    PIECE_COLUMNS = 64  # of Delta at most: small, to share out evenly, and whole strips
+    SUMMED = 512        # samples in float32 before they are added to the gradient: whole panels
+    ROWS_AHEAD = 4      # of the gradient, which comes from memory
+    LINE = 8            # doubles of a cache line
+
+
+cdef inline Strips cached_inputs(
+    const Evaluation *run, const Dense *layer, Py_ssize_t sample,
+) noexcept nogil:
+    """at[sample, input], from this sample of the window on."""
+    cdef Strips at = by_strips(run.cached + layer.cached_inputs_at, run.plan.window, layer.n_in)
+    at.data += sample * at.row
+    return at
+
+
+cdef inline real *cached_biases(const Evaluation *run, Py_ssize_t sample) noexcept nogil:
+    """Sums of delta, of all layers, over the tile of the window that begins with this sample."""
+    return run.cached + run.plan.cached_biases_at + sample // run.plan.tile * run.plan.n_units
+
+
+cdef inline kernel_void copy_data(
+    const Evaluation *run, Py_ssize_t sample, Py_ssize_t rows, Py_ssize_t start, Py_ssize_t stop,
+    Strips out,
+) noexcept nogil:
+    """out[sample, start ... stop] = X from this sample of the window on, 0 beyond its columns."""
+    cdef Py_ssize_t full = min(stop, run.plan.layers.n_in // LANES * LANES), s, c
+    cdef const real *x
+    for s in range(run.window_start + sample, run.window_start + sample + rows):
+        x = run.data.X + data_row(run, s) * run.data.x_row
+        c = start
+        while c < full:
+            lanes_store(column(out, c), lanes_load(x + c))
+            c += LANES
+        if c < stop:
+            lanes_store(column(out, c), lanes_load_part(x + c, run.plan.layers.n_in - c))
+        out.data += out.row
+
+
+cdef inline void keep(
+    const Evaluation *run, real *scratch, const Dense *layer, Strips delta, Py_ssize_t start,
+    Py_ssize_t count, Py_ssize_t columns,
+) noexcept nogil:
+    """What Delta of a layer is made of: delta packed, its sums, and the inputs, transposed."""
+    cdef const Dense *under = layer - 1
+    cdef Py_ssize_t first = start - run.window_start
+    accumulate_bias(layer, delta, count, True, cached_biases(run, first))
+    # In panels of DEPTH samples, of which all tiles but the last are multiples.
+    pack_panels(layer.n_out, count, matrix_of(delta),
+                      run.cached + layer.cached_delta_at + first * layer.n_out)
+    if layer != run.plan.layers:    # X is where the user has it
+        transpose_strips(layer.n_in, columns, layer_array(under, scratch + under.a_at),
+             cached_inputs(run, layer, first))
+
+
+cdef inline void add_to_gradient(
+    const Evaluation *run, const Dense *layer, Py_ssize_t start, Py_ssize_t stop, Strips Delta,
+    bint fresh, bint last,
+) noexcept nogil:
+    """Columns of Delta to the gradient, or the first of them into it; the last finish it."""
+    cdef Py_ssize_t row = layer.n_in + 1, at = layer.theta_at + 1 + start, width = stop - start
+    cdef Py_ssize_t i, j, c, n
+    cdef double *D
+    for j in range(layer.n_out):    # row by row: the gradient is in memory, Delta in a cache
+        D = run.gradient + at
+        if j + ROWS_AHEAD < layer.n_out:
+            for i in range((width + LINE - 1) // LINE):
+                lanes_prefetch(<const real *>(D + ROWS_AHEAD * row + i * LINE))
+        c = start
+        while c < stop:
+            n = adjacent(Delta, c, stop)
+            add_in_double(n, column(Delta, c) + j * Delta.row, fresh, D + c - start)
+            c += n
+        if last:
+            regularize(width, D, run.theta + at, run.scale, run.l2, D)
+        at += row
+
+
+cdef inline void add_biases(
+    const Evaluation *run, const Dense *layer, Py_ssize_t count,
+) noexcept nogil:
+    """The same for the biases, tile by tile of a window."""
+    cdef const Plan *plan = run.plan
+    cdef double *D = run.gradient + layer.theta_at
+    cdef Py_ssize_t s, j
+    for j in range(layer.n_out):
+        if run.window_start == 0:
+            D[0] = 0
+        s = 0
+        while s < count:
+            D[0] += cached_biases(run, s)[layer.bias_at + j]
+            s += plan.tile
+        if run.window_start + count == plan.m:
+            D[0] *= run.scale
+        D += layer.n_in + 1
+
+
+cdef inline Py_ssize_t piece_columns(const Dense *layer) noexcept nogil:
+    """How many columns of Delta are made at once: no more than one group of the product."""
+    return min(group_columns(layer.n_out), <Py_ssize_t>PIECE_COLUMNS)
+
+
+cdef inline Py_ssize_t layer_pieces(const Dense *layer) noexcept nogil:
+    return (layer.n_in + piece_columns(layer) - 1) // piece_columns(layer)
+
+
+cdef inline Py_ssize_t window_pieces(const Plan *plan) noexcept nogil:
+    """How many calls of `run_columns` there are for a window, if any."""
+    cdef Py_ssize_t n = 0, l
+    if plan.window == 0 or plan.loss < 0:
+        return 0
+    for l in range(plan.n_layers):
+        n += layer_pieces(plan.layers + l)
+    return n
+
+
+cdef inline Py_ssize_t copied_size(const Plan *plan) noexcept nogil:
+    """Reals of a panel of X by strips, as wide as a piece."""
+    return strips_size(DEPTH, min(plan.layers.n_in, piece_columns(plan.layers)))
+
+
+cdef inline void delta_times_inputs(
+    const Evaluation *run, const Dense *layer, Py_ssize_t first, Py_ssize_t count,
+    Py_ssize_t start, Py_ssize_t stop, real *copied, Strips Delta, Ahead *ahead,
+) noexcept nogil:
+    """Columns of Delta, of so many samples of the window.
+
+    X is read where the user has it, in whole registers; what fills none, and samples that are not
+    beside each other, are copied panel by panel.
+    """
+    cdef const Plan *plan = run.plan
+    cdef const real *delta = run.cached + layer.cached_delta_at + first * layer.n_out
+    cdef Addend addend = nothing()
+    cdef Py_ssize_t s = 0, n, full = min(stop, layer.n_in // LANES * LANES)
+    cdef Strips inputs
+    if layer != plan.layers:
+        multiply_add(layer.n_out, start, stop, count, addend, packed_only(delta),
+                     cached_inputs(run, layer, first), Delta, ahead)
+        return
+    if start < full and not plan.gathers:
+        inputs = by_rows(run.data.X + (run.window_start + first) * run.data.x_row, run.data.x_row)
+        multiply_add(layer.n_out, start, full, count, addend, packed_only(delta), inputs,
+                     Delta, ahead)
+        start = full
+    if start == stop:
+        return
+    while s < count:
+        n = min(count - s, <Py_ssize_t>DEPTH)
+        inputs = by_strips(copied, n, layer.n_in)
+        inputs.data -= start // STRIP * inputs.strip
+        copy_data(run, first + s, n, start, stop, inputs)
+        multiply_add(layer.n_out, start, stop, n, addend,
+                     packed_only(delta + s * layer.n_out), inputs, Delta, ahead)
+        if run.stopped:
+            return
+        addend = matrix_addend(Delta)
+        s += n
+
+
+cdef inline void run_columns(void *context, int worker, Py_ssize_t piece) noexcept nogil:
+    """A group of columns of one layer's Delta; with the first, the biases."""
+    cdef const Evaluation *run = <const Evaluation *>context
+    cdef const Plan *plan = run.plan
+    cdef const Dense *layer = plan.layers
+    cdef Py_ssize_t count = min(plan.window, plan.m - run.window_start), start, stop, first, n, at
+    cdef Strips Delta
+    cdef real *copied = run.scratch + worker * plan.delta_scratch
+    cdef Ahead ahead = interruptible(context, worker, True)
+    while piece >= layer_pieces(layer):
+        piece -= layer_pieces(layer)
+        layer += 1
+    start = piece * piece_columns(layer)
+    stop = min(start + piece_columns(layer), round_up(layer.n_in))
+    Delta = by_strips(copied + copied_size(plan), layer.n_out, layer.n_in)
+    Delta.data -= start // STRIP * Delta.strip
+    first = 0
+    while first < count:
+        n = count - first
+        if sizeof(real) < sizeof(double):
+            n = min(n, <Py_ssize_t>SUMMED)
+        delta_times_inputs(run, layer, first, n, start, stop, copied, Delta, &ahead)
+        if run.stopped:
+            return
+        at = run.window_start + first
+        add_to_gradient(run, layer, start, min(stop, layer.n_in), Delta, at == 0, at + n == plan.m)
+        first += n
+    if start == 0:
+        add_biases(run, layer, count)

@@ -1,0 +1,169 @@
+"""P of a product: its scalars are broadcast, so it may lie in any way; large ones are copied in the
+order in which blocks read them."""
+from libc.string cimport memcpy
+
+from matrix.block cimport BLOCK_ROWS
+from matrix.layout cimport Strips
+from matrix.transpose cimport shuffle
+from simd.lanes cimport (
+    LANES, STRIP, kernel_void, lanes_load, lanes_store, lanes_store_high, lanes_t, real,
+)
+
+
+cdef enum:
+    DEPTH = 64          # products that are summed before they are added to the addend
+    # Rows transposed at once. A block has 6; a transpose of 16 would be 10 copies of the last.
+    TRANSPOSED_ROWS = 8
+    PACK_ROWS = 48      # rows of P from which copying a panel of Q, or packing P, pays
+    PACK_STRIPS = 4     # strips of Q from which packing P pays
+
+
+cdef struct Matrix:
+    # Element (r, k) is data[r * row + k * column]; by strips as in layout.pxd, with column = 1.
+    const real *data
+    Py_ssize_t row
+    Py_ssize_t column
+    Py_ssize_t strip
+    const real *packed     # the same in the order in which blocks read it, or NULL
+
+
+cdef inline Matrix matrix(const real *data, Py_ssize_t row, Py_ssize_t column) noexcept nogil:
+    cdef Matrix out
+    out.data = data
+    out.row = row
+    out.column = column
+    out.strip = STRIP * column
+    out.packed = NULL
+    return out
+
+
+cdef inline Matrix matrix_of(Strips a) noexcept nogil:
+    """A view of strips; must be packed before use, since a block walks P with one stride."""
+    cdef Matrix out = matrix(a.data, a.row, 1)
+    out.strip = a.strip
+    return out
+
+
+cdef inline Matrix packed_only(const real *packed) noexcept nogil:
+    """A P that exists in packed form only."""
+    cdef Matrix out = matrix(packed, 0, 0)
+    out.packed = packed
+    return out
+
+
+cdef inline Matrix from_column(Matrix p, Py_ssize_t k) noexcept nogil:
+    """The same without its first k columns: a multiple of STRIP, if it lies by strips."""
+    p.data += k // STRIP * p.strip + k % STRIP * p.column
+    return p
+
+
+cdef inline int even_piece(Py_ssize_t left, const int most, Py_ssize_t pieces) noexcept nogil:
+    """How many of those left to take now, `most` at most: even shares, so that none is left thin.
+
+    The quotient left / shares, rounded up, is looked for: a division of 64 bits takes as long as a
+    third of a small block.
+    """
+    cdef int piece = most
+    while (piece - 1) * pieces >= left:
+        piece -= 1
+    return piece
+
+
+cdef inline void pack_lanes(
+    const int R, const real *p, Py_ssize_t p_row, real *out,
+) noexcept nogil:
+    """out[k, r] = p[r, k], a register of each row; less than a register is written too much."""
+    cdef lanes_t a[6][16]
+    cdef int transposed = min(LANES, <int>TRANSPOSED_ROWS), i, g
+    for g in range((R + transposed - 1) // transposed):
+        for i in range(transposed):
+            a[g][i] = lanes_load(p + min(g * transposed + i, R - 1) * p_row)
+        shuffle(transposed, a[g])
+    # In this order what a store writes too much is overwritten by the next.
+    for i in range(transposed):
+        for g in range((R + transposed - 1) // transposed):
+            lanes_store(out + i * R + g * LANES, a[g][i])
+    # 16 lanes of 8 rows: each register holds two columns, and all rows are in one group.
+    if transposed < LANES:
+        for i in range(transposed):
+            lanes_store_high(out + (transposed + i) * R, a[0][i])
+
+
+cdef inline void pack_block(const int R, Py_ssize_t n, Matrix p, real *out) noexcept nogil:
+    """out[k, r] = p[r, k], of a part of p that lies in one strip."""
+    cdef real last[16 * 6 + 16]
+    cdef Py_ssize_t k = 0
+    cdef int i, r
+    if p.row == 1:
+        for k in range(n):
+            memcpy(out + k * R, p.data + k * p.column, R * sizeof(real))
+        return
+    if p.column == 1:
+        while k + 2 * LANES <= n:
+            pack_lanes(R, p.data + k, p.row, out + k * R)
+            k += LANES
+        if k + LANES <= n:
+            pack_lanes(R, p.data + k, p.row, last)
+            for i in range(R):
+                lanes_store(out + k * R + i * LANES, lanes_load(last + i * LANES))
+            k += LANES
+    while k < n:
+        for r in range(R):
+            out[k * R + r] = p.data[r * p.row + k * p.column]
+        k += 1
+
+
+cdef inline void pack_part(int R, Py_ssize_t n, Matrix p, real *out) noexcept nogil:
+    if R == 6: pack_block(6, n, p, out)
+    elif R == 5: pack_block(5, n, p, out)
+    elif R == 4: pack_block(4, n, p, out)
+    elif R == 3: pack_block(3, n, p, out)
+    elif R == 2: pack_block(2, n, p, out)
+    else: pack_block(1, n, p, out)
+
+
+cdef inline kernel_void pack(
+    Py_ssize_t rows, Py_ssize_t n, Matrix p, real *out,
+) noexcept nogil:
+    """P[rows, n <= DEPTH] block of rows after block of rows, and in each k after k."""
+    cdef Py_ssize_t r = 0, k, width = n
+    cdef int R
+    if p.strip != STRIP * p.column:
+        width = STRIP
+    while r < rows:
+        R = even_piece(rows - r, BLOCK_ROWS, (rows - r + BLOCK_ROWS - 1) // BLOCK_ROWS)
+        k = 0
+        while k < n:
+            pack_part(R, min(width, n - k), from_column(p, k), out + k * R)
+            k += width
+        out += R * n
+        p.data += R * p.row
+        r += R
+
+
+cdef inline void pack_panels(
+    Py_ssize_t rows, Py_ssize_t n, Matrix p, real *out,
+) noexcept nogil:
+    """P[rows, n], panel after panel of DEPTH columns."""
+    cdef Py_ssize_t k = 0
+    while k < n:
+        pack(rows, min(n - k, <Py_ssize_t>DEPTH), from_column(p, k), out + k * rows)
+        k += DEPTH
+
+
+cdef inline bint packing_pays(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
+    """Whether a P of so many rows is packed for a Q of so many columns."""
+    return rows >= PACK_ROWS and columns >= PACK_STRIPS * STRIP
+
+
+cdef inline Matrix packed(
+    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t n, Matrix p, real *out,
+) noexcept nogil:
+    """P[rows, n] with an packed copy in `out`, if that pays for a Q of so many columns.
+
+    A NULL `out` says that there is no room for one.
+    """
+    if out != NULL and packing_pays(rows, columns):
+        pack_panels(rows, n, p, out)
+        p.packed = out
+    return p

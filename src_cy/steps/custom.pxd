@@ -1,0 +1,195 @@
+"""Activations and losses of the user's making: a circuit run on every element of a tile.
+
+Elements of several units are gathered into one row of the tape, so that a layer that has few
+samples does not pay for each unit; the results are scattered from its row. The rows of the tape are
+in the scratch of the thread.
+"""
+from libc.string cimport memset
+
+from evaluation.dense cimport Dense
+from matrix.layout cimport row_stride
+from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_store, real
+from steps.activations cimport SOFTMAX, activate, multiply_slopes, output_errors
+from steps.losses cimport loss_of_error, loss_of_z
+from tape.tape cimport (
+    Code, Coming, Custom, Row, called_kernel_void, lay_rows, run_rows, whole_registers,
+)
+
+cdef enum:
+    ROW = 256               # elements in a row of the tape
+    SET, SCALE, ADD_UP      # out = the row; out *= the row; out += the row
+
+
+cdef inline Py_ssize_t custom_scratch(const Custom *element) noexcept nogil:
+    """Reals that a thread needs to run it."""
+    cdef const Code *code = &element.code
+    return (code.n_slots * <Py_ssize_t>(sizeof(Row) // sizeof(real))
+            + (code.n_slots - code.n_numbers) * row_stride(ROW))
+
+
+cdef inline Row *lay_custom(const Custom *element, real *scratch) noexcept nogil:
+    cdef const Code *code = &element.code
+    cdef Row *rows = <Row *>scratch
+    lay_rows(code, element.splats,
+             scratch + code.n_slots * <Py_ssize_t>(sizeof(Row) // sizeof(real)), row_stride(ROW),
+             rows)
+    return rows
+
+
+cdef inline void gather(
+    Py_ssize_t units, Py_ssize_t columns, Py_ssize_t stride, const real *source, const Row *row,
+) noexcept nogil:
+    """source[units, columns] one unit after the other to the row, whole to what the tape takes."""
+    cdef Py_ssize_t u, c, at = 0
+    for u in range(units):
+        c = 0
+        while c < columns:
+            lanes_store(row.at + at, lanes_load(source + u * stride + c))
+            at += LANES
+            c += LANES
+    while at < whole_registers(units * columns):    # to the end of what the tape takes at once
+        lanes_store(row.at + at, lanes_load(source))
+        at += LANES
+
+
+cdef inline void scatter(
+    int how, Py_ssize_t units, Py_ssize_t columns, Py_ssize_t stride, const Row *row, real *out,
+) noexcept nogil:
+    """The row to out[units, columns]; with stride 0 unit after unit to one row."""
+    cdef const real *p = row.at
+    cdef real *q
+    cdef Py_ssize_t u, c
+    for u in range(units):
+        c = 0
+        while c < columns:
+            q = out + u * stride + c
+            if how == SET: lanes_store(q, lanes_load(p))
+            elif how == SCALE: lanes_store(q, lanes_load(q) * lanes_load(p))
+            else: lanes_store(q, lanes_load(q) + lanes_load(p))
+            p += row.step
+            c += LANES
+
+
+cdef inline void run_custom(
+    const Custom *element, const Row *rows, Py_ssize_t n,
+) noexcept nogil:
+    cdef Coming nothing
+    nothing.columns = NULL
+    nothing.n_columns = 0
+    nothing.start = 0
+    run_rows(element.code.gates, element.code.n_gates, rows, whole_registers(n), &nothing, 0)
+
+
+cdef inline called_kernel_void activate_custom(
+    const Custom *element, int how, Py_ssize_t units, Py_ssize_t columns, Py_ssize_t stride,
+    const real *z, real *out, real *scratch,
+) noexcept nogil:
+    """out = the element's function of z, or out times it; out may be z."""
+    cdef Row *rows = lay_custom(element, scratch)
+    cdef const Row *result = rows + element.code.outputs[0]
+    cdef Py_ssize_t u = 0, c, some, width
+    while u < units and columns > 0:
+        some = min(max(<Py_ssize_t>1, ROW // columns), units - u)
+        c = 0
+        while c < columns:
+            width = min(<Py_ssize_t>ROW, columns - c)
+            gather(some, width, stride, z + u * stride + c, rows + element.code.n_numbers)
+            run_custom(element, rows, some * width)
+            scatter(how, some, width, stride, result, out + u * stride + c)
+            c += width
+        u += some
+
+
+cdef inline called_kernel_void custom_loss(
+    const Custom *element, Py_ssize_t units, Py_ssize_t columns, Py_ssize_t stride,
+    const real *a, const real *y, real *delta, real *cost, real *scratch,
+) noexcept nogil:
+    """As `loss_of_z`, of a."""
+    cdef Row *rows = lay_custom(element, scratch)
+    cdef const Row *value = rows + element.code.outputs[0]
+    cdef const Row *slope = rows + element.code.outputs[1]
+    cdef Row *first = rows + element.code.n_numbers
+    cdef Py_ssize_t u = 0, c, some, width
+    memset(cost, 0, columns * sizeof(real))
+    while u < units and columns > 0:
+        some = min(max(<Py_ssize_t>1, ROW // columns), units - u)
+        c = 0
+        while c < columns:
+            width = min(<Py_ssize_t>ROW, columns - c)
+            gather(some, width, stride, a + u * stride + c, first)
+            gather(some, width, stride, y + u * stride + c, first + 1)
+            run_custom(element, rows, some * width)
+            scatter(SET, some, width, stride, slope, delta + u * stride + c)
+            scatter(ADD_UP, some, width, 0, value, cost + c)
+            c += width
+        u += some
+
+
+cdef inline kernel_void subtract(
+    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, const real *a, const real *y,
+    real *error,
+) noexcept nogil:
+    """error = a - y."""
+    cdef Py_ssize_t r, c
+    for r in range(rows):
+        c = r * stride
+        while c < r * stride + columns:
+            lanes_store(error + c, lanes_load(a + c) - lanes_load(y + c))
+            c += LANES
+
+
+cdef inline void activate_layer(
+    const Dense *layer, bint keep, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    real *z, real *a, real *scratch,
+) noexcept nogil:
+    """As `activate`, for whatever activation the layer has."""
+    if layer.circuit == NULL:
+        activate(layer.activation, keep, rows, columns, stride, z, a, layer.parameter)
+    else:
+        activate_custom(layer.circuit, SET, rows, columns, stride, z, a, scratch)
+
+
+cdef inline void multiply_layer_slopes(
+    const Dense *layer, int order, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    const real *z, const real *a, real *out, real *scratch,
+) noexcept nogil:
+    """As `multiply_slopes`."""
+    if layer.circuit == NULL:
+        multiply_slopes(layer.activation, order, rows, columns, stride, z, a, out,
+                        layer.parameter)
+    else:
+        activate_custom(layer.circuit + order, SCALE, rows, columns, stride, z, out, scratch)
+
+
+cdef inline void layer_errors(
+    const Dense *last, Py_ssize_t columns, Py_ssize_t stride, real *z, const real *y,
+    real *error, real *scratch,
+) noexcept nogil:
+    """As `output_errors`."""
+    if last.circuit == NULL:
+        output_errors(last.activation, last.n_out, columns, stride, z, y, error, last.parameter)
+    else:
+        activate_custom(last.circuit, SET, last.n_out, columns, stride, z, error, scratch)
+        subtract(last.n_out, columns, stride, error, y, error)
+        activate_custom(last.circuit + 1, SET, last.n_out, columns, stride, z, z, scratch)
+
+
+cdef inline void output_loss(
+    const Dense *last, int loss, real p, bint from_z, const Custom *circuit, Py_ssize_t columns,
+    Py_ssize_t stride, real *z, real *a, const real *y, real *delta, real *cost, real *scratch,
+) noexcept nogil:
+    """The cost of each sample and delta = dloss/dz, whatever the loss, its parameter p and the
+    output are. Of z and a nothing is left."""
+    cdef bint softmax = last.circuit == NULL and last.activation == SOFTMAX
+    if circuit != NULL:
+        activate_layer(last, True, last.n_out, columns, stride, z, a, scratch)
+        custom_loss(circuit, last.n_out, columns, stride, a, y, delta, cost, scratch)
+        multiply_layer_slopes(last, 1, last.n_out, columns, stride, z, a, delta, scratch)
+    elif from_z:
+        loss_of_z(loss, last.n_out, columns, stride, z, y, delta, cost, p)
+    else:
+        layer_errors(last, columns, stride, z, y, delta, scratch)
+        loss_of_error(loss, last.n_out, columns, stride, delta, y, NULL if softmax else z, delta,
+                      cost, p)
+        if softmax:     # its Jacobian is no slope of each unit
+            multiply_slopes(SOFTMAX, 1, last.n_out, columns, stride, NULL, z, delta, 0)
