@@ -3,6 +3,7 @@
     tables.pxi            the activations and losses there are
     custom.pxi            CustomFunction: a circuit as activation or loss
     placement.pxi         how an evaluation is cut, and where everything lies
+    program.pxi           a network's program, read and laid out
     workspace.pxi         Chain: a network as the engine runs it; Workspace: m samples, and memory
     network.pxi           BoundNetwork: a network bound to its data, evaluated in one call
     model.pxi             Model: a network bound to its parameters
@@ -21,7 +22,7 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_Check
 from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memmove, memset
 from posix.stdlib cimport posix_memalign
@@ -37,16 +38,18 @@ from elementary.elementary cimport (
 )
 from evaluation.circuit cimport PARTS, CircuitData, CircuitRun, SampleCode, Term, run_samples
 from evaluation.dense cimport (
-    Dense, accumulate, accumulate_bias, add_in_double, backward, by_samples, delta_matrix,
-    forward_units, pack_weights, packing_pieces, packs_delta, sums_of,
+    Dense, accumulate, accumulate_bias, backward, by_samples, delta_matrix, forward_units,
+    pack_weights, packing_pieces, packs_delta,
 )
 from evaluation.network cimport evaluate
+from evaluation.parameters cimport Theta, add_in_double, delta_of, delta_size
 from evaluation.plan cimport Data, Evaluation, Plan, take
 from evaluation.sample_major cimport SAMPLE_MAJOR_BYTES
 from evaluation.tile cimport gathered_size
 from evaluation.weights cimport WeightParts, factor_for
 from evaluation.windows cimport copied_size, piece_columns, window_pieces
 from fastbp._threads cimport disown, try_own
+from matrix.gathered cimport Run
 from matrix.layout cimport (
     Strips, by_rows, by_strips, column, round_up, row_stride, size_of, strips_size,
 )
@@ -58,11 +61,14 @@ from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store
 from steps.activations cimport (
     KEEPS_NOTHING, KEEPS_SLOPE, N_ACTIVATIONS, Activation, activation_table,
 )
-from steps.custom cimport (
-    activate_layer, custom_loss, custom_scratch, multiply_layer_slopes, output_loss,
-)
+from steps.custom cimport custom_loss, custom_scratch
+from steps.function cimport Function, apply, multiply_by_slopes, output_loss
 from steps.losses cimport N_LOSSES, Loss, loss_table
 from steps.parameter cimport Parameter
+from steps.step cimport (
+    AFFINE, AVERAGE, GATE, LARGEST, MAP, N_GATE_OPS, N_POOL_OPS, POOL, WITHIN, WITH_BIAS, Cleared,
+    Step,
+)
 from tape.gates cimport MULTIPLY, N_GATES, gate_arity
 from tape.numbers cimport link, pair, run_threaded, threaded_t
 from tape.tape cimport Code, Column, Custom, Gate, Row, is_arithmetic, whole_registers
@@ -123,6 +129,7 @@ cdef void *allocate(size_t n_bytes) except NULL:
 include "bindings/tables.pxi"
 include "bindings/custom.pxi"
 include "bindings/placement.pxi"
+include "bindings/program.pxi"
 include "bindings/workspace.pxi"
 include "bindings/network.pxi"
 include "bindings/model.pxi"

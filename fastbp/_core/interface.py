@@ -36,6 +36,7 @@ class BoundNetwork(Protocol):
         l2: float,
         mean: bool,
         n_threads: int,
+        lengths: NDArray[np.int64] | None = None,  # of sequences
     ) -> None: ...
 
     # The second part is a fresh float64 gradient, or None when none is wanted. Rows are a slice,
@@ -182,6 +183,22 @@ class Engine(Protocol):
         n_threads: int,
         z: bool = False,
         is_checked: bool = False,
+        lengths: NDArray[np.int64] | None = None,  # of sequences
+    ) -> Any: ...
+
+    # A Chain of a program (fastbp/layers/program.py): int32 arrays in C order.
+    def ProgramChain(
+        self,
+        arrays: NDArray[np.int32],
+        thetas: NDArray[np.int32],
+        functions: tuple[Any, ...],
+        steps: NDArray[np.int32],
+        table: NDArray[np.int32],
+        output: int,
+        positions: int,
+        output_function: Any,
+        loss: Any,
+        input_steps: int = 1,
     ) -> Any: ...
 
     # fastbp.kernels: matrices in C order of `real`, Delta and D of float64. None: not to be read as

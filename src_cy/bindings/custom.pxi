@@ -71,21 +71,21 @@ cdef class CustomFunction:
         return most
 
 
-cdef int set_activation(Dense *layer, activation) except -1:
-    """Gives a layer its activation, a name or an Elementwise."""
+cdef int read_function(Function *g, activation) except -1:
+    """The function of a layer, a name or an Elementwise."""
     if isinstance(activation, CustomFunction):
-        layer.activation = N_ACTIVATIONS        # none of the table
-        layer.circuit = (<CustomFunction>activation).activation()
-        layer.keeps_slopes = False
+        g.activation = N_ACTIVATIONS        # none of the table
+        g.circuit = (<CustomFunction>activation).activation()
+        g.keeps_slopes = False
     else:
         name, value = parted(activation)
         row = ACTIVATION_ROWS.get(name)
-        layer.parameter = value
+        g.parameter = value
         if row is None:
             raise ValueError(f"no activation {activation!r}")
-        layer.activation = row
-        layer.circuit = NULL
-        layer.keeps_slopes = activations[layer.activation].keeps == KEEPS_SLOPE
+        g.activation = row
+        g.circuit = NULL
+        g.keeps_slopes = activations[g.activation].keeps == KEEPS_SLOPE
     return 0
 
 

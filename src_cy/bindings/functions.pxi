@@ -38,18 +38,18 @@ def _room_for(*functions):
 def apply_activation(activation, z, int order):
     """g (order 0), g' (1) or g'' (2) at z, elementwise."""
     cdef Py_ssize_t n = np.size(z), padded = round_up(max(n, <Py_ssize_t>1))
-    cdef Dense layer = single_layer(1, 1)
+    cdef Function g
     cdef real[::1] room = _room_for(activation)
     buffers, = _tile((3, padded))
-    set_activation(&layer, activation)
+    read_function(&g, activation)
     buffers[0, :n] = np.ravel(z)
     buffers[2] = 1
     cdef real[:, ::1] view = buffers
-    activate_layer(&layer, order > 0, 1, padded, padded, &view[0, 0], &view[1, 0], &room[0])
+    apply(&g, order > 0, 1, padded, padded, &view[0, 0], &view[1, 0], &room[0])
     if order == 0:
         return buffers[1, :n].reshape(np.shape(z))
-    multiply_layer_slopes(&layer, order, 1, padded, padded, &view[0, 0], &view[1, 0], &view[2, 0],
-                          &room[0])
+    multiply_by_slopes(&g, order, 1, padded, padded, &view[0, 0], &view[1, 0], &view[2, 0],
+                       &room[0])
     return buffers[2, :n].reshape(np.shape(z))
 
 

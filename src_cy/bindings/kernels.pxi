@@ -9,8 +9,11 @@ cdef Dense single_layer(Py_ssize_t n_in, Py_ssize_t n_out):
     memset(&layer, 0, sizeof(Dense))
     layer.n_in = n_in
     layer.n_out = n_out
-    layer.delta_columns = round_up(n_in)
-    layer.bias_at = size_of(sums_of(&layer, NULL), n_out, layer.delta_columns)
+    layer.theta.n_in = n_in
+    layer.theta.n_out = n_out
+    layer.theta.columns = round_up(n_in)
+    layer.theta.strips = packs_delta(&layer)
+    layer.theta.bias_at = delta_size(&layer.theta)
     layer.transposed_at = layer.forward_at = layer.backward_at = -1
     return layer
 
@@ -71,7 +74,7 @@ def layer_forward(Theta, inputs, activation):
     cdef Py_ssize_t z_at = take(&top, rows * stride), a_at = take(&top, rows * stride)
     cdef Py_ssize_t room_at = take(&top, most_scratch((activation,)))
     cdef const real *X = numbers_of(inputs)
-    set_activation(&layer, activation)
+    read_function(&layer.g, activation)
     layer.transposed_at = 0
     z, a = new_matrix(m, layer.n_out, REAL_TYPE), new_matrix(m, layer.n_out, REAL_TYPE)
     cdef real *out_z = numbers_of(z)
@@ -88,7 +91,7 @@ def layer_forward(Theta, inputs, activation):
                 forward_units(&layer, room + packed_at, X + start * layer.n_in, layer.n_in, count,
                               columns, by_strips(room + z_transposed_at, samples, rows),
                               by_rows(room + z_at, stride), &ahead)
-                activate_layer(&layer, False, layer.n_out, columns, stride, room + z_at,
+                apply(&layer.g, False, layer.n_out, columns, stride, room + z_at,
                                room + a_at, room + room_at)
                 transpose(layer.n_out, count, room + z_at, stride, out_z + start * layer.n_out,
                           layer.n_out, False)
@@ -131,8 +134,8 @@ def layer_backward(Theta, delta, z, activation, error=None):
     cdef Py_ssize_t z_at = take(&top, n_in * stride), a_at = take(&top, n_in * stride)
     cdef Py_ssize_t error_at = take(&top, n_in * stride if error is not None else 0)
     cdef Py_ssize_t room_at = take(&top, most_scratch((activation,)))
-    set_activation(&layer, activation)
-    if layer.circuit == NULL and activations[layer.activation].output_only:
+    read_function(&layer.g, activation)
+    if layer.g.circuit == NULL and activations[layer.g.activation].output_only:
         return None
     out = new_matrix(m, n_in, REAL_TYPE)
     cdef const real *weights = numbers_of(Theta)
@@ -157,9 +160,9 @@ def layer_backward(Theta, delta, z, activation, error=None):
                     transpose(count, n_in, errors + start * n_in, n_in, room + error_at, stride,
                               True)
                     add_rows(n_in, columns, stride, room + error_at, room + below_at)
-                activate_layer(&layer, True, n_in, columns, stride, room + z_at, room + a_at,
+                apply(&layer.g, True, n_in, columns, stride, room + z_at, room + a_at,
                                room + room_at)
-                multiply_layer_slopes(&layer, 1, n_in, columns, stride, room + z_at, room + a_at,
+                multiply_by_slopes(&layer.g, 1, n_in, columns, stride, room + z_at, room + a_at,
                                       room + below_at, room + room_at)
                 transpose(n_in, count, room + below_at, stride, result + start * n_in, n_in,
                           False)
@@ -182,12 +185,12 @@ def layer_accumulate(delta, inputs, Delta):
         return None
     cdef Py_ssize_t m = height(delta), tile = min(m, <Py_ssize_t>MAX_TILE), start = 0, top = 0
     cdef Py_ssize_t stride = row_stride(tile), count, s, i, j, n_out = layer.n_out
-    cdef Py_ssize_t n_in = layer.n_in, n_delta = layer.bias_at + n_out
+    cdef Py_ssize_t n_in = layer.n_in, n_delta = layer.theta.bias_at + n_out
     cdef Py_ssize_t reals = sizeof(double) // sizeof(real)
     cdef Ahead ahead = no_data()
     cdef long long next_look = now() + POLL_NANOSECONDS
     cdef Py_ssize_t sums_at = take(&top, n_delta * reals), above_at = take(&top, n_out * stride)
-    cdef Py_ssize_t a_transposed_at = take(&top, tile * layer.delta_columns)
+    cdef Py_ssize_t a_transposed_at = take(&top, tile * layer.theta.columns)
     cdef Py_ssize_t part_at = take(&top, n_delta)
     cdef const real *deltas = numbers_of(delta)
     cdef const real *X = numbers_of(inputs)
@@ -201,16 +204,16 @@ def layer_accumulate(delta, inputs, Delta):
         with nogil:
             sums, part, at = <double *>(room + sums_at), room + part_at, room + a_transposed_at
             above = by_rows(room + above_at, stride)
-            weights = sums_of(&layer, part)
+            weights = delta_of(&layer.theta, part)
             while start < m:
                 look_for_signals(&next_look)
                 count = min(m - start, tile)
                 transpose(count, n_out, deltas + start * n_out, n_out, above.data, stride, True)
                 for s in range(count):
-                    memcpy(at + s * layer.delta_columns, X + (start + s) * n_in,
+                    memcpy(at + s * layer.theta.columns, X + (start + s) * n_in,
                            n_in * sizeof(real))
                 accumulate(&layer, delta_matrix(&layer, above, count, NULL), count, 0,
-                           layer.delta_columns, by_rows(at, layer.delta_columns), True, part,
+                           layer.theta.columns, by_rows(at, layer.theta.columns), True, part,
                            &ahead)
                 accumulate_bias(&layer, above, count, True, part)
                 add_in_double(n_delta, part, start == 0, sums)
@@ -218,7 +221,7 @@ def layer_accumulate(delta, inputs, Delta):
             for j in range(n_out):
                 if fresh:
                     memset(out, 0, (1 + n_in) * sizeof(double))
-                out[0] += sums[layer.bias_at + j]
+                out[0] += sums[layer.theta.bias_at + j]
                 for i in range(n_in):
                     out[1 + i] += sums[column(weights, i) + j * weights.row - part]
                 out += 1 + n_in
@@ -267,7 +270,7 @@ def output_delta(loss, output, z, y):
     cdef real p = 0
     cdef bint from_z = False
     cdef long long next_look = now() + POLL_NANOSECONDS
-    set_activation(&layer, output)
+    read_function(&layer.g, output)
     if isinstance(loss, CustomFunction):
         circuit = (<CustomFunction>loss).loss()
     else:
@@ -291,7 +294,7 @@ def output_delta(loss, output, z, y):
                 columns = round_up(count)
                 transpose(count, K, preactivations + start * K, K, room + z_at, stride, True)
                 transpose(count, K, targets + start * K, K, room + y_at, stride, True)
-                output_loss(&layer, number, p, from_z, circuit, columns, stride, room + z_at,
+                output_loss(&layer.g, number, p, from_z, circuit, K, columns, stride, room + z_at,
                             room + a_at, room + y_at, room + delta_at, room + cost_at,
                             room + room_at)
                 transpose(K, count, room + delta_at, stride, deltas + start * K, K, False)

@@ -50,8 +50,9 @@ cdef class Model:
         return out
 
 
-def forward(Chain chain not None, theta, X, int n_threads, bint z=False, bint is_checked=False):
-    """a(L), or z(L), of X, (m, s_L), or None as `Model.run`."""
+def forward(Chain chain not None, theta, X, int n_threads, bint z=False, bint is_checked=False,
+            lengths=None):
+    """a(L), or z(L), of X, (m, s_L), or None as `Model.run`; lengths: of sequences."""
     cdef Data data
     cdef Py_ssize_t m
     chain.check_theta(theta)
@@ -60,6 +61,7 @@ def forward(Chain chain not None, theta, X, int n_threads, bint z=False, bint is
     m = read_samples(X, chain.n_in(), is_checked, &data)
     if m == 0:
         return None
+    bind_lengths(lengths, m, chain.plan.n_steps_in, &data)
     out = new_output(X, m, chain.n_out())
     run_forward(new_workspace(chain, m, NULL, False, 0, False, n_threads), &data, theta, out,
                 z, False)

@@ -10,12 +10,13 @@ cdef class BoundNetwork:
     ----------
     chain : Chain
     X : ndarray of real, (m, s_0), unit stride along a row
-    labels : ndarray of int64, (m,), or None
-    targets : ndarray of real, (m, s_L), C order, or None
+    labels : ndarray of int64, (m,), or (m T,) of sequences of T steps, or None
+    targets : ndarray of real, (m, s_L), or (m, T s_L), C order, or None
     sample_weight : ndarray of float64, (m,), or None
     l2 : float
     mean : bool
     n_threads : int
+    lengths : ndarray of int64, (m,), of the sequences, or None: they are whole
     """
     cdef Chain chain
     cdef Data data
@@ -30,16 +31,17 @@ cdef class BoundNetwork:
     cdef long long nanoseconds
 
     def __init__(self, Chain chain not None, X, labels, targets, sample_weight, double l2,
-                 bint mean, int n_threads):
+                 bint mean, int n_threads, lengths=None):
         if self.chain is not None:
             raise RuntimeError("a BoundNetwork is bound once")
         if (labels is None) == (targets is None):
             raise ValueError("exactly one of labels and targets is needed")
-        if chain.plan.layers == NULL:
+        if not chain.is_made:
             raise RuntimeError("this Chain was not made")
         self.m = bind_samples(X, chain.n_in(), &self.data)
-        self._bind_targets(labels, targets, sample_weight, chain.n_out())
-        self.arrays = (X, labels, targets, sample_weight)
+        self._bind_targets(labels, targets, sample_weight, chain.plan.n_out, chain.plan.positions)
+        bind_lengths(lengths, self.m, chain.plan.n_steps_in, &self.data)
+        self.arrays = (X, labels, targets, sample_weight, lengths)
         self.l2 = l2
         self.mean = mean
         self.n_threads = n_threads
@@ -47,12 +49,13 @@ cdef class BoundNetwork:
         self.whole = new_workspace(chain, self.m, &self.data, False, l2, mean, n_threads)
         self.chain = chain
 
-    cdef int _bind_targets(self, labels, targets, sample_weight, Py_ssize_t n_out) except -1:
+    cdef int _bind_targets(self, labels, targets, sample_weight, Py_ssize_t n_out,
+                           Py_ssize_t positions) except -1:
         cdef const int64_t *label
         cdef Py_ssize_t m = self.m, i
         if labels is not None:
-            label = <const int64_t *>vector(labels, cnp.NPY_INT64, m, "labels")
-            for i in range(m):
+            label = <const int64_t *>vector(labels, cnp.NPY_INT64, m * positions, "labels")
+            for i in range(m * positions):
                 if not 0 <= label[i] < n_out:
                     raise ValueError(f"label {label[i]} of sample {i} is not in 0 ... {n_out - 1}")
             self.data.labels = label
@@ -60,7 +63,7 @@ cdef class BoundNetwork:
             if not is_plain(targets, REAL_TYPE, 2):
                 raise TypeError("targets are not a C-contiguous matrix of the network's dtype")
             if (cnp.PyArray_DIM(<cnp.ndarray>targets, 0) != m
-                    or cnp.PyArray_DIM(<cnp.ndarray>targets, 1) != n_out):
+                    or cnp.PyArray_DIM(<cnp.ndarray>targets, 1) != n_out * positions):
                 raise ValueError("targets do not match X and the network")
             self.data.targets = <const real *>cnp.PyArray_DATA(<cnp.ndarray>targets)
         if sample_weight is not None:
@@ -167,6 +170,21 @@ cdef const void *vector(array, int type_number, Py_ssize_t m, what) except NULL:
     if cnp.PyArray_DIM(<cnp.ndarray>array, 0) != m:
         raise ValueError(f"{what} has {cnp.PyArray_DIM(<cnp.ndarray>array, 0)} for {m} samples")
     return cnp.PyArray_DATA(<cnp.ndarray>array)
+
+
+cdef int bind_lengths(lengths, Py_ssize_t m, Py_ssize_t steps, Data *data) except -1:
+    """Where the lengths of the sequences are, in `data`."""
+    cdef const int64_t *length
+    cdef Py_ssize_t i
+    data.lengths = NULL
+    if lengths is None:
+        return 0
+    length = <const int64_t *>vector(lengths, cnp.NPY_INT64, m, "lengths")
+    for i in range(m):
+        if not 1 <= length[i] <= steps:
+            raise ValueError(f"length {length[i]} of sample {i} is not in 1 ... {steps}")
+    data.lengths = length
+    return 0
 
 
 cdef Py_ssize_t bind_samples(X, Py_ssize_t n_in, Data *data) except -1:

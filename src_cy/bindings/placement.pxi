@@ -49,6 +49,13 @@ cdef void cut_samples(Plan *plan) noexcept:
         plan.n_tiles = (plan.m + 8 * samples - 1) // (8 * samples) * 4
         samples = (plan.m + 16 * plan.n_tiles - 1) // (16 * plan.n_tiles) * 16
     plan.tile = min(samples, plan.m)
+    cut_chunks(plan)
+    plan.padded = round_up(plan.tile)
+    plan.stride = row_stride(plan.padded)
+
+
+cdef void cut_chunks(Plan *plan) noexcept:
+    """Tiles into chunks, and a chunk's into groups."""
     plan.n_tiles = (plan.m + plan.tile - 1) // plan.tile
     plan.group = max(<Py_ssize_t>1, <Py_ssize_t>MAX_TILE // plan.tile)
     if sizeof(real) == sizeof(double):
@@ -59,8 +66,6 @@ cdef void cut_samples(Plan *plan) noexcept:
             plan.n_tiles, max(<Py_ssize_t>MIN_CHUNKS, min(
                 <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // plan.n_parameters)))
     plan.sums_in_double = (plan.n_tiles + plan.n_chunks - 1) // plan.n_chunks > plan.group
-    plan.padded = round_up(plan.tile)
-    plan.stride = row_stride(plan.padded)
 
 
 cdef Py_ssize_t choose_window(Plan *plan, Py_ssize_t tile) noexcept:
@@ -81,9 +86,9 @@ cdef void place_sums(Plan *plan) noexcept:
     plan.n_delta = 0
     for l in range(plan.n_layers):
         layer = &plan.layers[l]
-        layer.delta_at = take(&plan.n_delta, size_of(sums_of(layer, NULL), layer.n_out,
-                                                     layer.delta_columns))
-        layer.bias_at = take(&plan.n_delta, layer.n_out)
+        layer.theta.strips = packs_delta(layer)
+        layer.theta.delta_at = take(&plan.n_delta, delta_size(&layer.theta))
+        layer.theta.bias_at = take(&plan.n_delta, layer.n_out)
 
 
 cdef void place_window(Plan *plan) noexcept:
@@ -97,7 +102,7 @@ cdef void place_window(Plan *plan) noexcept:
         if l > 0:       # X is where the user has it
             layer.cached_inputs_at = take(&plan.n_cached, strips_size(plan.window, layer.n_in))
         layer.cached_delta_at = take(&plan.n_cached, plan.window * layer.n_out)
-        layer.bias_at = take(&plan.n_units, layer.n_out)
+        layer.theta.bias_at = take(&plan.n_units, layer.n_out)
     plan.cached_biases_at = take(&plan.n_cached, plan.window // plan.tile * plan.n_units)
 
 
@@ -175,10 +180,10 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
 cdef void find_whole(Plan *plan, Py_ssize_t x_row) noexcept:
     """Which samples can be read in whole registers without leaving the data."""
     cdef Dense *layer = plan.layers
-    cdef Py_ssize_t beyond = layer.delta_columns - layer.shift - layer.n_in
+    cdef Py_ssize_t beyond = layer.theta.columns - layer.theta.shift - layer.n_in
     plan.whole_from = plan.whole_to = 0
     if plan.gathers:
         plan.whole_to = plan.m
     elif x_row >= layer.n_in:       # else rows overlap, or are one and the same
-        plan.whole_from = (layer.shift + x_row - 1) // x_row
+        plan.whole_from = (layer.theta.shift + x_row - 1) // x_row
         plan.whole_to = plan.m - (beyond + x_row - 1) // x_row

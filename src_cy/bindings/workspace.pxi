@@ -57,6 +57,15 @@ cdef void free_room(real *room) noexcept:
         give_spare(<char *>room - BLOCK_HEAD)
 
 
+cdef int check_size(double total) except -1:
+    """Below the limit no size, tiles of all threads included, leaves 63 bits."""
+    if total > 2.0**40:
+        raise MemoryError(
+            f"a network of {total:.0f} parameters needs {total * sizeof(real) / 1e12:.3g} TB for "
+            "theta alone; make its layers narrower")
+    return 0
+
+
 @cython.final
 cdef class Chain:
     """Dense layers one after the other, and a loss: all that data and parameters have no part in.
@@ -68,23 +77,29 @@ cdef class Chain:
     loss : str, or Elementwise
     """
     cdef Plan plan                  # the layers and the loss; nothing of it depends on samples
+    cdef ProgramCode code           # or its program (program.pxi)
+    cdef object program             # keeps its numbers alive
+    cdef bint is_made
     cdef tuple functions            # activations and loss: names, or circuits to be kept alive
     cdef Py_ssize_t circuit_size    # scratch of those that are circuits
 
     def __cinit__(self):
-        self.plan.layers = NULL
+        memset(&self.plan, 0, sizeof(Plan))
+        memset(&self.code, 0, sizeof(ProgramCode))
 
     def __dealloc__(self):
         free(self.plan.layers)
+        free(self.code.first)
+        free(self.code.functions)
 
     def __init__(self, tuple widths, tuple activations, loss):
-        if self.plan.layers != NULL:
+        if self.is_made:
             raise RuntimeError("a Chain is made once")
-        memset(&self.plan, 0, sizeof(Plan))
         self._choose_loss(loss, activations[len(activations) - 1])
         self.functions = (*activations, loss)
         self.circuit_size = most_scratch(self.functions)
         self._make_layers(widths)
+        self.is_made = True
 
     cdef int _choose_loss(self, loss, output) except -1:
         if isinstance(loss, CustomFunction):
@@ -104,28 +119,31 @@ cdef class Chain:
         if len(widths) != n_layers + 1:
             raise ValueError(f"{n_layers} layers have {n_layers + 1} widths, not {len(widths)}")
         total = sum([n_out * (n_in + 1) for n_in, n_out in zip(widths, widths[1:])])
-        if total > 2**40:       # below it no size, tiles of all threads included, leaves 63 bits
-            raise MemoryError(
-                f"a network of {total} parameters needs {total * sizeof(real) / 1e12:.3g} TB for "
-                "theta alone; make its layers narrower")
+        check_size(total)
         plan.n_layers = n_layers
         plan.layers = <Dense *>allocate(n_layers * sizeof(Dense))
         for l in range(n_layers):
             layer = &plan.layers[l]
             layer.n_in = widths[l]
             layer.n_out = widths[l + 1]
-            set_activation(layer, self.functions[l])
+            read_function(&layer.g, self.functions[l])
             # Without z kept, a takes its place; the last layer's z is what some losses start from.
-            layer.keeps_z = (layer.circuit != NULL or l == n_layers - 1
-                             or activations[layer.activation].keeps != KEEPS_NOTHING)
-            layer.theta_at = plan.n_parameters
-            layer.delta_columns = round_up(layer.n_in)
+            layer.keeps_z = (layer.g.circuit != NULL or l == n_layers - 1
+                             or activations[layer.g.activation].keeps != KEEPS_NOTHING)
+            layer.theta.n_in = layer.n_in
+            layer.theta.n_out = layer.n_out
+            layer.theta.at = plan.n_parameters
+            layer.theta.columns = round_up(layer.n_in)
             plan.n_parameters += layer.n_out * (layer.n_in + 1)
+        plan.n_in = plan.layers[0].n_in
+        plan.n_out = layer.n_out
+        plan.positions = plan.n_steps_in = 1
+        plan.multiply_adds = plan.n_parameters
         return 0
 
     cdef int check_theta(self, theta) except -1:
         cdef cnp.ndarray array
-        if self.plan.layers == NULL:
+        if not self.is_made:
             raise RuntimeError("this Chain was not made")
         if cnp.PyArray_CheckExact(theta):       # a masked array says more than its numbers
             array = <cnp.ndarray>theta
@@ -136,10 +154,10 @@ cdef class Chain:
         raise TypeError("theta is not a contiguous float64 vector of the network's length")
 
     cdef Py_ssize_t n_in(self) noexcept:
-        return self.plan.layers[0].n_in
+        return self.plan.n_in
 
     cdef Py_ssize_t n_out(self) noexcept:
-        return self.plan.layers[self.plan.n_layers - 1].n_out
+        return self.plan.n_out * self.plan.positions
 
 
 @cython.final
@@ -151,13 +169,16 @@ cdef class Workspace:
     cdef long long owner            # see try_own
     cdef int n_threads
     cdef bint is_packed             # the weights are, in the scratch that is kept
+    cdef ProgramLayout layout       # of a program
 
     def __cinit__(self):
         self.plan.layers = NULL
+        self.plan.thetas = NULL
         self.own.packed = NULL
 
     def __dealloc__(self):
         free(self.plan.layers)
+        free(self.plan.thetas)
         free_room(self.own.packed)
 
     cdef int new_scratch(self, Evaluation *run) except -1:
@@ -228,6 +249,31 @@ cdef class Workspace:
         return 0
 
 
+cdef int place_layers(Workspace self, const Data *data) except -1:
+    """A plain chain of dense layers; without data for a forward pass."""
+    cdef Plan *plan = &self.plan
+    cdef size_t size = plan.n_layers * sizeof(Dense)
+    cdef Dense *first
+    cdef Py_ssize_t l
+    first = plan.layers = <Dense *>allocate(size)
+    memcpy(first, self.chain.plan.layers, size)
+    if data != NULL and not plan.gathers:
+        first.theta.shift = reals_to_alignment(data.X, data.x_row)
+        first.theta.columns = round_up(first.theta.shift + first.n_in)
+    find_whole(plan, 0 if data == NULL else data.x_row)
+    cut_samples(plan)
+    if plan.window > 0:
+        place_window(plan)
+    else:
+        place_sums(plan)
+    place_arrays(plan, self.chain.circuit_size)
+    plan.n_thetas = plan.n_layers
+    plan.thetas = <Theta *>allocate(plan.n_thetas * sizeof(Theta))
+    for l in range(plan.n_layers):
+        plan.thetas[l] = plan.layers[l].theta
+    return 0
+
+
 cdef Workspace new_workspace(
     Chain chain, Py_ssize_t m, const Data *data, bint gathers, double l2, bint mean,
     int n_threads,
@@ -236,36 +282,27 @@ cdef Workspace new_workspace(
     pass of any."""
     cdef Workspace self = Workspace.__new__(Workspace)
     cdef Plan *plan = &self.plan
-    cdef Dense *first
-    cdef size_t size = chain.plan.n_layers * sizeof(Dense)
-    if chain.plan.layers == NULL:
+    if not chain.is_made:
         raise RuntimeError("this Chain was not made")
     self.chain = chain
     plan[0] = chain.plan
-    plan.layers = <Dense *>allocate(size)
-    memcpy(plan.layers, chain.plan.layers, size)
+    plan.layers = NULL
     plan.m = m
     plan.gathers = gathers
     plan.l2 = l2
     plan.mean = mean
-    first = plan.layers
     if data == NULL:
         plan.loss = -1
     else:
         plan.weighted = data.weights != NULL
-    if data != NULL and not gathers:
-        first.shift = reals_to_alignment(data.X, data.x_row)
-        first.delta_columns = round_up(first.shift + first.n_in)
-    find_whole(plan, 0 if data == NULL else data.x_row)
-    cut_samples(plan)
-    if plan.window > 0:
-        place_window(plan)
+        plan.has_lengths = data.lengths != NULL
+    if plan.n_layers > 0:
+        place_layers(self, data)
     else:
-        place_sums(plan)
-    place_arrays(plan, chain.circuit_size)
+        place_program(self)
     self.n_threads = <int>max(1, min(
         n_threads, max(plan.n_chunks, window_pieces(plan)),
-        1 + m * (<double>plan.n_parameters / THREAD_WORK)))
+        1 + m * (<double>plan.multiply_adds / THREAD_WORK)))
     self.new_scratch(&self.own)
     return self
 

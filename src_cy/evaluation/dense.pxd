@@ -7,29 +7,26 @@ instead and has no `zt`.
 """
 from libc.string cimport memset
 
+from evaluation.parameters cimport Theta, delta_of
 from matrix.dots cimport row_sums
 from matrix.layout cimport Strips, by_rows, by_strips, round_up, row_stride
-from matrix.packing cimport DEPTH, Matrix, matrix, matrix_of, pack, packed, packing_pays
+from matrix.packing cimport DEPTH, Matrix, matrix, matrix_of, pack, packed_if_worth, packing_pays
 from matrix.product cimport (
     Addend, Ahead, broadcast_addend, factor, matrix_addend, multiply_add, nothing,
 )
 from matrix.transpose cimport transpose_strips, transpose_to_strips
 from simd.lanes cimport real
-from tape.tape cimport Custom
+from steps.function cimport Function
 
 
 cdef struct Dense:
     Py_ssize_t n_in
     Py_ssize_t n_out
-    int activation
-    real parameter          # of the activation
-    bint keeps_z
-    bint keeps_slopes       # in the place of z
-    Py_ssize_t theta_at     # Theta[j, i] is theta[theta_at + j (n_in + 1) + i], bias at i = 0
-    Py_ssize_t delta_at     # where Delta of the weights is in the sums of a chunk (see sums_of)
-    Py_ssize_t shift        # its columns before the first, so that registers of X are aligned
-    Py_ssize_t delta_columns    # shift + n_in, rounded up to whole registers
-    Py_ssize_t bias_at      # Delta of b[j] is sums[bias_at + j], of a chunk or a tile of a window
+    Function g
+    bint keeps_z            # beside a
+    # Its matrix. Delta is shifted so that registers of X are aligned; in windows bias_at is a place
+    # in the sums of a tile.
+    Theta theta
     # Where in the packed weights; -1: nowhere.
     Py_ssize_t transposed_at    # b and W' by strips, of a first layer with units in the lanes
     Py_ssize_t forward_at   # W packed, then b
@@ -39,8 +36,7 @@ cdef struct Dense:
     # Where in what is kept of a window (see windows.pxd).
     Py_ssize_t cached_inputs_at
     Py_ssize_t cached_delta_at
-    Strips samples          # how they lie, and the layer's delta; no data (see samples_of)
-    const Custom *circuit  # three, of an activation that is one: g, g' and g'' (tape.pxd); or NULL
+    Strips layout           # how they lie, and the layer's delta; no data (see samples_of)
 
 
 cdef inline Strips layer_array(const Dense *layer, const real *data) noexcept nogil:
@@ -63,21 +59,14 @@ cdef inline Addend slopes_of(
     const Dense *layer, const Dense *under, const real *z,
 ) noexcept nogil:
     """Those of the layer under it, for `backward`, if its product can take them; else nothing."""
-    if under.keeps_slopes and layer.n_out <= <Py_ssize_t>DEPTH:
+    if under.g.keeps_slopes and layer.n_out <= <Py_ssize_t>DEPTH:
         return factor(layer_array(under, z))
     return nothing()
 
 
 cdef inline bint packs_delta(const Dense *layer) noexcept nogil:
     """Whether delta is packed for Delta of the weights; only then may it lie by strips."""
-    return packing_pays(layer.n_out, layer.delta_columns)
-
-
-cdef inline Strips sums_of(const Dense *layer, const real *sums) noexcept nogil:
-    """Delta of W[j, i], in row j and column shift + i."""
-    if packs_delta(layer):
-        return by_strips(sums + layer.delta_at, layer.n_out, layer.delta_columns)
-    return by_rows(sums + layer.delta_at, layer.delta_columns)
+    return packing_pays(layer.n_out, layer.theta.columns)
 
 
 cdef inline Py_ssize_t panels(Py_ssize_t at, Py_ssize_t n) noexcept nogil:
@@ -95,7 +84,7 @@ cdef inline void pack_weights(
     const Dense *layer, const real *theta, Py_ssize_t piece, real *packed,
 ) noexcept nogil:
     """One panel of the packed weights."""
-    cdef const real *Theta = theta + layer.theta_at
+    cdef const real *Theta = theta + layer.theta.at
     cdef Py_ssize_t row = layer.n_in + 1, start, j
     cdef Py_ssize_t n_transposed = panels(layer.transposed_at, row)
     cdef Py_ssize_t n_forward = panels(layer.forward_at, layer.n_in)
@@ -142,7 +131,7 @@ cdef inline void forward(
     Strips z, Ahead *ahead,
 ) noexcept nogil:
     """z = W a + b."""
-    cdef const real *Theta = theta + layer.theta_at
+    cdef const real *Theta = theta + layer.theta.at
     cdef Py_ssize_t row = layer.n_in + 1
     cdef Matrix W = matrix(Theta + 1, row, 1)
     cdef Addend b = broadcast_addend(Theta, row)
@@ -157,7 +146,7 @@ cdef inline void backward(
     Addend slopes, Strips below, Ahead *ahead,
 ) noexcept nogil:
     """below = W' delta times the slopes of the layer below; or still to be multiplied by them."""
-    cdef const real *Theta = theta + layer.theta_at
+    cdef const real *Theta = theta + layer.theta.at
     cdef Matrix Wt = matrix(Theta + 1, 1, layer.n_in + 1)
     if layer.backward_at >= 0:
         Wt.packed = packed + layer.backward_at
@@ -168,7 +157,7 @@ cdef inline Matrix delta_matrix(
     const Dense *layer, Strips delta, Py_ssize_t count, real *room,
 ) noexcept nogil:
     """delta as P of `accumulate`, packed where that pays."""
-    return packed(layer.n_out, layer.delta_columns, count, matrix_of(delta), room)
+    return packed_if_worth(layer.n_out, layer.theta.columns, count, matrix_of(delta), room)
 
 
 cdef inline void accumulate(
@@ -180,7 +169,7 @@ cdef inline void accumulate(
     The columns from `start` to `stop`, for which `inputs` has whole registers: what lies in them
     beside the layer's inputs makes columns that nobody reads.
     """
-    cdef Strips Delta = sums_of(layer, sums)
+    cdef Strips Delta = delta_of(&layer.theta, sums)
     multiply_add(layer.n_out, start, stop, count,
                  nothing() if fresh else matrix_addend(Delta), delta, inputs, Delta, ahead)
 
@@ -189,33 +178,7 @@ cdef inline void accumulate_bias(
     const Dense *layer, Strips delta, Py_ssize_t count, bint fresh, real *sums,
 ) noexcept nogil:
     """Delta of the biases += sum over samples of delta, or = where it is fresh."""
-    cdef real *Delta = sums + layer.bias_at
+    cdef real *Delta = sums + layer.theta.bias_at
     if fresh:
         memset(Delta, 0, layer.n_out * sizeof(real))
     row_sums(layer.n_out, count, delta, Delta)
-
-
-cdef inline void add_in_double(
-    Py_ssize_t n, const real *sums, bint fresh, double *wide,
-) noexcept nogil:
-    """wide += sums, or = where it is fresh: sums in reals to those in double."""
-    cdef Py_ssize_t i
-    if fresh:
-        for i in range(n):
-            wide[i] = sums[i]
-    else:
-        for i in range(n):
-            wide[i] += sums[i]
-
-
-cdef inline void regularize(
-    Py_ssize_t n, const double *sums, const real *W, double scale, double l2, double *D,
-) noexcept nogil:
-    """D = scale (sums + l2 W); sums may be D."""
-    cdef Py_ssize_t i
-    if l2 == 0:
-        for i in range(n):
-            D[i] = scale * sums[i]
-    else:
-        for i in range(n):
-            D[i] = scale * (sums[i] + l2 * W[i])

@@ -5,9 +5,9 @@ its own cost and Delta, added up in a fixed order in the end; where windows are 
 chunk is a tile, and Delta is made by columns. Threads only choose who computes a chunk, so that
 cost and gradient have the same bits for every number of threads.
 """
-from evaluation.dense cimport (
-    Dense, add_in_double, pack_weights, packing_pieces, regularize, sums_of,
-)
+from evaluation.dense cimport Dense, pack_weights, packing_pieces
+from evaluation.parameters cimport Theta, add_in_double, add_squares, delta_of, regularize
+from evaluation.passes cimport program_backward, program_forward, program_loss
 from evaluation.plan cimport Data, Evaluation, Plan
 from evaluation.tile cimport (
     sample_major_tile_backward, sample_major_tile_forward, tile_backward, tile_data, tile_forward,
@@ -41,17 +41,26 @@ cdef inline void prefetch_tile(
         prefetch_next(ahead, NULL, 0)
 
 
+cdef inline Py_ssize_t output_place(const Evaluation *run) noexcept nogil:
+    """Where a(L) of a tile is, or z(L), whichever is asked for."""
+    cdef const Plan *plan = run.plan
+    cdef const Dense *last = plan.layers + plan.n_layers - 1
+    if plan.n_layers == 0:
+        return plan.values_at + plan.output_z if run.from_z else plan.output_a_at
+    return last.z_at if run.from_z else last.a_at
+
+
 cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
     cdef Evaluation *run = <Evaluation *>context
     cdef const Plan *plan = run.plan
     cdef real *scratch = run.scratch + worker * plan.scratch
     cdef real *sums = run.sums + chunk * plan.n_delta
-    cdef const Dense *last = plan.layers + plan.n_layers - 1
+    cdef Py_ssize_t K = plan.n_out * plan.positions
     cdef Py_ssize_t first = chunk * plan.n_tiles // plan.n_chunks
     cdef Py_ssize_t stop = (chunk + 1) * plan.n_tiles // plan.n_chunks
     cdef Py_ssize_t tile, step = 1, end = stop, start, count, columns, place
     cdef bint is_long = (
-        plan.tile * plan.n_parameters
+        plan.tile * plan.multiply_adds
         * (SAMPLE_MAJOR_SLOWNESS if plan.sample_major > 0 else 1) > LONG_TILE)
     cdef Ahead ahead = interruptible(context, worker, is_long)
     cdef Data data
@@ -69,24 +78,32 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
         columns = round_up(count)
         prefetch_tile(run, tile + step, end, &ahead)
         data = tile_data(run, scratch, start, count)
-        if plan.sample_major > 0:
+        if plan.n_layers == 0:
+            program_forward(run, scratch, &data, count)
+        elif plan.sample_major > 0:
             sample_major_tile_forward(run, scratch, &data, &ahead)
         else:
             tile_forward(run, scratch, &data, start, count, columns, &ahead)
         if run.output != NULL:
-            transpose(last.n_out, count, scratch + (last.z_at if run.from_z else last.a_at),
-                      plan.stride, run.output + start * last.n_out, last.n_out, False)
+            transpose(K, count, scratch + output_place(run), plan.stride, run.output + start * K, K,
+                      False)
         else:
-            cost += tile_loss(run, scratch, &data, count, columns, &some_left_out)
-            if run.gradient != NULL and plan.sample_major > 0:
+            if plan.n_layers == 0:
+                cost += program_loss(run, scratch, &data, count, &some_left_out)
+            else:
+                cost += tile_loss(run, scratch, &data, count, columns, &some_left_out)
+            place = (tile - first) % plan.group
+            if run.gradient != NULL and plan.n_layers == 0:
+                program_backward(run, scratch, some_left_out, sums, place == 0)
+            elif run.gradient != NULL and plan.sample_major > 0:
                 sample_major_tile_backward(run, scratch, some_left_out, &ahead)
             elif run.gradient != NULL:
-                place = (tile - first) % plan.group
                 tile_backward(run, scratch, &data, start, count, columns, some_left_out, sums,
                               place == 0, &ahead)
-                if plan.sums_in_double and (place + 1 == plan.group or tile + 1 == stop):
-                    add_in_double(plan.n_delta, sums, tile - place == first,
-                          run.partial + chunk * plan.n_delta)
+            if (run.gradient != NULL and plan.sums_in_double
+                    and (place + 1 == plan.group or tile + 1 == stop)):
+                add_in_double(plan.n_delta, sums, tile - place == first,
+                              run.partial + chunk * plan.n_delta)
         if worker == 0 and plan.n_tiles > 1:
             poll(context)
     run.costs[chunk] = cost
@@ -120,27 +137,27 @@ cdef inline void run_pack(void *context, int worker, Py_ssize_t piece) noexcept 
 
 
 cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept nogil:
-    """D = scale (Delta + l2 [0, W]) for one layer's piece, the chunks added up in their order."""
+    """D = scale (Delta + l2 [0, W]) for a piece of one matrix, the chunks added up in their order."""
     cdef Evaluation *run = <Evaluation *>context
     cdef const Plan *plan = run.plan
-    cdef const Dense *layer = plan.layers + item % plan.n_layers
-    cdef Py_ssize_t piece = item // plan.n_layers, pieces = finish_pieces(plan)
-    cdef Py_ssize_t first = piece * layer.n_out // pieces
-    cdef Py_ssize_t stop = (piece + 1) * layer.n_out // pieces
-    cdef Py_ssize_t j, c, n, at, row = layer.n_in + 1
-    cdef Strips Delta = sums_of(layer, run.sums)
+    cdef const Theta *theta = plan.thetas + item % plan.n_thetas
+    cdef Py_ssize_t piece = item // plan.n_thetas, pieces = finish_pieces(plan)
+    cdef Py_ssize_t first = piece * theta.n_out // pieces
+    cdef Py_ssize_t stop = (piece + 1) * theta.n_out // pieces
+    cdef Py_ssize_t j, c, n, at, row = theta.n_in + 1, end = theta.shift + theta.n_in
+    cdef Strips Delta = delta_of(theta, run.sums)
     cdef const double *sums
     cdef double *D
     if worker == 0 and piece > 0:
         poll(context)
     for j in range(first, stop):
-        D = run.gradient + layer.theta_at + j * row
-        D[0] = run.scale * sum_chunks(run, layer.bias_at + j, 1, D)[0]
-    c = layer.shift
-    while c < layer.shift + layer.n_in:
-        n = adjacent(Delta, c, layer.shift + layer.n_in)
+        D = run.gradient + theta.at + j * row
+        D[0] = run.scale * sum_chunks(run, theta.bias_at + j, 1, D)[0]
+    c = theta.shift
+    while c < end:
+        n = adjacent(Delta, c, end)
         for j in range(first, stop):
-            at = layer.theta_at + j * row + 1 + c - layer.shift
+            at = theta.at + j * row + 1 + c - theta.shift
             D = run.gradient + at
             sums = sum_chunks(run, column(Delta, c) + j * Delta.row - run.sums, n, D)
             regularize(n, sums, run.theta + at, run.scale, run.l2, D)
@@ -167,30 +184,6 @@ cdef inline const double *sum_chunks(
 cdef inline Py_ssize_t finish_pieces(const Plan *plan) noexcept nogil:
     """Into how many items the end of an evaluation is cut, for each layer."""
     return 1 + plan.n_delta * plan.n_chunks // 262144
-
-
-cdef inline double sum_squares(const Plan *plan, const real *theta) noexcept nogil:
-    """Sum of squared weights, bias free, in double: eight sums for each unit's row."""
-    cdef const Dense *layer
-    cdef const real *row
-    cdef double total = 0
-    cdef double part[8]
-    cdef Py_ssize_t l, j, i
-    cdef int k
-    for l in range(plan.n_layers):
-        layer = plan.layers + l
-        for j in range(layer.n_out):
-            row = theta + layer.theta_at + j * (layer.n_in + 1) + 1
-            for k in range(8):
-                part[k] = 0
-            for i in range(layer.n_in // 8):
-                for k in range(8):
-                    part[k] += <double>row[8 * i + k] * <double>row[8 * i + k]
-            for i in range(layer.n_in // 8 * 8, layer.n_in):
-                part[i % 8] += <double>row[i] * <double>row[i]
-            total += (((part[0] + part[4]) + (part[2] + part[6]))
-                      + ((part[1] + part[5]) + (part[3] + part[7])))
-    return total
 
 
 cdef inline void weigh_samples(Evaluation *run) noexcept nogil:
@@ -224,6 +217,7 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, long long start, double *cost) 
     parallel_for)."""
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t missing, c, step
+    cdef double squares
     start_polling(start, &run.next_poll, &run.stopped)
     weigh_samples(run)
     missing = 0
@@ -231,7 +225,7 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, long long start, double *cost) 
         missing += parallel_for(run_narrow, poll, run,
                                 (plan.n_parameters + NARROW_PIECE - 1) // NARROW_PIECE,
                                 run.n_threads)
-    if plan.sample_major == 0 and not run.is_packed:
+    if plan.n_layers > 0 and plan.sample_major == 0 and not run.is_packed:
         c = 0
         for step in range(plan.n_layers):
             c += packing_pieces(plan.layers + step)
@@ -253,10 +247,13 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, long long start, double *cost) 
         step *= 2
     cost[0] = run.costs[0]
     if plan.l2 != 0:
-        cost[0] += 0.5 * run.l2 * sum_squares(plan, run.theta)
+        squares = 0
+        for c in range(plan.n_thetas):
+            squares = add_squares(plan.thetas + c, run.theta, squares)
+        cost[0] += 0.5 * run.l2 * squares
     cost[0] *= run.scale
     if run.gradient != NULL and plan.sample_major == 0 and plan.window == 0:
         c = finish_pieces(plan)
         missing += parallel_for(
-            run_finish, poll, run, plan.n_layers * c, run.n_threads if c > 1 else 1)
+            run_finish, poll, run, plan.n_thetas * c, run.n_threads if c > 1 else 1)
     return missing

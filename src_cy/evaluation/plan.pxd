@@ -3,8 +3,11 @@
 placement.pxi and workspace.pxi fill them in; network.pxd, tile.pxd and windows.pxd use them.
 """
 from evaluation.dense cimport Dense
+from evaluation.parameters cimport Theta
 from libc.stdint cimport int64_t
 from simd.lanes cimport real
+from steps.function cimport Function
+from steps.step cimport Step
 from tape.tape cimport Custom
 
 cdef extern from *:
@@ -20,17 +23,34 @@ cdef struct Data:
     const int64_t *labels       # or targets; the other is NULL
     const real *targets
     const double *weights       # or NULL
+    const int64_t *lengths      # of the sequences; or NULL: each is whole
 
 
 cdef struct Plan:
     Py_ssize_t m
-    Py_ssize_t n_layers
+    Py_ssize_t n_in             # numbers of a sample
+    Py_ssize_t n_out            # outputs, at each of so many positions of a sequence
+    Py_ssize_t positions
+    Py_ssize_t n_layers         # 0: it is a program
     Py_ssize_t n_parameters
     Dense *layers
+    Py_ssize_t n_thetas
+    Theta *thetas               # of all layers
     Py_ssize_t whole_from       # samples whose row in X can be read in whole registers, with
     Py_ssize_t whole_to         # what lies around it: from whole_from on, before whole_to
     bint gathers                # the samples are some rows of the data: tiles are put together
     bint weighted
+    bint has_lengths
+    # The program, for a tile (passes.pxd): places in values and deltas, in reals
+    Step *steps
+    Py_ssize_t n_steps
+    Py_ssize_t n_rows
+    Py_ssize_t n_steps_in       # of a sequence of inputs; 1: X is none
+    Py_ssize_t multiply_adds    # of a sample's forward pass
+    Function output_g
+    Py_ssize_t output_z
+    Py_ssize_t output_delta
+    Py_ssize_t values_at, deltas_at, lengths_at, output_a_at
     # cost
     int loss                    # row of the table; N_LOSSES: loss_circuit; -1: forward only
     real loss_parameter
@@ -47,7 +67,7 @@ cdef struct Plan:
     # Float32 only: a chunk has more than `group` tiles; sums of each group are added in double.
     bint sums_in_double
     Py_ssize_t window             # samples of which delta and a are kept (see windows.pxd); or 0
-    Py_ssize_t samples          # of a tile, in whole registers
+    Py_ssize_t padded           # samples of a tile, in whole registers
     Py_ssize_t stride           # row length of a tile's arrays that lie by rows
     Py_ssize_t n_packed         # reals of packed weights
     Py_ssize_t n_delta          # length of a chunk's partial Delta
@@ -82,7 +102,7 @@ cdef struct Evaluation:
     real *scratch               # plan.scratch reals for each thread
     double *partial             # n_chunks x n_delta, if chunks widen their sums
     real *sums                  # in the same place, if they do not
-    real *kept                  # in the same place: what is kept of a window
+    real *cached                # in the same place: what is kept of a window
     Py_ssize_t window_start       # its first sample
     double *costs               # n_chunks
     double *gradient            # NULL: cost only

@@ -30,7 +30,7 @@ cdef inline void sample_major_forward(
     real *z, Py_ssize_t z_row, const Ahead *ahead,
 ) noexcept nogil:
     """z = W a + b."""
-    cdef const real *Theta = theta + layer.theta_at
+    cdef const real *Theta = theta + layer.theta.at
     cdef Py_ssize_t s, j, start = 0, rows = rows_at_once(layer), row = layer.n_in + 1
     while start < layer.n_out:
         if given_up(ahead):
@@ -51,7 +51,7 @@ cdef inline void sample_major_backward(
     """below = W' delta, still to be multiplied by the slope of the layer below."""
     cdef Py_ssize_t s, i, k, start, row = layer.n_in + 1, n = layer.n_out
     cdef Py_ssize_t full = layer.n_in // LANES * LANES
-    cdef const real *W = theta + layer.theta_at + (n - 1) * row + 1     # the last row
+    cdef const real *W = theta + layer.theta.at + (n - 1) * row + 1     # the last row
     cdef const real *d
     cdef real total, panel
     for s in range(m):
@@ -115,8 +115,8 @@ cdef inline void sample_major_gradient(
             if given_up(ahead):
                 return
             next_look += rows_at_once(layer)
-        D = gradient + layer.theta_at + j * (n + 1)
-        W = theta + layer.theta_at + j * (n + 1) + 1
+        D = gradient + layer.theta.at + j * (n + 1)
+        W = theta + layer.theta.at + j * (n + 1) + 1
         D[0] = delta[j]
         for s in range(1, m):
             D[0] += delta[s * delta_row + j]

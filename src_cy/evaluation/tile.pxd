@@ -16,6 +16,7 @@ from evaluation.plan cimport Data, Evaluation, Plan, data_row
 from evaluation.sample_major cimport (
     sample_major_backward, sample_major_forward, sample_major_gradient,
 )
+from evaluation.sums cimport sum_cost
 from evaluation.weights cimport leave_out, multiply_weights, tile_weights
 from evaluation.windows cimport keep
 from matrix.layout cimport Strips, adjacent, by_rows, by_strips, round_up
@@ -23,7 +24,12 @@ from matrix.packing cimport Matrix
 from matrix.product cimport Addend, Ahead
 from matrix.transpose cimport transpose, transpose_strips, transpose_to_strips
 from simd.lanes cimport LANES, STRIP, real
-from steps.custom cimport activate_layer, multiply_layer_slopes, output_loss
+from steps.function cimport apply, multiply_by_slopes, output_loss
+
+
+cdef inline Py_ssize_t lengths_size(const Plan *plan) noexcept nogil:
+    """Reals that the lengths of a tile's sequences need: two for each, at most."""
+    return 2 * plan.padded if plan.has_lengths else 0
 
 
 cdef inline Data tile_data(
@@ -31,33 +37,39 @@ cdef inline Data tile_data(
 ) noexcept nogil:
     """The samples of a tile: where the user has them, or rows of that put side by side."""
     cdef const Plan *plan = run.plan
-    cdef Py_ssize_t K = plan.layers[plan.n_layers - 1].n_out, s, row
+    cdef Py_ssize_t T = plan.positions, K = plan.n_out * T, n = plan.n_in, s, row
     cdef Data data = run.data, gathered
-    cdef real *X = scratch + plan.gathered_at
+    cdef real *X = scratch + plan.gathered_at + lengths_size(plan)
     cdef real *targets
     cdef int64_t *labels
+    cdef int64_t *lengths = <int64_t *>(scratch + plan.gathered_at)
     if data.weights != NULL:        # they lie in the order of the samples
         data.weights += start
     if not plan.gathers:
         data.X += start * data.x_row
         if data.labels != NULL:
-            data.labels += start
+            data.labels += start * T
         if data.targets != NULL:
             data.targets += start * K
+        if data.lengths != NULL:
+            data.lengths += start
         return data
     gathered = data
     gathered.X = X
-    gathered.x_row = round_up(plan.layers.n_in)
+    gathered.x_row = round_up(n)
     targets = X + plan.padded * gathered.x_row
     labels = <int64_t *>targets
     for s in range(count):
         row = data_row(run, start + s)
-        memcpy(X + s * gathered.x_row, data.X + row * data.x_row,
-               plan.layers.n_in * sizeof(real))
+        memcpy(X + s * gathered.x_row, data.X + row * data.x_row, n * sizeof(real))
+        if data.lengths != NULL:
+            lengths[s] = data.lengths[row]
         if data.labels != NULL:
-            labels[s] = data.labels[row]
+            memcpy(labels + s * T, data.labels + row * T, T * sizeof(int64_t))
         if data.targets != NULL:
             memcpy(targets + s * K, data.targets + row * K, K * sizeof(real))
+    if data.lengths != NULL:
+        gathered.lengths = lengths
     if data.labels != NULL:
         gathered.labels = labels
     if data.targets != NULL:
@@ -67,30 +79,30 @@ cdef inline Data tile_data(
 
 cdef inline Py_ssize_t gathered_size(const Plan *plan) noexcept nogil:
     """Reals that `tile_data` needs. A label takes no more than two."""
-    cdef Py_ssize_t K = plan.layers[plan.n_layers - 1].n_out
     if not plan.gathers:
         return 0
-    return plan.padded * (round_up(plan.layers.n_in) + max(K, <Py_ssize_t>2))
+    return lengths_size(plan) + plan.padded * (
+        round_up(plan.n_in) + plan.positions * max(plan.n_out, <Py_ssize_t>2))
 
 
 cdef inline bint is_one_run(const Dense *layer, Py_ssize_t width) noexcept nogil:
     """Whether a strip of the layer's arrays, this wide, is one run of numbers."""
     return (width == layer.layout.row and layer.layout.strip != STRIP
-            and layer.circuit == NULL)
+            and layer.g.circuit == NULL)
 
 
 cdef inline void activate_samples(
     const Dense *layer, bint slopes, Py_ssize_t columns, real *z, real *a, real *scratch,
 ) noexcept nogil:
-    """As `activate_layer`, on arrays of the layer: strip by strip, or all of their rows at once."""
+    """As `apply`, on arrays of the layer: strip by strip, or all of their rows at once."""
     cdef Strips lay = layer.layout
     cdef Py_ssize_t c = 0, width
     while c < columns:
         width = adjacent(lay, c, columns)
         if is_one_run(layer, width):
-            activate_layer(layer, slopes, 1, layer.n_out * width, width, z, a, scratch)
+            apply(&layer.g, slopes, 1, layer.n_out * width, width, z, a, scratch)
         else:
-            activate_layer(layer, slopes, layer.n_out, width, lay.row, z, a, scratch)
+            apply(&layer.g, slopes, layer.n_out, width, lay.row, z, a, scratch)
         z += lay.strip
         a += lay.strip
         c += width
@@ -99,15 +111,15 @@ cdef inline void activate_samples(
 cdef inline void multiply_sample_slopes(
     const Dense *layer, Py_ssize_t columns, const real *z, const real *a, real *out, real *scratch,
 ) noexcept nogil:
-    """As `multiply_layer_slopes`, in the same way."""
+    """As `multiply_by_slopes`, in the same way."""
     cdef Strips lay = layer.layout
     cdef Py_ssize_t c = 0, width
     while c < columns:
         width = adjacent(lay, c, columns)
         if is_one_run(layer, width):
-            multiply_layer_slopes(layer, 1, 1, layer.n_out * width, width, z, a, out, scratch)
+            multiply_by_slopes(&layer.g, 1, 1, layer.n_out * width, width, z, a, out, scratch)
         else:
-            multiply_layer_slopes(layer, 1, layer.n_out, width, lay.row, z, a, out, scratch)
+            multiply_by_slopes(&layer.g, 1, layer.n_out, width, lay.row, z, a, out, scratch)
         z += lay.strip
         a += lay.strip
         out += lay.strip
@@ -181,21 +193,6 @@ cdef inline void tile_targets(
                 y[label * plan.stride + s] = 1
 
 
-cdef inline double sum_cost(const real *cost, Py_ssize_t count) noexcept nogil:
-    """The sum in double, in an order that depends on count alone."""
-    cdef double part[8]
-    cdef Py_ssize_t s
-    cdef int k
-    for k in range(8):
-        part[k] = 0
-    for s in range(count // 8):
-        for k in range(8):
-            part[k] += cost[8 * s + k]
-    for s in range(count // 8 * 8, count):
-        part[s % 8] += cost[s]
-    return ((part[0] + part[4]) + (part[2] + part[6])) + ((part[1] + part[5]) + (part[3] + part[7]))
-
-
 cdef inline double tile_loss(
     const Evaluation *run, real *scratch, const Data *data, Py_ssize_t count,
     Py_ssize_t columns, bint *some_left_out,
@@ -207,8 +204,8 @@ cdef inline double tile_loss(
     cdef real *cost = scratch + plan.cost_at
     cdef real *w = scratch + plan.weights_at
     tile_targets(plan, data, count, scratch + plan.y_at)
-    output_loss(last, plan.loss, plan.loss_parameter, plan.loss_from_z, plan.loss_circuit, columns,
-                plan.stride, scratch + last.z_at, scratch + last.a_at, scratch + plan.y_at, delta,
+    output_loss(&last.g, plan.loss, plan.loss_parameter, plan.loss_from_z, plan.loss_circuit,
+                last.n_out, columns, plan.stride, scratch + last.z_at, scratch + last.a_at, scratch + plan.y_at, delta,
                 cost, scratch + plan.circuit_at)
     if data.weights != NULL:
         some_left_out[0] = tile_weights(
@@ -227,20 +224,20 @@ cdef inline void accumulate_first(
     At the ends of the data they would reach beyond it: there the outer ones of a row are copied.
     """
     cdef const Dense *layer = plan.layers
-    cdef const real *x = data.X - layer.shift
+    cdef const real *x = data.X - layer.theta.shift
     cdef real *edges = scratch + plan.edges_at
-    cdef Py_ssize_t low = 0, high = layer.delta_columns, end = layer.shift + layer.n_in, s, i
+    cdef Py_ssize_t low = 0, high = layer.theta.columns, end = layer.theta.shift + layer.n_in, s, i
     if start < plan.whole_from or start + count > plan.whole_to:
-        low = LANES if layer.shift > 0 else 0
+        low = LANES if layer.theta.shift > 0 else 0
         high = max(end // LANES * LANES, low)
         for s in range(count):
-            for i in range(layer.shift, min(low, end)):
+            for i in range(layer.theta.shift, min(low, end)):
                 edges[2 * LANES * s + i] = x[s * data.x_row + i]
             for i in range(high, end):
                 edges[2 * LANES * s + LANES + i - high] = x[s * data.x_row + i]
         accumulate(layer, delta, count, 0, low, by_rows(edges, 2 * LANES), fresh, sums, ahead)
         # Columns are counted from the first of Delta.
-        accumulate(layer, delta, count, high, layer.delta_columns,
+        accumulate(layer, delta, count, high, layer.theta.columns,
                    by_rows(edges + LANES - high, 2 * LANES), fresh, sums, ahead)
     accumulate(layer, delta, count, low, high, by_rows(x, data.x_row), fresh, sums, ahead)
 
@@ -259,7 +256,7 @@ cdef inline void add_to_sums(
     else:
         at = by_samples(layer, scratch + plan.a_transposed_at, plan.padded)
         transpose_strips(layer.n_in, columns, layer_array(under, scratch + under.a_at), at)
-        accumulate(layer, P, count, 0, layer.delta_columns, at, fresh, sums, ahead)
+        accumulate(layer, P, count, 0, layer.theta.columns, at, fresh, sums, ahead)
 
 
 cdef inline void tile_backward(
@@ -328,14 +325,14 @@ cdef inline void sample_major_tile_forward(
             own_z += (plan.n_layers + 2) * m * row
         sample_major_forward(layer, run.theta, m, a, row, own_z, row, ahead)
         if layer != last:
-            activate_layer(layer, run.gradient != NULL, m, round_up(layer.n_out), row, own_z, z,
+            apply(&layer.g, run.gradient != NULL, m, round_up(layer.n_out), row, own_z, z,
                            scratch + plan.circuit_at)
         a = z
     for s in range(m):
         for k in range(last.n_out):
             scratch[last.z_at + k * plan.stride + s] = a[s * row + k]
     if wants_output(run):
-        activate_layer(last, False, last.n_out, round_up(m), plan.stride, scratch + last.z_at,
+        apply(&last.g, False, last.n_out, round_up(m), plan.stride, scratch + last.z_at,
                        scratch + last.a_at, scratch + plan.circuit_at)
 
 
@@ -362,8 +359,8 @@ cdef inline void sample_major_tile_backward(
         if i > 0:
             under = plan.layers + i - 1
             sample_major_backward(layer, run.theta, m, delta, row, below, row, ahead)
-            multiply_layer_slopes(
-                under, 1, m, round_up(under.n_out), row,
+            multiply_by_slopes(
+                &under.g, 1, m, round_up(under.n_out), row,
                 a + (plan.n_layers + 2) * m * row if under.keeps_z else a, a, below,
                 scratch + plan.circuit_at)
             if some_left_out:

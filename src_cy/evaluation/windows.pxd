@@ -6,7 +6,8 @@ samples of a window. Then each thread takes a group of columns of one layer's De
 the window while it stays in the second-level cache, and puts it in the gradient. The order of the sums
 follows from the window alone.
 """
-from evaluation.dense cimport Dense, accumulate_bias, add_in_double, layer_array, regularize
+from evaluation.dense cimport Dense, accumulate_bias, layer_array
+from evaluation.parameters cimport add_in_double, regularize
 from evaluation.plan cimport Evaluation, Plan, data_row
 from matrix.layout cimport Strips, adjacent, by_rows, by_strips, column, round_up, strips_size
 from matrix.packing cimport DEPTH, matrix_of, pack_panels, packed_only
@@ -78,7 +79,7 @@ cdef inline void add_to_gradient(
     bint fresh, bint last,
 ) noexcept nogil:
     """Columns of Delta to the gradient, or the first of them into it; the last finish it."""
-    cdef Py_ssize_t row = layer.n_in + 1, at = layer.theta_at + 1 + start, width = stop - start
+    cdef Py_ssize_t row = layer.n_in + 1, at = layer.theta.at + 1 + start, width = stop - start
     cdef Py_ssize_t i, j, c, n
     cdef double *D
     for j in range(layer.n_out):    # row by row: the gradient is in memory, Delta in a cache
@@ -101,14 +102,14 @@ cdef inline void add_biases(
 ) noexcept nogil:
     """The same for the biases, tile by tile of a window."""
     cdef const Plan *plan = run.plan
-    cdef double *D = run.gradient + layer.theta_at
+    cdef double *D = run.gradient + layer.theta.at
     cdef Py_ssize_t s, j
     for j in range(layer.n_out):
         if run.window_start == 0:
             D[0] = 0
         s = 0
         while s < count:
-            D[0] += cached_biases(run, s)[layer.bias_at + j]
+            D[0] += cached_biases(run, s)[layer.theta.bias_at + j]
             s += plan.tile
         if run.window_start + count == plan.m:
             D[0] *= run.scale

@@ -13,7 +13,7 @@
 #define BLOCK_ROWS 6 /* with BLOCK_COLUMNS registers; with fewer registers twice as many rows */
 /* Registers of one row, or of two together, where there are no more: each waits for its addition. */
 #define THIN_COLUMNS 8
-/* Bytes of an packed P that are prefetched into the first-level cache before they are read: a
+/* Bytes of a packed P that are prefetched into the first-level cache before they are read: a
  * panel of it comes from the second-level one for each strip of Q. 512 to 6144 make no difference,
  * without it a product of 512 rows is 6 to 8 % slower on AVX2. */
 #define NEAR 2048
@@ -37,7 +37,7 @@ typedef struct {
 
 /* out = addend + P[count R, n] Q[n, C registers], block after block of R rows; n > 0. R and C are
  * known to the compiler. The addend comes last: it arrives while the last products are summed, and
- * no register waits for it. Of an packed P there are many blocks, each of which prefetches a
+ * no register waits for it. Of a packed P there are many blocks, each of which prefetches a
  * little before it begins: doing so in the loop costs 4 % there on AVX2. */
 static inline __attribute__((always_inline)) void blocks(
     const int R, const int C, const int packed, const real *p, ptrdiff_t p_row,

@@ -156,10 +156,10 @@ cdef inline bint packing_pays(Py_ssize_t rows, Py_ssize_t columns) noexcept nogi
     return rows >= PACK_ROWS and columns >= PACK_STRIPS * STRIP
 
 
-cdef inline Matrix packed(
+cdef inline Matrix packed_if_worth(
     Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t n, Matrix p, real *out,
 ) noexcept nogil:
-    """P[rows, n] with an packed copy in `out`, if that pays for a Q of so many columns.
+    """P[rows, n] with a packed copy in `out`, if that pays for a Q of so many columns.
 
     A NULL `out` says that there is no room for one.
     """

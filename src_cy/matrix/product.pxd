@@ -26,7 +26,7 @@ from simd.lanes cimport (
 
 cdef enum:
     CACHE_LINE = 64
-    BLOCK_LINES = 8     # steps of an packed block for each line it prefetches
+    BLOCK_LINES = 8     # steps of a packed block for each line it prefetches
     GROUP_BYTES = 262144        # of out, kept in the second-level cache while P passes
 
 
@@ -144,10 +144,10 @@ cdef inline void multiply_panel(
     the panel is copied first, unless its rows are adjacent already: to be aligned, and on 4 pages
     of memory instead of up to 64. The first blocks then prefetch the next panel: a cache line of
     all rows, then another; or line after line where the panel is adjacent. The others prefetch the
-    caller's data; an packed P is prefetched by its blocks themselves.
+    caller's data; a packed P is prefetched by its blocks themselves.
     """
     cdef lanes_t copied[DEPTH * 4]
-    cdef Py_ssize_t r = 0, piece_step = q_row * sizeof(real), piece_lines = n, pieces
+    cdef Py_ssize_t r = 0, piece_step = q_row * sizeof(real), piece_lines = n, groups
     cdef Py_ssize_t lines = n, asked = 0
     cdef int R, most = BLOCK_ROWS, pieces = 0
     if rows >= PACK_ROWS:
@@ -165,9 +165,9 @@ cdef inline void multiply_panel(
     elif narrow(C):
         most = 2 * BLOCK_ROWS
     while r < rows:
-        pieces = (rows - r + most - 1) // most
-        R = even_piece(rows - r, most, pieces)
-        target.count = rows - r - pieces * (R - 1)      # blocks of R rows; others have one less
+        groups = (rows - r + most - 1) // most
+        R = even_piece(rows - r, most, groups)
+        target.count = rows - r - groups * (R - 1)      # blocks of R rows; others have one less
         target.lines = lines
         if pieces > 0:
             target.count = min(target.count, (piece_lines - asked + lines - 1) // lines)

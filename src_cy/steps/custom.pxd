@@ -6,11 +6,8 @@ in the scratch of the thread.
 """
 from libc.string cimport memset
 
-from evaluation.dense cimport Dense
 from matrix.layout cimport row_stride
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_store, real
-from steps.activations cimport SOFTMAX, activate, multiply_slopes, output_errors
-from steps.losses cimport loss_of_error, loss_of_z
 from tape.tape cimport (
     Code, Coming, Custom, Row, called_kernel_void, lay_rows, run_rows, whole_registers,
 )
@@ -123,73 +120,3 @@ cdef inline called_kernel_void custom_loss(
             scatter(ADD_UP, some, width, 0, value, cost + c)
             c += width
         u += some
-
-
-cdef inline kernel_void subtract(
-    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, const real *a, const real *y,
-    real *error,
-) noexcept nogil:
-    """error = a - y."""
-    cdef Py_ssize_t r, c
-    for r in range(rows):
-        c = r * stride
-        while c < r * stride + columns:
-            lanes_store(error + c, lanes_load(a + c) - lanes_load(y + c))
-            c += LANES
-
-
-cdef inline void activate_layer(
-    const Dense *layer, bint keep, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
-    real *z, real *a, real *scratch,
-) noexcept nogil:
-    """As `activate`, for whatever activation the layer has."""
-    if layer.circuit == NULL:
-        activate(layer.activation, keep, rows, columns, stride, z, a, layer.parameter)
-    else:
-        activate_custom(layer.circuit, SET, rows, columns, stride, z, a, scratch)
-
-
-cdef inline void multiply_layer_slopes(
-    const Dense *layer, int order, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
-    const real *z, const real *a, real *out, real *scratch,
-) noexcept nogil:
-    """As `multiply_slopes`."""
-    if layer.circuit == NULL:
-        multiply_slopes(layer.activation, order, rows, columns, stride, z, a, out,
-                        layer.parameter)
-    else:
-        activate_custom(layer.circuit + order, SCALE, rows, columns, stride, z, out, scratch)
-
-
-cdef inline void layer_errors(
-    const Dense *last, Py_ssize_t columns, Py_ssize_t stride, real *z, const real *y,
-    real *error, real *scratch,
-) noexcept nogil:
-    """As `output_errors`."""
-    if last.circuit == NULL:
-        output_errors(last.activation, last.n_out, columns, stride, z, y, error, last.parameter)
-    else:
-        activate_custom(last.circuit, SET, last.n_out, columns, stride, z, error, scratch)
-        subtract(last.n_out, columns, stride, error, y, error)
-        activate_custom(last.circuit + 1, SET, last.n_out, columns, stride, z, z, scratch)
-
-
-cdef inline void output_loss(
-    const Dense *last, int loss, real p, bint from_z, const Custom *circuit, Py_ssize_t columns,
-    Py_ssize_t stride, real *z, real *a, const real *y, real *delta, real *cost, real *scratch,
-) noexcept nogil:
-    """The cost of each sample and delta = dloss/dz, whatever the loss, its parameter p and the
-    output are. Of z and a nothing is left."""
-    cdef bint softmax = last.circuit == NULL and last.activation == SOFTMAX
-    if circuit != NULL:
-        activate_layer(last, True, last.n_out, columns, stride, z, a, scratch)
-        custom_loss(circuit, last.n_out, columns, stride, a, y, delta, cost, scratch)
-        multiply_layer_slopes(last, 1, last.n_out, columns, stride, z, a, delta, scratch)
-    elif from_z:
-        loss_of_z(loss, last.n_out, columns, stride, z, y, delta, cost, p)
-    else:
-        layer_errors(last, columns, stride, z, y, delta, scratch)
-        loss_of_error(loss, last.n_out, columns, stride, delta, y, NULL if softmax else z, delta,
-                      cost, p)
-        if softmax:     # its Jacobian is no slope of each unit
-            multiply_slopes(SOFTMAX, 1, last.n_out, columns, stride, NULL, z, delta, 0)

@@ -1,0 +1,572 @@
+# A network given as a program: read with every index checked, and laid out for a tile.
+#
+# The rows of all arrays are numbered through; array 0 is X. See fastbp/layers/program.py for what
+# the columns of a step mean.
+
+cdef enum:
+    STEP_COLUMNS = 12
+    PROGRAM_TILE_BYTES = 1048576    # of values and deltas of a tile, if that leaves a cache line
+    MAX_OFFSET = 2147483647         # of a row in a tile, counted in reals
+
+
+cdef struct ProgramCode:
+    Py_ssize_t n_arrays
+    Py_ssize_t n_thetas
+    Py_ssize_t n_functions
+    Py_ssize_t n_steps
+    Py_ssize_t n_table
+    Py_ssize_t n_rows
+    Py_ssize_t output           # first row of the output array
+    const int32_t *arrays       # rows, twin
+    const int32_t *thetas       # height, width
+    const int32_t *steps
+    const int32_t *table
+    Py_ssize_t *first           # row of each array, and n_rows
+    Function *functions
+
+
+cdef inline Py_ssize_t array_of(const ProgramCode *code, Py_ssize_t row) noexcept:
+    """The array that has this row."""
+    cdef Py_ssize_t low = 0, high = code.n_arrays, middle
+    while low + 1 < high:
+        middle = (low + high) // 2
+        if code.first[middle] <= row:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+cdef int check_rows(const ProgramCode *code, Py_ssize_t row, Py_ssize_t n, what) except -1:
+    """n rows from `row` on are of one array."""
+    cdef Py_ssize_t array
+    if not 0 <= row < code.n_rows or n < 1:
+        raise ValueError(f"{what}: no rows {row} ... {row + n - 1} of {code.n_rows}")
+    array = array_of(code, row)
+    if row + n > code.first[array + 1]:
+        raise ValueError(f"{what}: rows {row} ... {row + n - 1} are not of one array")
+    return 0
+
+
+cdef int check_read(const ProgramCode *code, Py_ssize_t row, Py_ssize_t n, what) except -1:
+    """As check_rows; rows that a step reads belong to no z, which its maps alone may read."""
+    cdef Py_ssize_t array, i
+    check_rows(code, row, n, what)
+    array = array_of(code, row)
+    for i in range(code.n_arrays):
+        if code.arrays[2 * i + 1] == array:
+            raise ValueError(f"{what}: array {array} is read by maps only, it has a twin")
+    if row >= code.output and row < code.first[array_of(code, code.output) + 1]:
+        raise ValueError(f"{what}: the output is read by the loss only")
+    return 0
+
+
+cdef int check_table(
+    const ProgramCode *code, Py_ssize_t at, Py_ssize_t n, Py_ssize_t window, bint some, what,
+) except -1:
+    """n windows of the table, each with a row in it if there have to be some."""
+    cdef Py_ssize_t i, w, row
+    cdef bint found
+    if not 0 <= at <= code.n_table or n < 1 or window < 1 or n > (code.n_table - at) // window:
+        raise ValueError(f"{what}: {n} windows of {window} rows from {at} on are not in the table")
+    for i in range(n):
+        found = False
+        for w in range(window):
+            row = code.table[at + i * window + w]
+            if row != -1:
+                check_read(code, row, 1, what)
+                found = True
+        if some and not found:
+            raise ValueError(f"{what}: window {i} is empty")
+    return 0
+
+
+cdef int check_affine(const ProgramCode *code, const int32_t *s, what) except -1:
+    cdef Py_ssize_t height, width, last
+    if not 0 <= s[1] < code.n_thetas:
+        raise ValueError(f"{what}: no Theta {s[1]}")
+    height, width = code.thetas[2 * s[1]], code.thetas[2 * s[1] + 1]
+    if not (0 <= s[2] < height and 0 < s[3] <= height - s[2]
+            and 0 <= s[4] < width and 0 < s[5] <= width - s[4]):
+        raise ValueError(f"{what}: no such part of Theta {s[1]}, {height} x (1 + {width})")
+    check_table(code, s[6], s[7], s[5], False, what)
+    if s[9] < 1 or s[10] < 1 or not 0 <= s[11] <= 3:
+        raise ValueError(f"{what}: bad strides or flags")
+    last = s[8] + (s[3] - 1) * <Py_ssize_t>s[9] + (s[7] - 1) * <Py_ssize_t>s[10]
+    check_rows(code, s[8], last - s[8] + 1, what)
+    if s[8] < code.first[1]:
+        raise ValueError(f"{what}: X is written")
+    return 0
+
+
+cdef int check_step(const ProgramCode *code, const int32_t *s, what) except -1:
+    cdef Py_ssize_t z, a
+    if s[0] == AFFINE:
+        return check_affine(code, s, what)
+    if s[0] == MAP:
+        if not 0 <= s[1] < code.n_functions:
+            raise ValueError(f"{what}: no function {s[1]}")
+        check_rows(code, s[2], s[4], what)
+        check_rows(code, s[3], s[4], what)
+        z, a = array_of(code, s[2]), array_of(code, s[3])
+        if code.arrays[2 * a + 1] != z or s[2] - code.first[z] != s[3] - code.first[a]:
+            raise ValueError(f"{what}: array {a} is no twin of array {z} at this place")
+        return 0
+    if s[0] == GATE:
+        if not 0 <= s[1] < N_GATE_OPS:
+            raise ValueError(f"{what}: no operation {s[1]}")
+        check_rows(code, s[2], s[3], what)
+        if (s[1] == WITHIN and (s[4] < 0 or s[6] < 0)) or (
+                s[1] != WITHIN and (s[4] < 0) != (s[5] < 0)) or (
+                s[1] != WITHIN and s[4] < 0 and s[6] < 0):
+            raise ValueError(f"{what}: an operand is missing")
+        if s[4] >= 0:
+            check_read(code, s[4], s[3], what)
+        if s[5] >= 0:
+            check_read(code, s[5], s[3], what)
+        if s[6] >= 0 and s[1] != WITHIN:
+            check_read(code, s[6], s[3], what)
+        if s[2] < code.first[1]:
+            raise ValueError(f"{what}: X is written")
+        return 0
+    if s[0] == POOL:
+        if not 0 <= s[1] < N_POOL_OPS or s[6] < 1:
+            raise ValueError(f"{what}: no operation {s[1]} with divisor {s[6]}")
+        check_rows(code, s[2], s[3], what)
+        if s[2] < code.first[1]:
+            raise ValueError(f"{what}: X is written")
+        return check_table(code, s[5], s[3], s[4], s[1] == LARGEST, what)
+    raise ValueError(f"{what}: no kind {s[0]}")
+
+
+cdef const int32_t *whole_numbers(array, Py_ssize_t columns, what) except NULL:
+    """The numbers of an int32 array in C order, of so many columns; 0: a vector."""
+    if not is_plain(array, cnp.NPY_INT32, 2 if columns > 0 else 1) or (
+            columns > 0 and cnp.PyArray_DIM(<cnp.ndarray>array, 1) != columns):
+        raise TypeError(f"{what} are no int32 array in C order of {columns} columns")
+    return <const int32_t *>cnp.PyArray_DATA(<cnp.ndarray>array)
+
+
+def ProgramChain(arrays, thetas, tuple functions, steps, table, Py_ssize_t output,
+                 Py_ssize_t positions, output_function, loss, Py_ssize_t input_steps=1):
+    """A Chain of a program.
+
+    Parameters
+    ----------
+    arrays : int32, (n, 2): rows, and the array whose twin it is, or -1
+    thetas : int32, (n, 2): height, width
+    functions : names of activations, or circuits as CustomFunction
+    steps : int32, (n, 12)
+    table : int32, (n,): rows, or -1
+    output : the last array's number; its rows are z of the output, `positions` times K
+    output_function, loss : as of a Chain
+    input_steps : of a sequence of inputs; 1: X is none
+    """
+    cdef Chain self = Chain.__new__(Chain)
+    cdef ProgramCode *code = &self.code
+    cdef Plan *plan = &self.plan
+    cdef Py_ssize_t i, rows, top = 0
+    cdef double total = 0
+    kept = [np.array(each) for each in (arrays, thetas, steps, table)]    # nobody may change them
+    code.arrays = whole_numbers(kept[0], 2, "arrays")
+    code.thetas = whole_numbers(kept[1], 2, "thetas")
+    code.steps = whole_numbers(kept[2], STEP_COLUMNS, "steps")
+    code.table = whole_numbers(kept[3], 0, "table")
+    code.n_arrays, code.n_thetas, code.n_steps, code.n_table = [len(each) for each in kept]
+    code.n_functions = len(functions)
+    self._choose_loss(loss, output_function)
+    self.functions = (*functions, output_function, loss)
+    self.circuit_size = most_scratch(self.functions)
+    self.program = kept
+    code.first = <Py_ssize_t *>allocate((code.n_arrays + 1) * sizeof(Py_ssize_t))
+    code.functions = <Function *>allocate((code.n_functions + 1) * sizeof(Function))
+    for i in range(code.n_functions):
+        read_function(&code.functions[i], functions[i])
+        if code.functions[i].circuit == NULL and activations[
+                code.functions[i].activation].output_only:
+            raise ValueError(f"{functions[i]!r} is for outputs only")
+    read_function(&plan.output_g, output_function)
+    for i in range(code.n_arrays):
+        rows, twin = code.arrays[2 * i], code.arrays[2 * i + 1]
+        code.first[i] = top
+        if rows < 1 or not -1 <= twin < i or (twin >= 0 and (
+                i == 0 or twin == 0 or code.arrays[2 * twin] != rows)):
+            raise ValueError(f"array {i} of {rows} rows is no twin of array {twin}")
+        top += rows
+    code.first[code.n_arrays] = code.n_rows = top
+    if top > MAX_OFFSET // 16 or not 0 < output < code.n_arrays or positions < 1 or (
+            code.arrays[2 * output] % positions != 0):
+        raise ValueError(f"{top} rows, output {output}, {positions} positions")
+    for i in range(code.n_thetas):
+        if code.thetas[2 * i] < 1 or code.thetas[2 * i + 1] < 1:
+            raise ValueError(f"Theta {i} is empty")
+        total += code.thetas[2 * i] * (1.0 + code.thetas[2 * i + 1])
+    check_size(total)
+    plan.n_parameters = <Py_ssize_t>total
+    code.output = code.first[output]
+    plan.multiply_adds = 0
+    for i in range(code.n_steps):
+        check_step(code, code.steps + i * STEP_COLUMNS, f"step {i}")
+        if code.steps[i * STEP_COLUMNS] == AFFINE:
+            plan.multiply_adds += (<Py_ssize_t>code.steps[i * STEP_COLUMNS + 3]
+                                   * code.steps[i * STEP_COLUMNS + 5]
+                                   * code.steps[i * STEP_COLUMNS + 7])
+    plan.n_in = code.arrays[0]
+    plan.positions = positions
+    plan.n_out = code.arrays[2 * output] // positions
+    if input_steps < 1 or plan.n_in % input_steps != 0:
+        raise ValueError(f"{plan.n_in} inputs are no sequence of {input_steps} steps")
+    plan.n_steps_in = input_steps
+    self.is_made = True
+    return self
+
+
+cdef class ProgramLayout:
+    """The steps of a program laid out for tiles of S samples."""
+    cdef Step *steps
+    cdef Run *runs
+    cdef int32_t *offsets
+    cdef Cleared *clears
+    cdef char *is_cleared
+    cdef Py_ssize_t n_runs, n_offsets, n_clears     # taken
+    cdef Py_ssize_t S
+    cdef Py_ssize_t n_values, n_deltas      # reals of a tile
+    cdef Py_ssize_t *value_at               # of each array
+    cdef Py_ssize_t *delta_at
+    cdef Py_ssize_t zeros_at, dropped_at
+
+    def __dealloc__(self):
+        free(self.steps)
+        free(self.runs)
+        free(self.offsets)
+        free(self.clears)
+        free(self.is_cleared)
+        free(self.value_at)
+        free(self.delta_at)
+
+    cdef Py_ssize_t value(self, const ProgramCode *code, Py_ssize_t row) noexcept:
+        """Where a row's values begin."""
+        cdef Py_ssize_t array
+        if row < 0:
+            return self.zeros_at
+        array = array_of(code, row)
+        return self.value_at[array] + (row - code.first[array]) * self.S
+
+    cdef Py_ssize_t delta(self, const ProgramCode *code, Py_ssize_t row) noexcept:
+        """Where its deltas do; -1 if nobody wants them."""
+        cdef Py_ssize_t array
+        if row < 0:
+            return -1
+        array = array_of(code, row)
+        if self.delta_at[array] < 0:
+            return -1
+        return self.delta_at[array] + (row - code.first[array]) * self.S
+
+    cdef int32_t dropped(self, const ProgramCode *code, Py_ssize_t row) noexcept:
+        """The same; what nobody wants is added up somewhere."""
+        cdef Py_ssize_t at = self.delta(code, row)
+        return <int32_t>(at if at >= 0 else self.dropped_at)
+
+
+cdef bint follows(const int32_t *rows, const int32_t *before, Py_ssize_t n) noexcept:
+    """Whether all rows of a position lie one further on than those of the position before."""
+    cdef Py_ssize_t k
+    for k in range(n):
+        if rows[k] != (before[k] + 1 if before[k] >= 0 else -1):
+            return False
+    return True
+
+
+cdef Py_ssize_t run_length(const ProgramCode *code, const int32_t *s, Py_ssize_t p) noexcept:
+    """How many positions from p on are one run."""
+    cdef const int32_t *rows = code.table + s[6] + p * s[5]
+    cdef Py_ssize_t n = 1
+    while p + n < s[7] and s[10] == 1 and follows(rows + n * s[5], rows + (n - 1) * s[5], s[5]):
+        n += 1
+    return n
+
+
+cdef bint shares_weights(const int32_t *s, const int32_t *other) noexcept:
+    """Whether two AFFINE steps have one Delta."""
+    cdef int i
+    for i in range(1, 6):
+        if s[i] != other[i]:
+            return False
+    return (s[0] == AFFINE and other[0] == AFFINE and s[9] == other[9]
+            and (s[11] & WITH_BIAS) == (other[11] & WITH_BIAS))
+
+
+cdef bint is_in_place(const ProgramCode *code, Py_ssize_t array) noexcept:
+    """Whether a twin may take the place of its z: no map into it needs z afterwards."""
+    cdef const int32_t *s
+    cdef const Function *g
+    cdef Py_ssize_t i
+    for i in range(code.n_steps):
+        s = code.steps + i * STEP_COLUMNS
+        if s[0] == MAP and array_of(code, s[3]) == array:
+            g = code.functions + s[1]
+            if g.circuit != NULL or activations[g.activation].keeps != KEEPS_NOTHING:
+                return False
+    return True
+
+
+cdef Py_ssize_t program_reals(const ProgramCode *code) except -1:
+    """Numbers of a sample: all values and deltas."""
+    cdef Py_ssize_t i, out = 0
+    for i in range(code.n_arrays):
+        if code.arrays[2 * i + 1] < 0:
+            out += code.arrays[2 * i] * (1 if i == 0 else 2)
+        elif not is_in_place(code, i):
+            out += code.arrays[2 * i]
+    return out
+
+
+cdef int place_values(ProgramLayout self, const ProgramCode *code, Py_ssize_t longest) except -1:
+    """Where every array is, in values and in deltas."""
+    cdef Py_ssize_t i, twin
+    self.value_at = <Py_ssize_t *>allocate(code.n_arrays * sizeof(Py_ssize_t))
+    self.delta_at = <Py_ssize_t *>allocate(code.n_arrays * sizeof(Py_ssize_t))
+    for i in range(code.n_arrays):
+        twin = code.arrays[2 * i + 1]
+        if twin >= 0 and is_in_place(code, i):
+            self.value_at[i] = self.value_at[twin]
+        else:
+            self.value_at[i] = take(&self.n_values, code.arrays[2 * i] * self.S)
+        if i == 0:
+            self.delta_at[i] = -1
+        elif twin >= 0:
+            self.delta_at[i] = self.delta_at[twin]
+        else:
+            self.delta_at[i] = take(&self.n_deltas, code.arrays[2 * i] * self.S)
+    self.zeros_at = take(&self.n_values, longest)
+    self.dropped_at = take(&self.n_deltas, longest)
+    if max(self.n_values, self.n_deltas) > MAX_OFFSET:
+        raise MemoryError("a tile of this network has more than 2**31 numbers")
+    return 0
+
+
+cdef int lay_affine(
+    ProgramLayout self, const ProgramCode *code, const Theta *thetas, Py_ssize_t number,
+) except -1:
+    cdef const int32_t *s = code.steps + number * STEP_COLUMNS
+    cdef Step *step = self.steps + number
+    cdef const Theta *theta = thetas + s[1]
+    cdef const int32_t *rows
+    cdef int32_t *inputs
+    cdef Run *run
+    cdef Py_ssize_t p = 0, k, n
+    step.row = theta.n_in + 1
+    step.bias = theta.at + s[2] * step.row
+    step.weights = step.bias + 1 + s[4]
+    step.n_units = s[3]
+    step.depth = step.first_wanted = s[5]
+    step.unit_row = s[9] * self.S
+    step.flags = s[11]
+    step.runs = self.runs + self.n_runs
+    while p < s[7]:
+        n = run_length(code, s, p)
+        run = self.runs + self.n_runs
+        self.n_runs += 1
+        step.n_runs += 1
+        rows = code.table + s[6] + p * s[5]
+        inputs = self.offsets + self.n_offsets
+        self.n_offsets += 2 * step.depth
+        for k in range(step.depth):
+            inputs[k] = <int32_t>self.value(code, rows[k])
+            inputs[step.depth + k] = self.dropped(code, rows[k])
+            if self.delta(code, rows[k]) >= 0:
+                step.first_wanted = min(step.first_wanted, k)
+        run.inputs = inputs
+        run.input_deltas = inputs + step.depth
+        run.out = self.value(code, s[8] + p * s[10])
+        run.out_delta = self.delta(code, s[8] + p * s[10])
+        run.columns = n * self.S
+        p += n
+    step.delta_weights = theta.delta_at + s[2] * theta.columns + s[4]
+    step.delta_bias = theta.bias_at + s[2]
+    step.delta_row = theta.columns
+    return 0
+
+
+cdef void gather_runs(ProgramLayout self, const ProgramCode *code, Py_ssize_t number) noexcept:
+    """The first of the steps that share weights makes Delta of all of them."""
+    cdef const int32_t *s = code.steps + number * STEP_COLUMNS
+    cdef Step *step = self.steps + number
+    cdef Py_ssize_t i, r
+    for i in range(number):
+        if shares_weights(s, code.steps + i * STEP_COLUMNS):
+            return
+    step.all_runs = self.runs + self.n_runs
+    for i in range(number, code.n_steps):
+        if shares_weights(s, code.steps + i * STEP_COLUMNS):
+            for r in range(self.steps[i].n_runs):
+                step.all_runs[step.n_all_runs + r] = self.steps[i].runs[r]
+            step.n_all_runs += self.steps[i].n_runs
+    self.n_runs += step.n_all_runs
+
+
+cdef void lay_rows_of_step(ProgramLayout self, const ProgramCode *code, Py_ssize_t number) noexcept:
+    """A step that is not AFFINE."""
+    cdef const int32_t *s = code.steps + number * STEP_COLUMNS
+    cdef Step *step = self.steps + number
+    cdef int32_t *rows
+    cdef Py_ssize_t i
+    step.a = step.b = step.d = step.a_delta = step.b_delta = step.d_delta = -1
+    step.op = s[1]
+    if step.kind == MAP:
+        step.g = code.functions[s[1]]
+        step.n = s[4]
+        step.a = self.value(code, s[2])
+        step.out = self.value(code, s[3])
+        step.out_delta = self.delta(code, s[3])
+        step.keeps_z = step.a != step.out
+        return
+    step.out = self.value(code, s[2])
+    step.out_delta = self.delta(code, s[2])
+    step.n = s[3]
+    if step.kind == GATE:
+        if s[4] >= 0:
+            step.a, step.a_delta = self.value(code, s[4]), self.delta(code, s[4])
+        if s[5] >= 0:
+            step.b, step.b_delta = self.value(code, s[5]), self.delta(code, s[5])
+        if step.op == WITHIN:
+            step.d = s[6]
+        elif s[6] >= 0:
+            step.d, step.d_delta = self.value(code, s[6]), self.delta(code, s[6])
+        return
+    step.window = s[4]
+    step.factor = <real>(1.0 / s[6])
+    rows = self.offsets + self.n_offsets
+    self.n_offsets += 2 * step.n * step.window
+    step.rows = rows
+    step.row_deltas = rows + step.n * step.window
+    for i in range(step.n * step.window):
+        rows[i] = <int32_t>(self.value(code, code.table[s[5] + i])
+                            if code.table[s[5] + i] >= 0 else -1)
+        rows[step.n * step.window + i] = self.dropped(code, code.table[s[5] + i])
+        if step.op == AVERAGE and code.table[s[5] + i] < 0:
+            rows[step.n * step.window + i] = -1
+
+
+cdef void clear(ProgramLayout self, const ProgramCode *code, Py_ssize_t row,
+                Py_ssize_t number) noexcept:
+    """Deltas of the array that has this row are set to 0 before the step, if none did it yet."""
+    cdef Py_ssize_t array
+    cdef Step *step = self.steps + number
+    if row < 0:
+        return
+    array = array_of(code, row)
+    while code.arrays[2 * array + 1] >= 0:
+        array = code.arrays[2 * array + 1]
+    # The loss sets those of the output.
+    if (self.is_cleared[array] or self.delta_at[array] < 0
+            or code.first[array] == code.output):
+        return
+    self.is_cleared[array] = True
+    self.clears[self.n_clears] = Cleared(self.delta_at[array], code.arrays[2 * array] * self.S)
+    self.n_clears += 1
+    step.n_clears += 1
+
+
+cdef void clear_deltas(ProgramLayout self, const ProgramCode *code, Py_ssize_t number) noexcept:
+    """All that this step adds to, and what it takes its delta from if nobody has added to that."""
+    cdef const int32_t *s = code.steps + number * STEP_COLUMNS
+    cdef Py_ssize_t i, at = 5 if s[0] == POOL else 6, n = s[3] * s[4]
+    self.steps[number].clears = self.clears + self.n_clears
+    if s[0] == AFFINE:
+        clear(self, code, s[8], number)
+        n = s[5] * s[7]
+    elif s[0] == MAP:
+        clear(self, code, s[3], number)
+        return
+    else:
+        clear(self, code, s[2], number)
+    if s[0] == GATE:
+        clear(self, code, s[4], number)
+        clear(self, code, s[5], number)
+        if s[1] != WITHIN:
+            clear(self, code, s[6], number)
+        return
+    for i in range(n):
+        clear(self, code, code.table[s[at] + i], number)
+
+
+cdef ProgramLayout lay_program(const ProgramCode *code, const Theta *thetas, Py_ssize_t S):
+    """The whole program for tiles of S samples."""
+    cdef ProgramLayout self = ProgramLayout.__new__(ProgramLayout)
+    cdef const int32_t *s
+    cdef Py_ssize_t i, p, n, longest = S, n_runs = 0, n_offsets = 0
+    self.S = S
+    for i in range(code.n_steps):
+        s = code.steps + i * STEP_COLUMNS
+        p = 0
+        while s[0] == AFFINE and p < s[7]:
+            n = run_length(code, s, p)
+            longest = max(longest, n * S)
+            n_runs += 1
+            n_offsets += 2 * s[5]
+            p += n
+        if s[0] == POOL:
+            n_offsets += 2 * <Py_ssize_t>s[3] * s[4]
+    self.steps = <Step *>allocate(code.n_steps * sizeof(Step))
+    self.runs = <Run *>allocate(2 * n_runs * sizeof(Run))
+    self.offsets = <int32_t *>allocate(n_offsets * sizeof(int32_t))
+    self.clears = <Cleared *>allocate(code.n_arrays * sizeof(Cleared))
+    self.is_cleared = <char *>allocate(code.n_arrays)
+    place_values(self, code, longest)
+    for i in range(code.n_steps):
+        self.steps[i].kind = code.steps[i * STEP_COLUMNS]
+        if self.steps[i].kind == AFFINE:
+            lay_affine(self, code, thetas, i)
+        else:
+            lay_rows_of_step(self, code, i)
+    for i in range(code.n_steps):
+        if self.steps[i].kind == AFFINE:
+            gather_runs(self, code, i)
+    for i in range(code.n_steps - 1, -1, -1):
+        clear_deltas(self, code, i)
+    return self
+
+
+cdef int place_program(Workspace self) except -1:
+    """How the samples are cut into tiles, and where everything lies in the scratch of a thread."""
+    cdef Plan *plan = &self.plan
+    cdef const ProgramCode *code = &self.chain.code
+    cdef Py_ssize_t line = 64 // sizeof(real), S = MAX_TILE, k, top = 0, at = 0
+    cdef Py_ssize_t K = plan.n_out * plan.positions
+    cdef Py_ssize_t reals = program_reals(code) + 2 * K
+    cdef Theta *theta
+    while S > line and (
+            S >= 2 * plan.m or S * reals * <Py_ssize_t>sizeof(real) > PROGRAM_TILE_BYTES):
+        S //= 2
+    plan.tile = plan.padded = plan.stride = S
+    cut_chunks(plan)
+    plan.n_thetas = code.n_thetas
+    plan.thetas = <Theta *>allocate(code.n_thetas * sizeof(Theta))
+    plan.n_delta = 0
+    for k in range(code.n_thetas):
+        theta = &plan.thetas[k]
+        theta.n_out, theta.n_in = code.thetas[2 * k], code.thetas[2 * k + 1]
+        theta.columns = theta.n_in
+        theta.at = at
+        at += theta.n_out * (theta.n_in + 1)
+        theta.delta_at = take(&plan.n_delta, delta_size(theta))
+        theta.bias_at = take(&plan.n_delta, theta.n_out)
+    self.layout = lay_program(code, plan.thetas, S)
+    plan.steps = self.layout.steps
+    plan.n_steps = code.n_steps
+    plan.n_rows = code.n_rows
+    plan.output_z = self.layout.value(code, code.output)
+    plan.output_delta = self.layout.delta(code, code.output)
+    plan.values_at = take(&top, self.layout.n_values)
+    plan.deltas_at = take(&top, self.layout.n_deltas if plan.loss >= 0 else 0)
+    plan.lengths_at = take(&top, S)
+    plan.output_a_at = take(&top, K * S)
+    plan.y_at = take(&top, K * S)
+    plan.cost_at = take(&top, S)
+    plan.weights_at = take(&top, 2 * S)
+    plan.sums_at = take(&top, plan.n_delta if plan.sums_in_double else 0)
+    plan.circuit_at = take(&top, self.chain.circuit_size)
+    plan.gathered_at = take(&top, gathered_size(plan))
+    plan.scratch = top
+    return 0

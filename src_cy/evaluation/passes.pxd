@@ -1,0 +1,156 @@
+"""A network's program on one tile of samples: forward, its loss, and backward.
+
+Every array of the program lies in the scratch of a thread row after row, a row being the tile's
+samples in whole cache lines. Rows are not reused: values and deltas of all steps live until the
+tile is done, so that Delta of weights that many steps share is made at once.
+"""
+from libc.string cimport memset
+
+from evaluation.plan cimport Data, Evaluation, Plan
+from evaluation.sums cimport sum_cost
+from evaluation.weights cimport leave_out, multiply_weights, tile_weights
+from matrix.transpose cimport transpose
+from simd.lanes cimport real
+from steps.affine cimport affine_backward, affine_forward, affine_sums
+from steps.function cimport apply, multiply_by_slopes, output_loss
+from steps.gate cimport gate_backward, gate_forward
+from steps.pool cimport pool_backward, pool_forward
+from steps.step cimport AFFINE, GATE, MAP, Step
+
+
+cdef inline void take_data(
+    const Plan *plan, const Data *data, real *scratch, Py_ssize_t count,
+) noexcept nogil:
+    """X feature-major. Columns without a sample repeat the first: numbers as likely as any. What
+    is beyond the end of a sequence becomes 0."""
+    cdef Py_ssize_t S = plan.padded, s, r, n = plan.n_in, step = plan.n_in // plan.n_steps_in
+    cdef real *X = scratch + plan.values_at
+    cdef real *lengths = scratch + plan.lengths_at
+    transpose(count, n, data.X, data.x_row, X, S, True)
+    if count < S:
+        for r in range(n):
+            for s in range(count, S):
+                X[r * S + s] = X[r * S]
+    if data.lengths == NULL:
+        return
+    for s in range(S):
+        lengths[s] = <real>data.lengths[s if s < count else 0]
+        for r in range(max(<Py_ssize_t>0, <Py_ssize_t>lengths[s]) * step, n):
+            X[r * S + s] = 0
+
+
+cdef inline void program_forward(
+    const Evaluation *run, real *scratch, const Data *data, Py_ssize_t count,
+) noexcept nogil:
+    """Values of all rows; those of the output array are z(L), and a(L) if that is asked for."""
+    cdef const Plan *plan = run.plan
+    cdef const Step *step
+    cdef Py_ssize_t S = plan.padded, i, t
+    cdef real *values = scratch + plan.values_at
+    take_data(plan, data, scratch, count)
+    for i in range(plan.n_steps):
+        if run.stopped:
+            return
+        step = plan.steps + i
+        if step.kind == AFFINE:
+            affine_forward(step, run.theta, values)
+        elif step.kind == MAP:
+            apply(&step.g, run.gradient != NULL and step.keeps_z, 1, step.n * S, step.n * S,
+                  values + step.a, values + step.out, scratch + plan.circuit_at)
+        elif step.kind == GATE:
+            gate_forward(step, S, scratch + plan.lengths_at, values)
+        else:
+            pool_forward(step, S, values)
+    if run.output != NULL and not run.from_z:
+        for t in range(plan.positions):
+            i = t * plan.n_out * S
+            apply(&plan.output_g, False, plan.n_out, S, S, values + plan.output_z + i,
+                  scratch + plan.output_a_at + i, scratch + plan.circuit_at)
+
+
+cdef inline void program_targets(
+    const Plan *plan, const Data *data, Py_ssize_t count, real *y,
+) noexcept nogil:
+    """y[t K + k, sample]: the targets transposed, or one-hot labels (see tile_targets)."""
+    cdef Py_ssize_t K = plan.n_out, T = plan.positions, S = plan.padded, s, t, label
+    if data.targets != NULL:
+        transpose(count, K * T, data.targets, K * T, y, S, True)
+        return
+    for s in range(K * T * S):
+        y[s] = plan.other_label
+    for s in range(count):
+        for t in range(T):
+            label = data.labels[s * T + t]
+            if 0 <= label < K:
+                y[(t * K + label) * S + s] = 1
+
+
+cdef inline double program_loss(
+    const Evaluation *run, real *scratch, const Data *data, Py_ssize_t count, bint *some_left_out,
+) noexcept nogil:
+    """The tile's cost, summed over the positions; leaves the output's deltas."""
+    cdef const Plan *plan = run.plan
+    cdef Py_ssize_t K = plan.n_out, S = plan.padded, t, s, at
+    cdef real *delta = scratch + plan.deltas_at + plan.output_delta
+    cdef real *cost = scratch + plan.cost_at
+    cdef real *w = scratch + plan.weights_at
+    cdef real *w_here = w + S
+    cdef double total = 0
+    program_targets(plan, data, count, scratch + plan.y_at)
+    some_left_out[0] = False
+    if data.weights != NULL:
+        some_left_out[0] = tile_weights(data.weights, run.weight_factor, count, S, w)
+    else:
+        for s in range(S):
+            w[s] = s < count
+    for t in range(plan.positions):
+        at = t * K * S
+        output_loss(&plan.output_g, plan.loss, plan.loss_parameter, plan.loss_from_z,
+                    plan.loss_circuit, K, S, S, scratch + plan.values_at + plan.output_z + at,
+                    scratch + plan.output_a_at + at, scratch + plan.y_at + at, delta + at, cost,
+                    scratch + plan.circuit_at)
+        for s in range(S):
+            w_here[s] = w[s]
+            if data.lengths != NULL and not t < scratch[plan.lengths_at + s]:
+                w_here[s] = 0
+        if data.weights != NULL or data.lengths != NULL or count < S:
+            multiply_weights(1, S, S, w_here, cost)
+            multiply_weights(K, S, S, w_here, delta + at)
+        total += sum_cost(cost, count)
+    return total
+
+
+cdef inline void program_backward(
+    const Evaluation *run, real *scratch, bint some_left_out, real *sums, bint fresh,
+) noexcept nogil:
+    """Adds to Delta in `sums`, or sets it. Where a sample is left out its deltas are 0, and must
+    not meet an infinite value or slope."""
+    cdef const Plan *plan = run.plan
+    cdef const Step *step
+    cdef Py_ssize_t S = plan.padded, i, c
+    cdef real *values = scratch + plan.values_at
+    cdef real *deltas = scratch + plan.deltas_at
+    cdef const real *w = scratch + plan.weights_at
+    if fresh:
+        memset(sums, 0, plan.n_delta * sizeof(real))
+    if some_left_out:
+        leave_out(plan.n_rows, S, S, w, values)
+    for i in range(plan.n_steps - 1, -1, -1):
+        if run.stopped:
+            return
+        step = plan.steps + i
+        for c in range(step.n_clears):
+            memset(deltas + step.clears[c].at, 0, step.clears[c].n * sizeof(real))
+        if step.kind == AFFINE:
+            affine_backward(step, run.theta, deltas)
+            affine_sums(step, values, deltas, sums)
+        elif step.kind == MAP:
+            multiply_by_slopes(&step.g, 1, 1, step.n * S, step.n * S, values + step.a,
+                               values + step.out, deltas + step.out_delta,
+                               scratch + plan.circuit_at)
+            if some_left_out:
+                leave_out(step.n, S, S, w, deltas + step.out_delta)
+        elif step.kind == GATE:
+            gate_backward(step, S, scratch + plan.lengths_at, values, deltas)
+        else:
+            pool_backward(step, S, values, deltas)
