@@ -42,7 +42,7 @@ from evaluation.dense cimport (
     pack_weights, packing_pieces, packs_delta,
 )
 from evaluation.network cimport evaluate
-from evaluation.parameters cimport Theta, add_in_double, delta_of, delta_size
+from evaluation.parameters cimport ThetaBlock, add_in_double, delta_of, delta_size
 from evaluation.plan cimport Data, Evaluation, Plan, take
 from evaluation.sample_major cimport SAMPLE_MAJOR_BYTES
 from evaluation.tile cimport gathered_size

@@ -126,7 +126,9 @@ def test_large_preactivations(loss, output, dtype):
         if reference.distance_to_kink(theta) < 4 * eps:
             continue  # rounding may take either side
         chain = core(dtype).Chain((1, k), (output,), loss)
-        problem = core(dtype).BoundNetwork(chain, reference.X, None, y.astype(dtype), None, 0.0, True, 1)
+        problem = core(dtype).BoundNetwork(
+            chain, reference.X, None, y.astype(dtype), None, 0.0, True, 1
+        )
         cost, gradient = problem.evaluate(theta, True)
         true_cost, true_gradient = reference.cost_and_gradient(theta, object)
         # g' = a(1 - a) and delta = a - y lose their last bits where they vanish: eps at most.

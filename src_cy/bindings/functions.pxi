@@ -62,7 +62,7 @@ def apply_circuit_loss(CustomFunction loss, a, y, int order):
     buffers[1, :n] = np.ravel(y)
     cdef real[:, ::1] view = buffers
     custom_loss(loss.loss() + (order == 2), 1, padded, padded, &view[0, 0], &view[1, 0],
-                 &view[2, 0], &view[3, 0], &room[0])
+                &view[2, 0], &view[3, 0], &room[0])
     return buffers[3 if order == 0 else 2, :n].reshape(np.shape(a))
 
 

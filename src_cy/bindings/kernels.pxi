@@ -92,7 +92,7 @@ def layer_forward(Theta, inputs, activation):
                               columns, by_strips(room + z_transposed_at, samples, rows),
                               by_rows(room + z_at, stride), &ahead)
                 apply(&layer.g, False, layer.n_out, columns, stride, room + z_at,
-                               room + a_at, room + room_at)
+                      room + a_at, room + room_at)
                 transpose(layer.n_out, count, room + z_at, stride, out_z + start * layer.n_out,
                           layer.n_out, False)
                 transpose(layer.n_out, count, room + a_at, stride, out_a + start * layer.n_out,
@@ -161,9 +161,9 @@ def layer_backward(Theta, delta, z, activation, error=None):
                               True)
                     add_rows(n_in, columns, stride, room + error_at, room + below_at)
                 apply(&layer.g, True, n_in, columns, stride, room + z_at, room + a_at,
-                               room + room_at)
+                      room + room_at)
                 multiply_by_slopes(&layer.g, 1, n_in, columns, stride, room + z_at, room + a_at,
-                                      room + below_at, room + room_at)
+                                   room + below_at, room + room_at)
                 transpose(n_in, count, room + below_at, stride, result + start * n_in, n_in,
                           False)
                 start += tile

@@ -346,11 +346,11 @@ cdef int place_values(ProgramLayout self, const ProgramCode *code, Py_ssize_t lo
 
 
 cdef int lay_affine(
-    ProgramLayout self, const ProgramCode *code, const Theta *thetas, Py_ssize_t number,
+    ProgramLayout self, const ProgramCode *code, const ThetaBlock *thetas, Py_ssize_t number,
 ) except -1:
     cdef const int32_t *s = code.steps + number * STEP_COLUMNS
     cdef Step *step = self.steps + number
-    cdef const Theta *theta = thetas + s[1]
+    cdef const ThetaBlock *theta = thetas + s[1]
     cdef const int32_t *rows
     cdef int32_t *inputs
     cdef Run *run
@@ -491,7 +491,7 @@ cdef void clear_deltas(ProgramLayout self, const ProgramCode *code, Py_ssize_t n
         clear(self, code, code.table[s[at] + i], number)
 
 
-cdef ProgramLayout lay_program(const ProgramCode *code, const Theta *thetas, Py_ssize_t S):
+cdef ProgramLayout lay_program(const ProgramCode *code, const ThetaBlock *thetas, Py_ssize_t S):
     """The whole program for tiles of S samples."""
     cdef ProgramLayout self = ProgramLayout.__new__(ProgramLayout)
     cdef const int32_t *s
@@ -535,14 +535,14 @@ cdef int place_program(Workspace self) except -1:
     cdef Py_ssize_t line = 64 // sizeof(real), S = MAX_TILE, k, top = 0, at = 0
     cdef Py_ssize_t K = plan.n_out * plan.positions
     cdef Py_ssize_t reals = program_reals(code) + 2 * K
-    cdef Theta *theta
+    cdef ThetaBlock *theta
     while S > line and (
             S >= 2 * plan.m or S * reals * <Py_ssize_t>sizeof(real) > PROGRAM_TILE_BYTES):
         S //= 2
     plan.tile = plan.padded = plan.stride = S
     cut_chunks(plan)
     plan.n_thetas = code.n_thetas
-    plan.thetas = <Theta *>allocate(code.n_thetas * sizeof(Theta))
+    plan.thetas = <ThetaBlock *>allocate(code.n_thetas * sizeof(ThetaBlock))
     plan.n_delta = 0
     for k in range(code.n_thetas):
         theta = &plan.thetas[k]

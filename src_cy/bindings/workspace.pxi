@@ -268,7 +268,7 @@ cdef int place_layers(Workspace self, const Data *data) except -1:
         place_sums(plan)
     place_arrays(plan, self.chain.circuit_size)
     plan.n_thetas = plan.n_layers
-    plan.thetas = <Theta *>allocate(plan.n_thetas * sizeof(Theta))
+    plan.thetas = <ThetaBlock *>allocate(plan.n_thetas * sizeof(ThetaBlock))
     for l in range(plan.n_layers):
         plan.thetas[l] = plan.layers[l].theta
     return 0

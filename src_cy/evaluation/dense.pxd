@@ -7,7 +7,7 @@ instead and has no `zt`.
 """
 from libc.string cimport memset
 
-from evaluation.parameters cimport Theta, delta_of
+from evaluation.parameters cimport ThetaBlock, delta_of
 from matrix.dots cimport row_sums
 from matrix.layout cimport Strips, by_rows, by_strips, round_up, row_stride
 from matrix.packing cimport DEPTH, Matrix, matrix, matrix_of, pack, packed_if_worth, packing_pays
@@ -26,7 +26,7 @@ cdef struct Dense:
     bint keeps_z            # beside a
     # Its matrix. Delta is shifted so that registers of X are aligned; in windows bias_at is a place
     # in the sums of a tile.
-    Theta theta
+    ThetaBlock theta
     # Where in the packed weights; -1: nowhere.
     Py_ssize_t transposed_at    # b and W' by strips, of a first layer with units in the lanes
     Py_ssize_t forward_at   # W packed, then b
@@ -106,8 +106,8 @@ cdef inline void pack_weights(
     else:
         start = (piece - n_transposed - n_forward) * DEPTH
         pack(layer.n_in, min(layer.n_out - start, <Py_ssize_t>DEPTH),
-                   matrix(Theta + 1 + start * row, 1, row),
-                   packed + layer.backward_at + start * layer.n_in)
+             matrix(Theta + 1 + start * row, 1, row),
+             packed + layer.backward_at + start * layer.n_in)
 
 
 cdef inline void forward_units(

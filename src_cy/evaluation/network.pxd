@@ -6,7 +6,7 @@ chunk is a tile, and Delta is made by columns. Threads only choose who computes 
 cost and gradient have the same bits for every number of threads.
 """
 from evaluation.dense cimport Dense, pack_weights, packing_pieces
-from evaluation.parameters cimport Theta, add_in_double, add_squares, delta_of, regularize
+from evaluation.parameters cimport ThetaBlock, add_in_double, add_squares, delta_of, regularize
 from evaluation.passes cimport program_backward, program_forward, program_loss
 from evaluation.plan cimport Data, Evaluation, Plan
 from evaluation.tile cimport (
@@ -36,7 +36,7 @@ cdef inline void prefetch_tile(
     cdef Py_ssize_t start = tile * plan.tile, row = run.data.x_row
     if tile < end and row > 0 and not plan.gathers:
         prefetch_next(ahead, <const char *>(run.data.X + start * row),
-                min(plan.tile, plan.m - start) * row * sizeof(real))
+                      min(plan.tile, plan.m - start) * row * sizeof(real))
     else:
         prefetch_next(ahead, NULL, 0)
 
@@ -137,10 +137,10 @@ cdef inline void run_pack(void *context, int worker, Py_ssize_t piece) noexcept 
 
 
 cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept nogil:
-    """D = scale (Delta + l2 [0, W]) for a piece of one matrix, the chunks added up in their order."""
+    """D = scale (Delta + l2 [0, W]) for a piece of a matrix, the chunks added up in their order."""
     cdef Evaluation *run = <Evaluation *>context
     cdef const Plan *plan = run.plan
-    cdef const Theta *theta = plan.thetas + item % plan.n_thetas
+    cdef const ThetaBlock *theta = plan.thetas + item % plan.n_thetas
     cdef Py_ssize_t piece = item // plan.n_thetas, pieces = finish_pieces(plan)
     cdef Py_ssize_t first = piece * theta.n_out // pieces
     cdef Py_ssize_t stop = (piece + 1) * theta.n_out // pieces

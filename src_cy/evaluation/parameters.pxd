@@ -8,7 +8,7 @@ from matrix.layout cimport Strips, by_rows, by_strips, size_of
 from simd.lanes cimport real
 
 
-cdef struct Theta:
+cdef struct ThetaBlock:
     Py_ssize_t n_in
     Py_ssize_t n_out
     Py_ssize_t at               # Theta[j, i] is theta[at + j (n_in + 1) + i], bias at i = 0
@@ -20,14 +20,14 @@ cdef struct Theta:
     Py_ssize_t bias_at          # Delta of b[j] is sums[bias_at + j]
 
 
-cdef inline Strips delta_of(const Theta *theta, const real *sums) noexcept nogil:
+cdef inline Strips delta_of(const ThetaBlock *theta, const real *sums) noexcept nogil:
     """Delta of the weights."""
     if theta.strips:
         return by_strips(sums + theta.delta_at, theta.n_out, theta.columns)
     return by_rows(sums + theta.delta_at, theta.columns)
 
 
-cdef inline Py_ssize_t delta_size(const Theta *theta) noexcept nogil:
+cdef inline Py_ssize_t delta_size(const ThetaBlock *theta) noexcept nogil:
     """Reals that Delta of the weights takes."""
     return size_of(delta_of(theta, NULL), theta.n_out, theta.columns)
 
@@ -59,7 +59,7 @@ cdef inline void regularize(
 
 
 cdef inline double add_squares(
-    const Theta *theta, const real *parameters, double total,
+    const ThetaBlock *theta, const real *parameters, double total,
 ) noexcept nogil:
     """total + the sum of squared weights, bias free, in double: eight sums for each unit's row."""
     cdef const real *row

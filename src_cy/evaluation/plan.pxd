@@ -3,7 +3,7 @@
 placement.pxi and workspace.pxi fill them in; network.pxd, tile.pxd and windows.pxd use them.
 """
 from evaluation.dense cimport Dense
-from evaluation.parameters cimport Theta
+from evaluation.parameters cimport ThetaBlock
 from libc.stdint cimport int64_t
 from simd.lanes cimport real
 from steps.function cimport Function
@@ -35,7 +35,7 @@ cdef struct Plan:
     Py_ssize_t n_parameters
     Dense *layers
     Py_ssize_t n_thetas
-    Theta *thetas               # of all layers
+    ThetaBlock *thetas               # of all layers
     Py_ssize_t whole_from       # samples whose row in X can be read in whole registers, with
     Py_ssize_t whole_to         # what lies around it: from whole_from on, before whole_to
     bint gathers                # the samples are some rows of the data: tiles are put together

@@ -205,8 +205,8 @@ cdef inline double tile_loss(
     cdef real *w = scratch + plan.weights_at
     tile_targets(plan, data, count, scratch + plan.y_at)
     output_loss(&last.g, plan.loss, plan.loss_parameter, plan.loss_from_z, plan.loss_circuit,
-                last.n_out, columns, plan.stride, scratch + last.z_at, scratch + last.a_at, scratch + plan.y_at, delta,
-                cost, scratch + plan.circuit_at)
+                last.n_out, columns, plan.stride, scratch + last.z_at, scratch + last.a_at,
+                scratch + plan.y_at, delta, cost, scratch + plan.circuit_at)
     if data.weights != NULL:
         some_left_out[0] = tile_weights(
             data.weights, run.weight_factor, count, columns, w)
@@ -326,14 +326,14 @@ cdef inline void sample_major_tile_forward(
         sample_major_forward(layer, run.theta, m, a, row, own_z, row, ahead)
         if layer != last:
             apply(&layer.g, run.gradient != NULL, m, round_up(layer.n_out), row, own_z, z,
-                           scratch + plan.circuit_at)
+                  scratch + plan.circuit_at)
         a = z
     for s in range(m):
         for k in range(last.n_out):
             scratch[last.z_at + k * plan.stride + s] = a[s * row + k]
     if wants_output(run):
         apply(&last.g, False, last.n_out, round_up(m), plan.stride, scratch + last.z_at,
-                       scratch + last.a_at, scratch + plan.circuit_at)
+              scratch + last.a_at, scratch + plan.circuit_at)
 
 
 cdef inline void sample_major_tile_backward(

@@ -3,8 +3,8 @@
 A Delta for each chunk (network.pxd) would be written, read and added up, megabytes each time. Here
 a tile only leaves what Delta is made of, delta and the inputs of every layer but the first, for all
 samples of a window. Then each thread takes a group of columns of one layer's Delta, sums it over
-the window while it stays in the second-level cache, and puts it in the gradient. The order of the sums
-follows from the window alone.
+the window while it stays in the second-level cache, and puts it in the gradient. The order of the
+sums follows from the window alone.
 """
 from evaluation.dense cimport Dense, accumulate_bias, layer_array
 from evaluation.parameters cimport add_in_double, regularize
@@ -68,10 +68,10 @@ cdef inline void keep(
     accumulate_bias(layer, delta, count, True, cached_biases(run, first))
     # In panels of DEPTH samples, of which all tiles but the last are multiples.
     pack_panels(layer.n_out, count, matrix_of(delta),
-                      run.cached + layer.cached_delta_at + first * layer.n_out)
+                run.cached + layer.cached_delta_at + first * layer.n_out)
     if layer != run.plan.layers:    # X is where the user has it
         transpose_strips(layer.n_in, columns, layer_array(under, scratch + under.a_at),
-             cached_inputs(run, layer, first))
+                         cached_inputs(run, layer, first))
 
 
 cdef inline void add_to_gradient(

@@ -10,10 +10,10 @@ cdef inline kernel_void largest_rows(
     Py_ssize_t n, Py_ssize_t window, const int32_t *rows, Py_ssize_t columns, const real *values,
     real *out,
 ) noexcept nogil:
-    cdef Py_ssize_t i, c
+    cdef Py_ssize_t _, c
     cdef int w, first
     cdef lanes_t best
-    for i in range(n):
+    for _ in range(n):
         first = 0
         while rows[first] < 0:
             first += 1
@@ -34,10 +34,10 @@ cdef inline kernel_void add_to_largest(
     Py_ssize_t columns, const real *values, const real *out, const real *delta, real *deltas,
 ) noexcept nogil:
     """The delta of a window to the first of its rows that is the largest, or the first NaN."""
-    cdef Py_ssize_t i, c
+    cdef Py_ssize_t _, c
     cdef int w
     cdef lanes_t left, value, best, taken, none = lanes_splat(0)
-    for i in range(n):
+    for _ in range(n):
         c = 0
         while c < columns:
             left = lanes_load(delta + c)
@@ -64,10 +64,10 @@ cdef inline kernel_void mean_rows(
     Py_ssize_t n, Py_ssize_t window, const int32_t *rows, Py_ssize_t columns, real factor,
     const real *values, real *out,
 ) noexcept nogil:
-    cdef Py_ssize_t i, c
+    cdef Py_ssize_t _, c
     cdef int w
     cdef lanes_t total
-    for i in range(n):
+    for _ in range(n):
         c = 0
         while c < columns:
             total = lanes_splat(0)
@@ -84,10 +84,10 @@ cdef inline kernel_void add_to_all(
     Py_ssize_t n, Py_ssize_t window, const int32_t *rows, Py_ssize_t columns, real factor,
     const real *delta, real *deltas,
 ) noexcept nogil:
-    cdef Py_ssize_t i, c
+    cdef Py_ssize_t _, c
     cdef int w
     cdef lanes_t part
-    for i in range(n):
+    for _ in range(n):
         c = 0
         while c < columns:
             part = factor * lanes_load(delta + c)

@@ -8,8 +8,8 @@ reals from the start of the values, or of the deltas (dJ/d value). The kinds are
     GATE    out = a b + d           or another combination of two rows and one (GateOp)
     POOL    out = max or mean       of the rows of a window, which are in a table
 
-and the loss, which is no step of this list: it comes behind the last one (passes.pxd). Each kind has
-its functions forward and backward; the latter adds to the deltas of what the step has read.
+and the loss, which is no step of this list: it comes behind the last one (passes.pxd). Each kind
+has its functions forward and backward; the latter adds to the deltas of what the step has read.
 """
 from libc.stdint cimport int32_t
 
