@@ -3,7 +3,8 @@
     tables.pxi            the activations and losses there are
     custom.pxi            CustomFunction: a circuit as activation or loss
     placement.pxi         how an evaluation is cut, and where everything lies
-    program.pxi           a network's program, read and laid out
+    program.pxi           a network's program, read
+    program_layout.pxi    and laid out for a tile
     workspace.pxi         Chain: a network as the engine runs it; Workspace: m samples, and memory
     network.pxi           BoundNetwork: a network bound to its data, evaluated in one call
     model.pxi             Model: a network bound to its parameters
@@ -130,6 +131,7 @@ include "bindings/tables.pxi"
 include "bindings/custom.pxi"
 include "bindings/placement.pxi"
 include "bindings/program.pxi"
+include "bindings/program_layout.pxi"
 include "bindings/workspace.pxi"
 include "bindings/network.pxi"
 include "bindings/model.pxi"

@@ -32,6 +32,22 @@ def digest(data):
     return hashlib.sha256(data).hexdigest()[:16]
 
 
+def losses(dtype):
+    """Of many samples at once: a product that one build does not fuse shows in few of them."""
+    engine = core(dtype)
+    rng = np.random.default_rng(0)
+    for loss, outputs in engine.LOSSES.items():
+        for output in outputs or engine.ACTIVATIONS:
+            for K in (1, 3, 10):
+                z = rng.normal(size=(20000, K)) * rng.choice([0.1, 1, 5, 30], size=(20000, 1))
+                y = np.zeros((20000, K))
+                y[np.arange(20000), rng.integers(0, K, 20000)] = 1
+                y = 2 * y - 1 if loss in engine.SIGNED_LOSSES else y
+                results = engine.output_delta(loss, output, z.astype(dtype), y.astype(dtype))
+                for name, values in zip(("cost", "delta"), results, strict=True):
+                    yield f"{loss}-{output}-{K}-{name}-{dtype}", digest(values.tobytes())
+
+
 def digests():
     for dtype in DTYPES:
         for row in settings(dtype):
@@ -45,6 +61,7 @@ def digests():
             theta[2 * n] = np.finfo(dtype).tiny ** 0.7
             theta[2 * n + 1 :] = -theta[2 * n]
             yield f"underflow-{n}-{dtype}", digest(problem.evaluate(theta, True)[1].tobytes())
+        yield from losses(dtype)
         z = np.linspace(-50, 50, 4001).astype(dtype)
         for name in hidden_names():
             for order in range(3):

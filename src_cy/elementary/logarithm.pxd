@@ -7,7 +7,7 @@ log(1 + f) = 2 atanh(s) = f - (f**2/2 - s (f**2/2 + R(s**2))).
 from simd.lanes cimport ilanes_t, lanes_splat, lanes_t, real
 from simd.lanes_math cimport (
     MANTISSA_BITS, lanes_add_bits, lanes_bits, lanes_constant, lanes_copysign, lanes_divide,
-    lanes_eq, lanes_from_bits, lanes_infinity, lanes_integer, lanes_lt, lanes_rounded, lanes_select,
+    lanes_eq, lanes_fma, lanes_from_bits, lanes_infinity, lanes_integer, lanes_lt, lanes_rounded, lanes_select,
     lanes_shift_right, lanes_subtract_bits,
 )
 
@@ -58,8 +58,9 @@ cdef inline lanes_t _log_sum(lanes_t k, lanes_t f) noexcept nogil:
         p = p * z + lanes_splat(0.6666677594184875)
     cdef lanes_t low = k * lanes_constant(5.497923018708371e-14, 1.428606765330187e-06)
     low = lanes_rounded(low)
-    low = s * (p * z + half_square) + low
-    return k * lanes_constant(0.6931471805598903, 0.693145751953125) + (f - (half_square - low))
+    low = lanes_fma(s, lanes_fma(p, z, half_square), low)
+    return lanes_fma(
+        k, lanes_constant(0.6931471805598903, 0.693145751953125), f - (half_square - low))
 
 
 cdef inline lanes_t _log_or_special(lanes_t x, lanes_t y) noexcept nogil:

@@ -88,7 +88,8 @@ ALWAYS_INLINE void gathered_block(
 }
 
 /* Rows of out may overlap, each shifted by some columns: every row is written before the next is
- * read. */
+ * read. Columns are taken a cache line at a time whatever the register length: to one number of out
+ * the products are added line after line, and from each in the order of the rows. */
 ALWAYS_INLINE void scattered_block(
     const int R, const int C, const real *p, ptrdiff_t p_column, const real *q, ptrdiff_t q_row,
     ptrdiff_t n, real *out, const int32_t *rows) {
@@ -148,23 +149,25 @@ static void gathered_product(
 static void scattered_product(
     ptrdiff_t units, ptrdiff_t columns, ptrdiff_t n, const real *p, ptrdiff_t p_row, const real *q,
     ptrdiff_t q_row, real *out, const int32_t *rows) {
+    const int C = LINE_REALS / LANES < BLOCK_COLUMNS ? LINE_REALS / LANES : BLOCK_COLUMNS;
     for (ptrdiff_t u = 0; u < units; u += GATHERED_DEPTH) {
         ptrdiff_t depth = units - u < GATHERED_DEPTH ? units - u : GATHERED_DEPTH;
-        for (ptrdiff_t c = 0; c < columns;) {
-            int C = block_columns(columns - c);
+        for (ptrdiff_t c = 0; c < columns; c += C * LANES) {
             for (ptrdiff_t k = 0; k < n;) {
                 int R = block_rows(n - k, C);
-                switch (16 * C + R) {
-#define SCATTERED(R, C)                                                                    \
-    case 16 * (C) + (R):                                                                   \
+                switch (R) {
+#define SCATTERED(R)                                                                       \
+    case R:                                                                                \
         scattered_block(R, C, p + u * p_row + k, p_row, q + u * q_row + c, q_row, depth,   \
                         out + c, rows + k);                                                \
         break;
-                    BLOCK_SIZES(SCATTERED)
+                    SCATTERED(1) SCATTERED(2) SCATTERED(3) SCATTERED(4) SCATTERED(5) SCATTERED(6)
+#if LANES_BYTES == 64
+                    SCATTERED(7) SCATTERED(8) SCATTERED(9) SCATTERED(10) SCATTERED(11) SCATTERED(12)
+#endif
                 }
                 k += R;
             }
-            c += C * LANES;
         }
     }
 }

@@ -56,6 +56,23 @@ static inline lanes_t lanes_rounded(lanes_t v)
     return v;
 }
 
+/* a b + c, fused wherever the processor can. The compiler fuses nearly every such sum by itself; in a
+ * large function it may leave one out, and another build's bits differ. */
+static inline lanes_t lanes_fma(lanes_t a, lanes_t b, lanes_t c)
+{
+#if defined(__AVX512F__) && defined(FASTBP_FLOAT32)
+    return (lanes_t)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX512F__)
+    return (lanes_t)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__AVX2__) && defined(__FMA__) && defined(FASTBP_FLOAT32)
+    return (lanes_t)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__AVX2__) && defined(__FMA__)
+    return (lanes_t)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#else
+    return a * b + c;
+#endif
+}
+
 /* c - a b rounded once, for c within a factor 2 of a b: what a rounded quotient or product leaves.
  * Without fused multiply-add it comes from the products of halves, which are exact. */
 static inline lanes_t lanes_minus_product(lanes_t c, lanes_t a, lanes_t b)

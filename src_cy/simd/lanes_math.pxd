@@ -45,4 +45,5 @@ cdef extern from "simd/lanes_math.h" nogil:
     lanes_t lanes_sqrt(lanes_t v)  # correctly rounded: 0.50 / 0.50 ulp
     # c - a b rounded once, for c within a factor 2 of a b
     lanes_t lanes_minus_product(lanes_t c, lanes_t a, lanes_t b)
+    lanes_t lanes_fma(lanes_t a, lanes_t b, lanes_t c)  # a b + c, surely fused
     lanes_t lanes_rounded(lanes_t v)  # not to be fused into a following addition
