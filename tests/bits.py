@@ -1,15 +1,21 @@
 """Print, as JSON, a digest of cost and gradient of many problems at this process's CPU level.
 
-test_engine.py runs this under FASTBP_CPU=v3 and v4 and compares.
+test_engine.py runs this under FASTBP_CPU=v3 and v4 and compares. Whoever changes the engine and
+means to keep its bits records them before and after: `python tests/bits.py record before.json`,
+and `python tests/bits.py compare before.json` says which problems differ.
 """
 
 import hashlib
+import itertools
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 from problems import DTYPES, LARGE, SAMPLES, WIDE, Case, hidden_names, name_of, table
 
+import fastbp
+from fastbp import circuits
 from fastbp._core import core
 
 # Sizes of a tile and of the partial sums must not depend on the length of a register: these walk
@@ -20,12 +26,76 @@ SUMS = [((n, 40), 3001) for n in range(296, 320)]
 FEW = [((4, n, 200, 2), m) for n in (33, 37) for m in (1, 2)]
 STRIPS = [(widths, m) for widths in WIDE for m in SAMPLES]
 
+# What is read of the public objects: networks of every kind of layer that the engine treats
+# differently, at numbers of samples around the sizes of registers, tiles and chunks.
+NETWORKS = [
+    {"widths": (5, 3)},
+    {"widths": (33, 17, 7, 2), "hidden": "tanh"},
+    {"widths": (7, 70, 33, 10), "output": "softmax", "loss": "cross_entropy"},
+    {"widths": (10, 300, 60, 300, 2), "hidden": "silu", "loss": "huber(0.5)"},
+    {"widths": (401, 50, 10), "output": "sigmoid", "loss": "cross_entropy"},
+    {"widths": (20, 24, 1), "hidden": "elu(1.5)", "loss": "quantile(0.3)", "reduction": "sum"},
+    {"widths": (9, 12, 4), "hidden": "own", "loss": "own"},
+    {"widths": (700, 300, 260, 3), "hidden": "relu"},
+]
+NUMBERS_OF_SAMPLES = (1, 2, 3, 5, 33, 129, 257, 1000)
+THREADS = (1, 2, 3)
+
 
 def settings(dtype):
     yield from table(dtype)
     for widths, m in (*TILES, *SUMS, *FEW, *STRIPS, ((30, 20, 20, 1), 20011), *LARGE):
         names = {"loss": "squared_error", "output": "identity", "hidden": "tanh"}
         yield {**names, "widths": widths, "m": m, "dtype": dtype, "kind": 1}
+
+
+def own(names):
+    """The names, with circuits in the place of "own"."""
+    z, a, y = fastbp.variables("z a y")
+    made = {
+        "hidden": fastbp.circuit(circuits.tanh(z) + 0.1 * z * circuits.exp(-z * z)),
+        "loss": fastbp.circuit(circuits.sqrt(1 + (a - y) ** 2)),
+    }
+    return {key: made[key] if name == "own" else name for key, name in names.items()}
+
+
+def rows_of(m):
+    """Rows of m samples, in every way of saying them."""
+    rng = np.random.default_rng(m)
+    yield slice(m // 3, None)
+    yield slice(None, None, -2)
+    yield rng.integers(-m, m, 1 + m // 2)
+    yield rng.permutation(m)[: 1 + m // 5]
+
+
+def public(dtype):
+    """(name, bytes) of objectives, of outputs and of rows, with weights and without."""
+    for number, names in enumerate(NETWORKS):
+        widths = names["widths"]
+        rest = own({key: name for key, name in names.items() if key != "widths"})
+        net = fastbp.mlp(*widths, l2=(0.0, 0.7)[number % 2], dtype=dtype, **rest)
+        theta = net.init(seed=number)
+        for m, weighted in itertools.product(NUMBERS_OF_SAMPLES, (False, True)):
+            rng = np.random.default_rng(m)
+            X = rng.standard_normal((m, widths[0]))
+            y = rng.random((m, widths[-1]))
+            if "softmax" in names.values() or (m % 2 and widths[-1] > 1):
+                y = rng.integers(0, widths[-1], m)
+            weight = rng.random(m) * (np.arange(m) % 3 != 1) if weighted else None
+            name = f"{'-'.join(map(str, widths))}-{m}{'-weighted' * weighted}-{dtype}"
+            for n_threads in THREADS:
+                objective = net.objective(X, y, sample_weight=weight, n_threads=n_threads)
+                yield f"{name}-{n_threads}", numbers(*objective(theta), objective.cost(theta))
+            for i, rows in enumerate(rows_of(m)):
+                if weight is None or weight[rows].any():
+                    yield f"{name}-rows{i}", numbers(*objective(theta, rows=rows))
+            if not weighted:
+                outputs = net.forward(theta, X), net.bind(theta)(X)
+                yield f"{name}-outputs", b"".join(output.tobytes() for output in outputs)
+
+
+def numbers(cost, gradient, *others):
+    return np.append(gradient, [cost, *others]).tobytes()
 
 
 def digest(data):
@@ -52,6 +122,8 @@ def digests():
     for dtype in DTYPES:
         for row in settings(dtype):
             yield name_of(row), digest(Case(**row).bits(2))
+        for name, data in public(dtype):
+            yield name, digest(data)
         for n in (4, 8, 12):  # products that underflow: the sign of a zero too
             shape = ((1, n, 1), ("tanh", "identity"), "squared_error")
             one = np.ones((1, 1), dtype)
@@ -67,7 +139,50 @@ def digests():
             for order in range(3):
                 values = core(dtype).apply_activation(name, z, order)
                 yield f"{name}-{order}-{dtype}", digest(values.tobytes())
+        yield from elementary(dtype)
+
+
+def elementary(dtype):
+    """Functions of registers, and gates on numbers and on samples."""
+    rng = np.random.default_rng(0)
+    x, y = (4 * rng.standard_normal((2, 1001))).astype(dtype)
+    for name in core(dtype).ELEMENTARY:
+        values = core(dtype).apply_elementary(name, x, y)
+        yield f"elementary-{name}-{dtype}", digest(values.tobytes())
+    a, b, c = fastbp.variables("a b c")
+    for name in circuits.__all__:
+        for operands in ((a,), (a, b), (a < b, a, b)):
+            try:
+                expression = getattr(circuits, name)(*operands)
+                of_numbers, of_samples = (
+                    fastbp.circuit(expression),
+                    fastbp.circuit(c * expression, c),
+                )
+            except (TypeError, ValueError):  # the function has another number of operands
+                continue
+            columns = {"a": x, "b": y}
+            data = {key: columns[key] for key in of_samples.data}
+            objective = of_samples.objective(data, "sum", dtype=dtype, n_threads=2)
+            found = [*objective([3.0]), of_samples(3.0, **data)]
+            for point in zip(*(data[key][:50] for key in of_numbers.parameters), strict=True):
+                found += of_numbers.value_and_gradient(np.array(point, float))
+            yield f"gate-{name}-{len(operands)}-{dtype}", digest(np.hstack(found).tobytes())
+
+
+def main(command="", path=""):
+    found = dict(digests())
+    if command == "record":
+        Path(path).write_text(json.dumps(found))
+    elif command == "compare":
+        before = json.loads(Path(path).read_text())
+        names = before.keys() | found.keys()
+        differ = sorted(name for name in names if before.get(name) != found.get(name))
+        print(*differ, f"{len(differ)} of {len(found)} differ", sep="\n")
+        return len(differ) > 0
+    else:
+        json.dump(found, sys.stdout)
+    return 0
 
 
 if __name__ == "__main__":
-    json.dump(dict(digests()), sys.stdout)
+    sys.exit(main(*sys.argv[1:]))
