@@ -126,6 +126,8 @@ class Expression(SupportsFloat):
 
 _Operand = Expression | float | np.floating[Any] | np.integer[Any]
 
+def set_hooks(**hooks: Callable[..., Any]) -> None: ...
+
 @final
 class Graph:
     def __init__(self, inputs: Iterable[Expression], fold: _Fold | None = None) -> None: ...

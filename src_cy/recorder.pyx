@@ -17,6 +17,7 @@ Nothing here recurses: a chain of a million gates is a long loop. Nothing depend
 or the CPU level.
 """
 import os
+from importlib import import_module
 from threading import RLock
 
 cimport cython
@@ -60,6 +61,31 @@ os.register_at_fork(after_in_child=_fresh_lock)
 GATES = tuple([gate_name(op).decode() for op in range(N_GATES)])
 ARITIES = tuple([max(gate_arity(op), 0) for op in range(N_GATES)])
 cdef dict NUMBERS = {name: op for op, name in enumerate(GATES)}
+
+
+cdef dict _hooks = {}
+
+
+def set_hooks(**hooks):
+    """What the recorder needs of modules that are built on it; fastbp.circuits sets it.
+
+    Parameters
+    ----------
+    fold : callable (gate number, a, b, c) -> float
+        The value of a gate of constants, where a Graph has no function of its own for it.
+    ufunc : callable (ufunc, method, inputs, options)
+    function : callable (function, arguments, options)
+        NumPy's functions of expressions.
+    described : callable (value) -> str
+        A value in a message.
+    """
+    _hooks.update(hooks)
+
+
+cdef object hook(str name):
+    if name not in _hooks:      # a pickle has brought an expression here before its package
+        import_module("fastbp.circuits")
+    return _hooks[name]
 
 
 cdef void *grown(void *items, Py_ssize_t count, size_t size) except NULL:

@@ -231,12 +231,10 @@ cdef class Expression:
         return int(float(self))
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
-        from fastbp.circuits.arrays import apply_ufunc
-        return apply_ufunc(ufunc, method, inputs, options)
+        return hook("ufunc")(ufunc, method, inputs, options)
 
     def __array_function__(self, function, types, arguments, options):
-        from fastbp.circuits.arrays import apply_function
-        return apply_function(function, arguments, options)
+        return hook("function")(function, arguments, options)
 
     # NumPy's functions of arrays of objects call these methods of the elements.
 

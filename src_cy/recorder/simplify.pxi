@@ -20,19 +20,8 @@ cdef inline bint is_gate(Graph g, int32_t i, int op) noexcept:
 
 
 cdef int32_t folded(Graph g, int op, int32_t a, int32_t b, int32_t c) except -1:
-    fold = engine_gate() if g.folder is None else g.folder
+    fold = hook("fold") if g.folder is None else g.folder
     return constant_node(g, fold(op, value_of(g, a), value_of(g, b), value_of(g, c)))
-
-
-cdef object _engine_gate = None
-
-
-cdef object engine_gate():
-    global _engine_gate
-    if _engine_gate is None:
-        from fastbp._core import core
-        _engine_gate = core("float64").apply_gate
-    return _engine_gate
 
 
 cdef int32_t gate1(Graph g, int op, int32_t a) except -1:

@@ -87,9 +87,8 @@ cdef int64_t serial_numbers(int64_t count) except -1:
 
 cdef str checked_name(name):
     if not isinstance(name, str):
-        from fastbp.validate import described
         raise TypeError(
-            f"a variable's name must be a str, got {described(name)}; "
+            f"a variable's name must be a str, got {hook('described')(name)}; "
             'for example fastbp.variable("a")')
     if not name or name != name.strip():
         raise ValueError(
