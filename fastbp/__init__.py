@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import fastbp._core  # noqa: F401  before what needs a compiled module: it says what to do without
+from fastbp._version import __version__
 from fastbp.config import show_config
 from fastbp.layers import Dense
 from fastbp.model import Model
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from fastbp.check import GradientCheckError, GradientReport, check_gradient
     from fastbp.circuits.circuit import Circuit, circuit
     from fastbp.circuits.expressions import variable, variables
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Circuit",

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastbp import _core, threads
+from fastbp._version import __version__
 
 
 def show_config(mode: str = "stdout") -> dict[str, Any] | None:
@@ -36,8 +37,6 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
 
 
 def _config() -> dict[str, dict[str, Any]]:
-    from fastbp import __version__
-
     engines = {name: _core.core(name) for name in _core.PRECISIONS}
     n_threads, reason = threads.explain()
     build = {}

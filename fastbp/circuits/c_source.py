@@ -9,6 +9,7 @@ used again. A table, since calls written out would be inlined into one function 
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastbp._recorder import GATES
+from fastbp._version import __version__
 from fastbp.circuits import compiler
 from fastbp.circuits.c_gates import EXPRESSIONS, HELPERS
 from fastbp.circuits.c_names import argument_names, function_name, in_comment
@@ -250,8 +251,6 @@ def _folded(head: str, pieces: list[str]) -> list[str]:
 
 def _comment(circuit: "Circuit", code: _Code, prototype: list[str], work: int) -> list[str]:
     """What the function wants and gives."""
-    from fastbp import __version__
-
     rows = [
         (_range("p", each.start, each.size), in_comment(each.text))
         for each in circuit._inputs.parameters
