@@ -187,7 +187,7 @@ cdef class BoundCircuit:
             run.values = values
             run.weight_factor = self.samples.weight_factor
             missing = run_samples(run, self.n_threads)
-            if run.stopped:
+            if run.polling.stopped:
                 missing = -1
             elif values == NULL:
                 first[0] = run.sums[0]

@@ -240,7 +240,7 @@ cdef class Workspace:
             run.theta = <const real *>theta
         with nogil:
             missing = evaluate(run, start, cost)
-            if run.stopped:
+            if run.polling.stopped:
                 missing = -1
         if missing < 0:
             return -1       # the exception of the signal handler is set

@@ -7,7 +7,6 @@ of a longer tape are shorter. Where chunks begin follows from what such tapes ha
 """
 from libc.string cimport memcpy, memset
 
-from evaluation.plan cimport flag_t
 from evaluation.weights cimport (
     WeightParts, add_parts_of_tile, all_parts, factor_for, quotient, start_parts,
 )
@@ -19,7 +18,7 @@ from simd.lanes cimport (
 from simd.lanes_math cimport lanes_eq, lanes_rounded, lanes_select
 from tape.numbers cimport run_threaded
 from tape.tape cimport Code, Column, Coming, Gate, Row, lay_rows, run_rows, whole_registers
-from work.polling cimport look, now, start_polling
+from work.polling cimport Polling, now, poll, start_polling
 
 cdef enum:
     PARTS = 32                  # partial sums of a row
@@ -60,6 +59,7 @@ cdef struct CircuitData:
 
 
 cdef struct CircuitRun:
+    Polling polling             # first: see polling.pxd
     const CircuitData *samples
     real *numbers               # one of each slot below n_numbers
     real *splats                # a register of each
@@ -70,13 +70,6 @@ cdef struct CircuitRun:
     double weight_factor        # that their sums, and all others, are multiplied by
     double *sums                # n_outputs
     real *values                # n_outputs x m instead of sums, or NULL
-    long long next_poll
-    flag_t stopped
-
-
-cdef inline void poll_samples(void *context) noexcept nogil:
-    cdef CircuitRun *run = <CircuitRun *>context
-    look(&run.next_poll, &run.stopped)
 
 
 cdef inline void fetch(const Column *column, Py_ssize_t start, Py_ssize_t count,
@@ -265,7 +258,7 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
         start_parts(&run.weights[chunk])
     start = begin
     while start < end:
-        if run.stopped:
+        if run.polling.stopped:
             return
         stop = min(start + samples.tile, end)
         columns = whole_registers(stop - start)
@@ -289,7 +282,7 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
                       (start - begin) % SUM_SAMPLES == 0,
                       stop == end or (stop - begin) % SUM_SAMPLES == 0, partial)
         if worker == 0 and tile % samples.poll_tiles == 0:
-            poll_samples(context)
+            poll(context)
         tile += 1
         start = stop
     if run.values == NULL:
@@ -303,14 +296,14 @@ cdef inline Py_ssize_t run_samples(CircuitRun *run, int n_threads) noexcept nogi
     """Values, or sums of the outputs; the inputs are in `numbers`. Returns as parallel_for."""
     cdef const Code *code = &run.samples.tape.code
     cdef Py_ssize_t i, missing = 0
-    start_polling(now(), &run.next_poll, &run.stopped)
+    start_polling(&run.polling, now())
     run_threaded(code.number_gates, run.numbers)
     for i in range(code.n_numbers):
         lanes_store(run.splats + i * LANES, lanes_splat(run.numbers[i]))
     for _ in range(2):
         missing = parallel_for(
-            run_sample_chunk, poll_samples, run, run.samples.n_chunks, n_threads)
-        if run.stopped or missing > 0 or run.values != NULL:
+            run_sample_chunk, poll, run, run.samples.n_chunks, n_threads)
+        if run.polling.stopped or missing > 0 or run.values != NULL:
             break
         if add_chunks(run):
             break

@@ -71,7 +71,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     if plan.window > 0:       # chunks of one tile: a thread's next is about so far on
         step, end = run.n_threads, plan.n_tiles
     for tile in range(first, stop):
-        if run.stopped:
+        if run.polling.stopped:
             return
         start = tile * plan.tile
         count = min(plan.tile, plan.m - start)
@@ -202,11 +202,11 @@ cdef inline Py_ssize_t evaluate_windows(Evaluation *run) noexcept nogil:
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t missing = 0, count
     run.window_start = 0
-    while run.window_start < plan.m and missing == 0 and not run.stopped:
+    while run.window_start < plan.m and missing == 0 and not run.polling.stopped:
         count = min(plan.window, plan.m - run.window_start)
         missing = parallel_for(run_tile, poll, run, (count + plan.tile - 1) // plan.tile,
                                run.n_threads)
-        if run.gradient != NULL and missing == 0 and not run.stopped:
+        if run.gradient != NULL and missing == 0 and not run.polling.stopped:
             missing = parallel_for(run_columns, poll, run, window_pieces(plan), run.n_threads)
         run.window_start += plan.window
     return missing
@@ -218,7 +218,7 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, long long start, double *cost) 
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t missing, c, step
     cdef double squares
-    start_polling(start, &run.next_poll, &run.stopped)
+    start_polling(&run.polling, start)
     weigh_samples(run)
     missing = 0
     if sizeof(real) < sizeof(double) and not run.is_packed:
@@ -236,7 +236,7 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, long long start, double *cost) 
         missing += evaluate_windows(run)
     else:
         missing += parallel_for(run_chunk, poll, run, plan.n_chunks, run.n_threads)
-    if run.stopped or missing > 0 or run.output != NULL:
+    if run.polling.stopped or missing > 0 or run.output != NULL:
         return missing
     step = 1
     while step < plan.n_chunks:

@@ -49,7 +49,7 @@ cdef inline void program_forward(
     cdef real *values = scratch + plan.values_at
     take_data(plan, data, scratch, count)
     for i in range(plan.n_steps):
-        if run.stopped:
+        if run.polling.stopped:
             return
         step = plan.steps + i
         if step.kind == AFFINE:
@@ -136,7 +136,7 @@ cdef inline void program_backward(
     if some_left_out:
         leave_out(plan.n_rows, S, S, w, values)
     for i in range(plan.n_steps - 1, -1, -1):
-        if run.stopped:
+        if run.polling.stopped:
             return
         step = plan.steps + i
         for c in range(step.n_clears):

@@ -9,12 +9,7 @@ from simd.lanes cimport real
 from steps.function cimport Function
 from steps.step cimport Step
 from tape.tape cimport Custom
-
-cdef extern from *:
-    """
-    typedef _Atomic int fastbp_flag;
-    """
-    ctypedef bint flag_t "fastbp_flag"      # one thread sets it while others look at it
+from work.polling cimport Polling
 
 
 cdef struct Data:
@@ -86,6 +81,7 @@ cdef struct Plan:
 
 
 cdef struct Evaluation:
+    Polling polling             # first: see polling.pxd
     const Plan *plan
     Data data                   # as the user has it
     const int64_t *rows         # of the samples, if they are gathered, checked; or NULL: each
@@ -109,8 +105,6 @@ cdef struct Evaluation:
     real *output                # not NULL: forward only, a(L) as (m, K)
     bint from_z                 # or z(L)
     int n_threads               # at most
-    long long next_poll
-    flag_t stopped
 
 
 cdef inline Py_ssize_t data_row(const Evaluation *run, Py_ssize_t sample) noexcept nogil:

@@ -172,7 +172,7 @@ cdef inline void delta_times_inputs(
         copy_data(run, first + s, n, start, stop, inputs)
         multiply_add(layer.n_out, start, stop, n, addend,
                      packed_only(delta + s * layer.n_out), inputs, Delta, ahead)
-        if run.stopped:
+        if run.polling.stopped:
             return
         addend = matrix_addend(Delta)
         s += n
@@ -200,7 +200,7 @@ cdef inline void run_columns(void *context, int worker, Py_ssize_t piece) noexce
         if sizeof(real) < sizeof(double):
             n = min(n, <Py_ssize_t>SUMMED)
         delta_times_inputs(run, layer, first, n, start, stop, copied, Delta, &ahead)
-        if run.stopped:
+        if run.polling.stopped:
             return
         at = run.window_start + first
         add_to_gradient(run, layer, start, min(stop, layer.n_in), Delta, at == 0, at + n == plan.m)

@@ -1,16 +1,29 @@
-"""Ctrl-C in the middle of an evaluation: who looks for it, and who only looks whether it came."""
+"""Ctrl-C in the middle of an evaluation: the calling thread polls for it, the others see a flag.
+
+Every `context` here begins with a Polling: what threads pass on is a pointer to it.
+"""
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
-from evaluation.plan cimport Evaluation, flag_t
 from matrix.product cimport Ahead, no_data
 
 cdef extern from "Python.h":
-    # Not cpython.exc's, which is declared to raise: here the exception must stay set (see look).
+    # Not cpython.exc's, which is declared to raise: here the exception must stay set (see poll).
     int PyErr_CheckSignals()
+
+cdef extern from *:
+    """
+    typedef _Atomic int fastbp_flag;
+    """
+    ctypedef bint flag_t "fastbp_flag"      # one thread sets it while others look at it
 
 
 cdef enum:
     POLL_NANOSECONDS = 50000000
+
+
+cdef struct Polling:
+    long long next_poll
+    flag_t stopped
 
 
 cdef inline long long now() noexcept nogil:
@@ -20,41 +33,36 @@ cdef inline long long now() noexcept nogil:
     return <long long>t.tv_sec * 1000000000 + t.tv_nsec
 
 
-cdef inline void start_polling(
-    long long start, long long *next_poll, flag_t *stopped,
-) noexcept nogil:
-    stopped[0] = False
-    next_poll[0] = start + POLL_NANOSECONDS
-
-
-cdef inline void look(long long *next_poll, flag_t *stopped) noexcept nogil:
-    """On the calling thread: Ctrl-C, every 50 ms of work. The exception stays set."""
-    if now() >= next_poll[0] and not stopped[0]:
-        with gil:
-            if PyErr_CheckSignals() != 0:
-                stopped[0] = True
-        next_poll[0] = now() + POLL_NANOSECONDS
+cdef inline void start_polling(Polling *polling, long long start) noexcept nogil:
+    """Nobody has given up yet; it is `start` now."""
+    polling.stopped = False
+    polling.next_poll = start + POLL_NANOSECONDS
 
 
 cdef inline void poll(void *context) noexcept nogil:
-    cdef Evaluation *run = <Evaluation *>context
-    look(&run.next_poll, &run.stopped)
+    """Asks Python for signals, every 50 ms, on the calling thread. An exception stays set."""
+    cdef Polling *polling = <Polling *>context
+    if now() >= polling.next_poll and not polling.stopped:
+        with gil:
+            if PyErr_CheckSignals() != 0:
+                polling.stopped = True
+        polling.next_poll = now() + POLL_NANOSECONDS
 
 
 cdef inline bint poll_within(void *context) noexcept nogil:
     """Between the parts of a long product, on the calling thread."""
     poll(context)
-    return (<Evaluation *>context).stopped
+    return (<Polling *>context).stopped
 
 
 cdef inline bint is_stopped(void *context) noexcept nogil:
-    """The same, on the others."""
-    return (<Evaluation *>context).stopped
+    """The same on the other threads: they look at the flag alone."""
+    return (<Polling *>context).stopped
 
 
 cdef inline Ahead interruptible(void *context, int worker, bint is_long) noexcept nogil:
-    """No data to ask for. A long product asks whether to give up: the calling thread polls, the
-    others look."""
+    """Nothing to prefetch. A long product asks from time to time whether to give up: on the calling
+    thread it polls, on the others it looks at the flag."""
     cdef Ahead ahead = no_data()
     ahead.context = context
     if is_long:
