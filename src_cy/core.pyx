@@ -37,7 +37,7 @@ from elementary.elementary cimport (
     lanes_one_minus_square, lanes_polygamma, lanes_pow, lanes_round, lanes_sigmoid,
     lanes_sigmoid_slope, lanes_sign, lanes_sin, lanes_softplus, lanes_sqrt, lanes_tan, lanes_tanh,
 )
-from evaluation.circuit cimport PARTS, CircuitData, CircuitRun, SampleCode, Term, run_samples
+from evaluation.circuit cimport CircuitData, CircuitRun, SampleCode, Term, run_samples
 from evaluation.dense cimport (
     Dense, accumulate, accumulate_bias, backward, by_samples, delta_matrix, forward_units,
     pack_weights, packing_pieces, packs_delta,
@@ -45,7 +45,6 @@ from evaluation.dense cimport (
 from evaluation.network cimport evaluate
 from evaluation.parameters cimport ThetaBlock, add_in_double, delta_of, delta_size
 from evaluation.plan cimport Data, Evaluation, Plan, take
-from evaluation.sample_major cimport SAMPLE_MAJOR_BYTES
 from evaluation.tile cimport gathered_size
 from evaluation.weights cimport WeightParts, factor_for
 from evaluation.windows cimport copied_size, piece_columns, window_pieces
@@ -54,9 +53,16 @@ from matrix.gathered cimport Run
 from matrix.layout cimport (
     Strips, by_rows, by_strips, column, round_up, row_stride, size_of, strips_size,
 )
-from matrix.packing cimport PACK_ROWS, packing_pays
+from matrix.packing cimport packing_pays
 from matrix.product cimport Ahead, no_data, nothing
 from matrix.scan cimport all_finite, find_extremes, find_integer_extremes
+from matrix.sizes cimport (
+    CHUNK_DOUBLES, CHUNK_WORK, GATE_SAMPLES, HUGE_PAGE, LARGE_THETA, LONG_CALL, MAX_CHUNKS,
+    MAX_COLUMNS, MAX_TILE, MAX_WINDOW, MIN_CHUNKS, MIN_COLUMNS, MIN_TILE, ON_STACK, PACK_ROWS,
+    PACK_SAMPLES, PARTS, PEAK_SUMS, POLL_NANOSECONDS, POLL_WORK, ROW_BYTES, SAMPLE_MAJOR_BYTES,
+    SPARE_WORKSPACES, STREAM_BYTES, THREAD_WORK, TILE_BYTES, TILE_ROW_BYTES, WINDOW_BYTES,
+    WINDOW_TILE,
+)
 from matrix.transpose cimport transpose
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
 from steps.activations cimport (
@@ -73,7 +79,7 @@ from steps.step cimport (
 from tape.gates cimport MULTIPLY, N_GATES, gate_arity
 from tape.numbers cimport link, pair, run_threaded, threaded_t
 from tape.tape cimport Code, Column, Custom, Gate, Row, is_arithmetic, whole_registers
-from work.polling cimport POLL_NANOSECONDS, now
+from work.polling cimport now
 
 cdef extern from *:
     """
@@ -81,7 +87,6 @@ cdef extern from *:
     #ifdef __linux__
     #include <sys/mman.h>
     #endif
-    enum { HUGE_PAGE = 1 << 21 };
     static void want_huge_pages(void *memory, size_t n_bytes) {
     #ifdef MADV_HUGEPAGE
         madvise(memory, n_bytes, MADV_HUGEPAGE);
@@ -93,18 +98,12 @@ cdef extern from *:
     #define count_up(counter, n) (*(counter) += (n))
     #endif
     """
-    const size_t HUGE_PAGE
     void want_huge_pages(void *memory, size_t n_bytes)
     void count_up(long long *, long long)
     const char *COMPILER_VERSION
 
 cnp.import_array()
 
-cdef enum:                      # of networks, and of circuits on samples
-    MAX_TILE = 256
-    MAX_CHUNKS = 32
-    MIN_CHUNKS = 4
-    CHUNK_DOUBLES = 131072      # more chunks than MIN_CHUNKS only within this size of all of them
 
 REAL = cnp.NPY_FLOAT64 if sizeof(real) == 8 else cnp.NPY_FLOAT32
 cdef int REAL_TYPE = REAL

@@ -1,14 +1,5 @@
 # Circuits of samples as Python sees them.
 
-cdef enum:
-    ROW_BYTES = 24576           # what the rows of a tile may take of the first-level cache
-    MIN_COLUMNS = 64
-    MAX_COLUMNS = 512
-    POLL_WORK = 1000000         # gates times samples between two looks at the clock: 1 to 5 ms
-    STREAM_BYTES = 8388608      # of all values: if more, they are written past the caches
-    GATE_SAMPLES = 100000       # gates times samples worth waking a thread for
-    CHUNK_WORK = 16384          # nodes times samples worth a chunk
-
 
 @cython.no_gc_clear     # the arrays whose memory is read must live as long as the object
 cdef class BoundCircuit:

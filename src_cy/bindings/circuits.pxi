@@ -1,9 +1,5 @@
 # Circuits of numbers as Python sees them: a Program ready to be called, or to run on buffers.
 
-cdef enum:
-    ON_STACK = 256              # slots of a circuit whose numbers need no memory of their own
-    LONG_CALL = 10000           # gates worth giving up the GIL for
-
 
 cdef inline void run_code(const Code *code, real *s) noexcept:
     """All gates on numbers; the inputs are in s."""

@@ -1,8 +1,5 @@
 # How fast the registers of this build can multiply and add: what benchmarks are measured against.
 
-cdef enum:
-    PEAK_SUMS = 12      # independent sums: as many as hide the latency of a multiply-add
-
 
 cdef kernel_void multiply_add_sums(Py_ssize_t n, real factor, real *out) noexcept nogil:
     """out = factor * (out + 1), n times, on PEAK_SUMS registers that never leave the processor."""

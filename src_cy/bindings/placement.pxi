@@ -1,18 +1,6 @@
 # How an evaluation is cut, and where everything lies: the samples in tiles, chunks and windows,
 # Delta in what is summed or kept, the arrays of a tile in the scratch of a thread.
 
-cdef enum:
-    TILE_BYTES = 393216
-    MIN_TILE = 32
-    # Of a row of a tile of more than MAX_TILE samples: arrays of narrow layers then stay in
-    # the first-level cache.
-    TILE_ROW_BYTES = 512
-    LARGE_THETA = 1048576       # bytes of weights that leave no room in it: read them rarely
-    WINDOW_TILE = 64            # samples, in windows: a panel of DEPTH; small, to share out evenly
-    WINDOW_BYTES = 33554432       # what a window may take, or as much as theta, if that is more
-    MAX_WINDOW = 2048             # samples: more make nothing faster
-    PACK_SAMPLES = 512          # from how many samples on packing W and W' pays
-
 
 cdef Py_ssize_t reals_to_alignment(const real *X, Py_ssize_t row) noexcept:
     """How far before X, and each row of it, registers are aligned; 0 if not in all rows alike."""

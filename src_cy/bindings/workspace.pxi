@@ -35,11 +35,6 @@ cdef extern from *:
     void give_spare(void *block)
 
 
-cdef enum:
-    THREAD_WORK = 1000000       # multiply-adds of a forward pass worth waking a thread for
-    SPARE_WORKSPACES = 2        # that are kept: batches of one size, and a last one that is shorter
-
-
 cdef real *new_room(Py_ssize_t n) except NULL:
     """n zeroed reals, to be given back with `free_room`."""
     cdef size_t n_bytes = BLOCK_HEAD + n * sizeof(real)

@@ -11,6 +11,7 @@ from evaluation.weights cimport (
     WeightParts, add_parts_of_tile, all_parts, factor_for, quotient, start_parts,
 )
 from fastbp._threads cimport parallel_for
+from matrix.sizes cimport PARTS, SUM_SAMPLES
 from simd.lanes cimport (
     LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_stream, lanes_t, real,
     stream_end,
@@ -19,10 +20,6 @@ from simd.lanes_math cimport lanes_eq, lanes_rounded, lanes_select
 from tape.numbers cimport run_threaded
 from tape.tape cimport Code, Column, Coming, Gate, Row, lay_rows, run_rows, whole_registers
 from work.polling cimport Polling, now, poll, start_polling
-
-cdef enum:
-    PARTS = 32                  # partial sums of a row
-    SUM_SAMPLES = 512           # that are added up in `real`, then to sums in double precision
 
 
 # An output as it is added up: a row, or the product of two that needs no row of its own.

@@ -10,10 +10,11 @@ from libc.string cimport memset
 from evaluation.parameters cimport ThetaBlock, delta_of
 from matrix.dots cimport row_sums
 from matrix.layout cimport Strips, by_rows, by_strips, round_up, row_stride
-from matrix.packing cimport DEPTH, Matrix, matrix, matrix_of, pack, packed_if_worth, packing_pays
+from matrix.packing cimport Matrix, matrix, matrix_of, pack, packed_if_worth, packing_pays
 from matrix.product cimport (
     Addend, Ahead, broadcast_addend, factor, matrix_addend, multiply_add, nothing,
 )
+from matrix.sizes cimport DEPTH
 from matrix.transpose cimport transpose_strips, transpose_to_strips
 from simd.lanes cimport real
 from steps.function cimport Function

@@ -18,14 +18,10 @@ from evaluation.windows cimport run_columns, window_pieces
 from fastbp._threads cimport parallel_for
 from matrix.layout cimport Strips, adjacent, column, round_up
 from matrix.product cimport Ahead, prefetch_next
+from matrix.sizes cimport FINISH_PIECE, LONG_TILE, NARROW_PIECE, PACK_WORK, SAMPLE_MAJOR_SLOWNESS
 from matrix.transpose cimport transpose
 from simd.lanes cimport real
 from work.polling cimport interruptible, poll, start_polling
-
-cdef enum:
-    LONG_TILE = 100000000           # multiply-adds of a forward pass on it: some 10 ms
-    NARROW_PIECE = 131072           # parameters to float32 at once: more are worth a thread
-    SAMPLE_MAJOR_SLOWNESS = 8       # how much longer a tile takes where weights come from memory
 
 
 cdef inline void prefetch_tile(
@@ -183,7 +179,7 @@ cdef inline const double *sum_chunks(
 
 cdef inline Py_ssize_t finish_pieces(const Plan *plan) noexcept nogil:
     """Into how many items the end of an evaluation is cut, for each layer."""
-    return 1 + plan.n_delta * plan.n_chunks // 262144
+    return 1 + plan.n_delta * plan.n_chunks // FINISH_PIECE
 
 
 cdef inline void weigh_samples(Evaluation *run) noexcept nogil:
@@ -231,7 +227,7 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, long long start, double *cost) 
             c += packing_pieces(plan.layers + step)
         missing += parallel_for(
             run_pack, poll, run, c,
-            run.n_threads if plan.layers.n_in * plan.layers.n_out > 100000 else 1)
+            run.n_threads if plan.n_packed > PACK_WORK else 1)
     if plan.window > 0:
         missing += evaluate_windows(run)
     else:

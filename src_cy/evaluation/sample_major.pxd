@@ -8,16 +8,13 @@ width.
 from evaluation.dense cimport Dense
 from matrix.dots cimport dot_rows
 from matrix.layout cimport by_rows, round_up
-from matrix.packing cimport DEPTH, matrix
+from matrix.packing cimport matrix
 from matrix.product cimport Ahead, given_up, multiply_add, nothing
+from matrix.sizes cimport DEPTH, POLL_WEIGHTS
 from simd.lanes cimport (
     DOUBLES, LANES, doubles_load, doubles_splat, doubles_store, doubles_store_part, doubles_t,
     multiply_then_add, real,
 )
-
-cdef enum:
-    SAMPLE_MAJOR_BYTES = 16     # of one unit in all samples: 2 samples, or 4 in float32, are few
-    POLL_WEIGHTS = 1048576  # between two looks whether to give up
 
 
 cdef inline Py_ssize_t rows_at_once(const Dense *layer) noexcept nogil:

@@ -22,8 +22,9 @@ from evaluation.windows cimport keep
 from matrix.layout cimport Strips, adjacent, by_rows, by_strips, round_up
 from matrix.packing cimport Matrix
 from matrix.product cimport Addend, Ahead
+from matrix.sizes cimport STRIP
 from matrix.transpose cimport transpose, transpose_strips, transpose_to_strips
-from simd.lanes cimport LANES, STRIP, real
+from simd.lanes cimport LANES, real
 from steps.function cimport apply, multiply_by_slopes, output_loss
 
 

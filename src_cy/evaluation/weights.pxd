@@ -7,15 +7,12 @@ sample out: whatever overflows there, 0 is added.
 cimport cython
 from libc.math cimport INFINITY, fmin, frexp, ldexp
 
+from matrix.sizes cimport WEIGHT_PARTS, WEIGHT_SUMS
 from simd.lanes cimport (
     DOUBLES, LANES, doubles_load, doubles_splat, doubles_store, doubles_store_real, doubles_t,
     kernel_void, lanes_load, lanes_splat, lanes_store, real,
 )
 from simd.lanes_math cimport doubles_max, doubles_min, lanes_eq, lanes_select
-
-cdef enum:
-    WEIGHT_SUMS = 8     # side by side: the order of the sum depends on m alone
-    WEIGHT_PARTS = 32   # of a chunk
 
 
 cdef struct WeightParts:

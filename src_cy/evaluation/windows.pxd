@@ -10,19 +10,17 @@ from evaluation.dense cimport Dense, accumulate_bias, layer_array
 from evaluation.parameters cimport add_in_double, regularize
 from evaluation.plan cimport Evaluation, Plan, data_row
 from matrix.layout cimport Strips, adjacent, by_rows, by_strips, column, round_up, strips_size
-from matrix.packing cimport DEPTH, matrix_of, pack_panels, packed_only
+from matrix.packing cimport matrix_of, pack_panels, packed_only
 from matrix.product cimport Addend, Ahead, group_columns, matrix_addend, multiply_add, nothing
+from matrix.sizes cimport DEPTH, PIECE_COLUMNS, ROWS_AHEAD, STRIP, SUMMED
 from matrix.transpose cimport transpose_strips
 from simd.lanes cimport (
-    LANES, STRIP, kernel_void, lanes_load, lanes_load_part, lanes_prefetch, lanes_store, real,
+    LANES, kernel_void, lanes_load, lanes_load_part, lanes_prefetch, lanes_store, real,
 )
 from work.polling cimport interruptible
 
 
 cdef enum:
-    PIECE_COLUMNS = 64  # of Delta at most: small, to share out evenly, and whole strips
-    SUMMED = 512        # samples in float32 before they are added to the gradient: whole panels
-    ROWS_AHEAD = 4      # of the gradient, which comes from memory
     LINE = 8            # doubles of a cache line
 
 

@@ -8,15 +8,7 @@
 #ifndef FASTBP_BLOCK_H
 #define FASTBP_BLOCK_H
 
-#include "simd/lanes.h"
-
-#define BLOCK_ROWS 6 /* with BLOCK_COLUMNS registers; with fewer registers twice as many rows */
-/* Registers of one row, or of two together, where there are no more: each waits for its addition. */
-#define THIN_COLUMNS 8
-/* Bytes of a packed P that are prefetched into the first-level cache before they are read: a
- * panel of it comes from the second-level one for each strip of Q. 512 to 6144 make no difference,
- * without it a product of 512 rows is 6 to 8 % slower on AVX2. */
-#define NEAR 2048
+#include "matrix/sizes.h"
 
 /* What blocks have in common but their P and Q: how many there are, one below the other, what is
  * added, where the sums go, what is prefetched into the second-level cache. */

@@ -2,9 +2,6 @@
 from simd.lanes cimport real
 
 cdef extern from "matrix/block.h" nogil:
-    const int BLOCK_ROWS
-    const int THIN_COLUMNS
-
     ctypedef struct Target:
         Py_ssize_t count
         const real *addend

@@ -3,14 +3,11 @@
 The order of the sums does not depend on the register width, nor on how many rows there are.
 """
 from matrix.layout cimport Strips, by_rows, column
+from matrix.sizes cimport DOT_BYTES, DOT_REGISTERS
 from simd.lanes cimport (
     LANES, kernel_void, lanes_load, lanes_load_part, lanes_splat, lanes_store, lanes_t,
     lanes_zip_high, lanes_zip_low, real,
 )
-
-cdef enum:
-    DOT_BYTES = 64          # of partial sums: as many as the widest register has lanes
-    DOT_REGISTERS = 8       # of partial sums at once: they hide the latency of an addition
 
 
 cdef inline void dots(

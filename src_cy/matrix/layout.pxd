@@ -5,7 +5,8 @@ strip: STRIP columns are as many as a block of the product takes at once. What i
 large matrix, and what it writes, is adjacent memory. A matrix that lies row after row is one of
 strips as well, with another distance from each to the next.
 """
-from simd.lanes cimport LANES, STRIP, real
+from matrix.sizes cimport SET_BYTES, STRIP
+from simd.lanes cimport LANES, real
 
 
 cdef struct Strips:
@@ -23,7 +24,7 @@ cdef inline Py_ssize_t round_up(Py_ssize_t n) noexcept nogil:
 cdef inline Py_ssize_t row_stride(Py_ssize_t n) noexcept nogil:
     """A row length >= n in whole registers that does not map all rows to the same cache sets."""
     n = round_up(n)
-    if n * sizeof(real) % 512 == 0:
+    if n * sizeof(real) % SET_BYTES == 0:
         n += LANES
     return n
 

@@ -2,20 +2,10 @@
 order in which blocks read them."""
 from libc.string cimport memcpy
 
-from matrix.block cimport BLOCK_ROWS
 from matrix.layout cimport Strips
+from matrix.sizes cimport BLOCK_ROWS, DEPTH, PACK_ROWS, PACK_STRIPS, STRIP, TRANSPOSED_ROWS
 from matrix.transpose cimport shuffle
-from simd.lanes cimport (
-    LANES, STRIP, kernel_void, lanes_load, lanes_store, lanes_store_high, lanes_t, real,
-)
-
-
-cdef enum:
-    DEPTH = 64          # products that are summed before they are added to the addend
-    # Rows transposed at once. A block has 6; a transpose of 16 would be 10 copies of the last.
-    TRANSPOSED_ROWS = 8
-    PACK_ROWS = 48      # rows of P from which copying a panel of Q, or packing P, pays
-    PACK_STRIPS = 4     # strips of Q from which packing P pays
+from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_store, lanes_store_high, lanes_t, real
 
 
 cdef struct Matrix:

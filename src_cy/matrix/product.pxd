@@ -16,18 +16,14 @@ the same bits.
 """
 from libc.string cimport memset
 
-from matrix.block cimport BLOCK_ROWS, THIN_COLUMNS, Target, sized_blocks
+from matrix.block cimport Target, sized_blocks
 from matrix.layout cimport Strips, by_rows, column
-from matrix.packing cimport DEPTH, PACK_ROWS, Matrix, even_piece, from_column
-from simd.lanes cimport (
-    BLOCK_COLUMNS, LANES, STRIP, kernel_void, lanes_load, lanes_store, lanes_t, real,
+from matrix.packing cimport Matrix, even_piece, from_column
+from matrix.sizes cimport (
+    BLOCK_COLUMNS, BLOCK_LINES, BLOCK_ROWS, CACHE_LINE, DEPTH, GROUP_BYTES, PACK_ROWS, STRIP,
+    THIN_COLUMNS,
 )
-
-
-cdef enum:
-    CACHE_LINE = 64
-    BLOCK_LINES = 8     # steps of a packed block for each line it prefetches
-    GROUP_BYTES = 262144        # of out, kept in the second-level cache while P passes
+from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_store, lanes_t, real
 
 
 cdef struct Ahead:

@@ -1,13 +1,11 @@
 """What numbers there are in an array: are they finite, and between which two are they?"""
 from libc.stdint cimport int64_t
 
+from matrix.sizes cimport SCAN_REGISTERS
 from simd.lanes cimport (
     LANES, kernel_void, lanes_load, lanes_load_part, lanes_splat, lanes_store, lanes_t, real,
 )
 from simd.lanes_math cimport lanes_maximum, lanes_minimum
-
-cdef enum:
-    SCAN_REGISTERS = 4      # at once: they hide the latency of what is done with each
 
 
 cdef inline kernel_void add_differences(Py_ssize_t n, const real *x, real *sums) noexcept nogil:

@@ -2,8 +2,9 @@
 from libc.string cimport memcpy
 
 from matrix.layout cimport Strips, column
+from matrix.sizes cimport STRIP
 from simd.lanes cimport (
-    LANES, STRIP, kernel_void, lanes_even_1, lanes_even_2, lanes_even_4, lanes_even_8, lanes_load,
+    LANES, kernel_void, lanes_even_1, lanes_even_2, lanes_even_4, lanes_even_8, lanes_load,
     lanes_odd_1, lanes_odd_2, lanes_odd_4, lanes_odd_8, lanes_splat, lanes_store, lanes_t, real,
 )
 

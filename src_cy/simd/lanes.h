@@ -28,16 +28,16 @@ typedef int64_t integer;
 
 #if defined(__AVX512F__)
 #define LANES_BYTES 64
-#define BLOCK_COLUMNS 4 /* 32 registers: 6 x 4 accumulators, 4 of a row, 1 broadcast */
+#define REGISTERS 32
 #elif defined(__AVX2__)
 #define LANES_BYTES 32
-#define BLOCK_COLUMNS 2 /* 16 registers: 6 x 2 accumulators, 2 of a row, 1 broadcast */
+#define REGISTERS 16
 #elif defined(__aarch64__)
 #define LANES_BYTES 16
-#define BLOCK_COLUMNS 4
+#define REGISTERS 32
 #else
 #define LANES_BYTES 16
-#define BLOCK_COLUMNS 2
+#define REGISTERS 16
 #endif
 
 typedef real lanes_t __attribute__((vector_size(LANES_BYTES), may_alias));
@@ -46,7 +46,6 @@ typedef real unaligned_lanes_t
     __attribute__((vector_size(LANES_BYTES), aligned(sizeof(real)), may_alias));
 
 #define LANES ((int)(LANES_BYTES / sizeof(real)))
-#define STRIP (BLOCK_COLUMNS * LANES) /* columns that a block of the product takes at once */
 
 /* x - 0 is x for every x, also -0 and NaN, and the compiler sees a broadcast. */
 #define lanes_splat(x) ((real)(x) - (lanes_t){0})

@@ -11,8 +11,6 @@ cdef extern from "simd/lanes.h" nogil:
 
     const int LANES
     const int DOUBLES
-    const int BLOCK_COLUMNS
-    const Py_ssize_t STRIP
 
     lanes_t lanes_splat(real x)
     lanes_t lanes_load(const real *p)

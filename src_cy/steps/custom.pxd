@@ -7,13 +7,13 @@ in the scratch of the thread.
 from libc.string cimport memset
 
 from matrix.layout cimport row_stride
+from matrix.sizes cimport CUSTOM_ROW
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_store, real
 from tape.tape cimport (
     Code, Coming, Custom, Row, called_kernel_void, lay_rows, run_rows, whole_registers,
 )
 
 cdef enum:
-    ROW = 256               # elements in a row of the tape
     SET, SCALE, ADD_UP      # out = the row; out *= the row; out += the row
 
 
@@ -21,14 +21,14 @@ cdef inline Py_ssize_t custom_scratch(const Custom *element) noexcept nogil:
     """Reals that a thread needs to run it."""
     cdef const Code *code = &element.code
     return (code.n_slots * <Py_ssize_t>(sizeof(Row) // sizeof(real))
-            + (code.n_slots - code.n_numbers) * row_stride(ROW))
+            + (code.n_slots - code.n_numbers) * row_stride(CUSTOM_ROW))
 
 
 cdef inline Row *lay_custom(const Custom *element, real *scratch) noexcept nogil:
     cdef const Code *code = &element.code
     cdef Row *rows = <Row *>scratch
     lay_rows(code, element.splats,
-             scratch + code.n_slots * <Py_ssize_t>(sizeof(Row) // sizeof(real)), row_stride(ROW),
+             scratch + code.n_slots * <Py_ssize_t>(sizeof(Row) // sizeof(real)), row_stride(CUSTOM_ROW),
              rows)
     return rows
 
@@ -86,10 +86,10 @@ cdef inline called_kernel_void activate_custom(
     cdef const Row *result = rows + element.code.outputs[0]
     cdef Py_ssize_t u = 0, c, some, width
     while u < units and columns > 0:
-        some = min(max(<Py_ssize_t>1, ROW // columns), units - u)
+        some = min(max(<Py_ssize_t>1, CUSTOM_ROW // columns), units - u)
         c = 0
         while c < columns:
-            width = min(<Py_ssize_t>ROW, columns - c)
+            width = min(<Py_ssize_t>CUSTOM_ROW, columns - c)
             gather(some, width, stride, z + u * stride + c, rows + element.code.n_numbers)
             run_custom(element, rows, some * width)
             scatter(how, some, width, stride, result, out + u * stride + c)
@@ -109,10 +109,10 @@ cdef inline called_kernel_void custom_loss(
     cdef Py_ssize_t u = 0, c, some, width
     memset(cost, 0, columns * sizeof(real))
     while u < units and columns > 0:
-        some = min(max(<Py_ssize_t>1, ROW // columns), units - u)
+        some = min(max(<Py_ssize_t>1, CUSTOM_ROW // columns), units - u)
         c = 0
         while c < columns:
-            width = min(<Py_ssize_t>ROW, columns - c)
+            width = min(<Py_ssize_t>CUSTOM_ROW, columns - c)
             gather(some, width, stride, a + u * stride + c, first)
             gather(some, width, stride, y + u * stride + c, first + 1)
             run_custom(element, rows, some * width)

@@ -1,6 +1,7 @@
 """The interpreter of circuits: gates one after the other, on one number (numbers.pxd) or on rows of
 samples. The two give the same bits.
 """
+from matrix.sizes cimport ROW_UNIT
 from simd.lanes cimport (
     LANES, kernel_void, lanes_load, lanes_prefetch_far, lanes_splat, lanes_store, lanes_t, real,
 )
@@ -86,8 +87,7 @@ cdef inline void lay_rows(
 
 cdef inline Py_ssize_t whole_registers(Py_ssize_t n) noexcept nogil:
     """The next multiple of what short_row and add_up take at once."""
-    cdef Py_ssize_t unit = 64
-    return (n + unit - 1) // unit * unit
+    return (n + ROW_UNIT - 1) // ROW_UNIT * ROW_UNIT
 
 
 cdef inline void prefetch_next(const Coming *coming, Py_ssize_t i) noexcept nogil:

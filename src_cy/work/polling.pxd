@@ -5,6 +5,7 @@ Every `context` here begins with a Polling: what threads pass on is a pointer to
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from matrix.product cimport Ahead, no_data
+from matrix.sizes cimport POLL_NANOSECONDS
 
 cdef extern from "Python.h":
     # Not cpython.exc's, which is declared to raise: here the exception must stay set (see poll).
@@ -15,10 +16,6 @@ cdef extern from *:
     typedef _Atomic int fastbp_flag;
     """
     ctypedef bint flag_t "fastbp_flag"      # one thread sets it while others look at it
-
-
-cdef enum:
-    POLL_NANOSECONDS = 50000000
 
 
 cdef struct Polling:
