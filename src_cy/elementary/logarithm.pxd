@@ -7,8 +7,8 @@ log(1 + f) = 2 atanh(s) = f - (f**2/2 - s (f**2/2 + R(s**2))).
 from simd.lanes cimport ilanes_t, lanes_splat, lanes_t, real
 from simd.lanes_math cimport (
     MANTISSA_BITS, lanes_add_bits, lanes_bits, lanes_constant, lanes_copysign, lanes_divide,
-    lanes_eq, lanes_fma, lanes_from_bits, lanes_infinity, lanes_integer, lanes_lt, lanes_rounded, lanes_select,
-    lanes_shift_right, lanes_subtract_bits,
+    lanes_eq, lanes_fma, lanes_from_bits, lanes_infinity, lanes_integer, lanes_lt, lanes_rounded,
+    lanes_select, lanes_shift_right, lanes_subtract_bits,
 )
 
 

@@ -102,8 +102,8 @@ cdef inline void pack_weights(
             for j in range(layer.n_out):
                 packed[layer.forward_at + layer.n_in * layer.n_out + j] = Theta[j * row]
         pack(layer.n_out, min(layer.n_in - start, <Py_ssize_t>DEPTH),
-                   matrix(Theta + 1 + start, row, 1),
-                   packed + layer.forward_at + start * layer.n_out)
+             matrix(Theta + 1 + start, row, 1),
+             packed + layer.forward_at + start * layer.n_out)
     else:
         start = (piece - n_transposed - n_forward) * DEPTH
         pack(layer.n_in, min(layer.n_out - start, <Py_ssize_t>DEPTH),

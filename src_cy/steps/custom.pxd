@@ -28,8 +28,8 @@ cdef inline Row *lay_custom(const Custom *element, real *scratch) noexcept nogil
     cdef const Code *code = &element.code
     cdef Row *rows = <Row *>scratch
     lay_rows(code, element.splats,
-             scratch + code.n_slots * <Py_ssize_t>(sizeof(Row) // sizeof(real)), row_stride(CUSTOM_ROW),
-             rows)
+             scratch + code.n_slots * <Py_ssize_t>(sizeof(Row) // sizeof(real)),
+             row_stride(CUSTOM_ROW), rows)
     return rows
 
 
