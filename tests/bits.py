@@ -175,9 +175,8 @@ def main(command="", path=""):
         Path(path).write_text(json.dumps(found))
     elif command == "compare":
         before = json.loads(Path(path).read_text())
-        names = before.keys() | found.keys()
-        differ = sorted(name for name in names if before.get(name) != found.get(name))
-        print(*differ, f"{len(differ)} of {len(found)} differ", sep="\n")
+        differ = sorted(name for name in before if before[name] != found.get(name))
+        print(*differ, f"{len(differ)} of {len(before)} differ", sep="\n")
         return len(differ) > 0
     else:
         json.dump(found, sys.stdout)
