@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Any
 import fastbp._core  # noqa: F401  before what needs a compiled module: it says what to do without
 from fastbp._version import __version__
 from fastbp.config import show_config
-from fastbp.layers import Dense
+from fastbp.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    AvgPool1d,
+    AvgPool2d,
+    Conv1d,
+    Conv2d,
+    Dense,
+    Flatten,
+    MaxPool1d,
+    MaxPool2d,
+)
 from fastbp.model import Model
 from fastbp.names import activations, losses
 from fastbp.network import Network
@@ -23,10 +35,20 @@ if TYPE_CHECKING:
     from fastbp.circuits.expressions import variable, variables
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "AvgPool1d",
+    "AvgPool2d",
     "Circuit",
+    "Conv1d",
+    "Conv2d",
     "Dense",
+    "Flatten",
     "GradientCheckError",
     "GradientReport",
+    "MaxPool1d",
+    "MaxPool2d",
     "Model",
     "Network",
     "Objective",

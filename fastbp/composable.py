@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastbp.compose import Frozen, Sum
-    from fastbp.layers import Block
+    from fastbp.layers.chain import Block
 
 PICKLE_VERSION = 1
 Result = tuple[float, "NDArray[np.float64]"]  # J and its gradient

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastbp import validate
 from fastbp.composable import Composable, Composite, Result
-from fastbp.layers import Block
+from fastbp.layers.chain import Block
 from fastbp.penalty import Penalty
 
 if TYPE_CHECKING:
@@ -263,13 +263,19 @@ class Frozen(Composite):
         place[self.free] = np.arange(self.free.size)
         old = self.objective.blocks()
         left = {b.name: (at := place[b.indices])[at >= 0] for b in old}
-        torn = {b.layer for b in old if 0 < left[b.name].size < b.indices.size}
-        return [
-            Block(b.name, 0 if b.kind != "bias" and b.layer in torn else b.layer, b.kind,
-                  left[b.name])
-            for b in old
-            if left[b.name].size
-        ]  # fmt: skip
+        torn = {(b.layer, b.origin) for b in old if 0 < left[b.name].size < b.indices.size}
+        gone = {(b.layer, b.origin) for b in old if not left[b.name].size}
+        made = []
+        for b in old:
+            if not left[b.name].size:
+                continue
+            layer, shape, origin, columns = b.layer, b.shape, 0, 0
+            if (b.layer, b.origin) in torn:
+                layer, shape = b.layer if b.kind == "bias" else 0, ()
+            elif b.columns and (b.layer, b.origin) not in gone:
+                origin, columns = int(place[b.origin]), b.columns
+            made.append(Block(b.name, layer, b.kind, left[b.name], shape, origin, columns))
+        return made
 
     def _m(self, rows: Any = None) -> float:
         return self.objective._m(rows)

@@ -150,8 +150,9 @@ PLACES = {
 KEYWORDS = {
     folded(name): tuple(ours.split())
     for ours, names in {
-        "hidden activation": """activation activations act nonlinearity hidden_activation
-            activation_function act_fn hidden_activations transfer_function hidden""",
+        "hidden activation nonlinearity": """activation activations act nonlinearity
+            hidden_activation activation_function act_fn hidden_activations transfer_function
+            hidden""",
         "output activation": """output_activation out_activation output_nonlinearity
             final_activation last_activation out_act output""",
         "loss": "criterion loss_function loss_fn cost cost_function error error_function loss",
@@ -165,8 +166,15 @@ KEYWORDS = {
         "epsilon": "eps init_epsilon epsilon_init bound scale std stddev gain epsilon",
         "sample_weight": "weights weight sample_weights w class_weight class_weights sample_weight",
         "n_threads": "n_jobs threads num_threads workers nthreads jobs n_threads",
-        "n_in": "in_features input_dim n_inputs inputs fan_in input_size in_dim n_in",
-        "n_out": "units out_features n_outputs output_dim outputs fan_out output_size n_out",
+        "n_in input_size in_channels": """in_features input_dim n_inputs inputs fan_in input_size
+            in_dim n_in in_channels channels""",
+        "n_out hidden_size out_channels": """units out_features n_outputs output_dim outputs fan_out
+            output_size n_out filters hidden_size n_hidden out_channels num_units""",
+        "kernel_size": "kernel filter_size window pool_size pool kernel_shape window_size",
+        "stride": "strides step subsample",
+        "dilation": "dilation_rate dilations",
+        "padding": "pad border_mode padding_mode",
+        "forget_bias": "unit_forget_bias",
     }.items()
     for name in names.split()
 }
@@ -179,6 +187,9 @@ ADVICE = {
         out_features input_size output_size n_in n_out""": _WIDTHS,
         """optimizer solver learning_rate lr max_iter maxiter epochs max_epochs batch_size tol
         n_iter momentum early_stopping verbose callbacks""": _TRAINING,
+        "num_layers n_layers": "stack layers: all but the last with return_sequences=True",
+        "batch_first time_major": "X is (m, steps, features) always",
+        "return_state stateful": "the last state is the output, unless return_sequences=True",
         "bias use_bias fit_intercept": "every layer has a bias: column 0 of its Theta",
         "order": "net.pack and net.unpack take order='F'",
     }.items()
@@ -321,7 +332,10 @@ ATTRIBUTES = {
         "MLPClassifier MLPRegressor MLP NeuralNetwork Sequential": "fastbp.mlp(400, 25, 10)",
         "grad jacobian hessian value_and_grad": "derivatives of expressions: fastbp.circuit(...)",
         "check_grad gradcheck": "fastbp.check_gradient",
-        "Layer Linear Conv2d LSTM": "the layer there is: fastbp.Dense(n_in, n_out, activation)",
+        "Linear Layer": "fastbp.Dense(n_in, n_out, activation)",
+        "Conv Convolution Conv3d": "fastbp.Conv1d and fastbp.Conv2d",
+        "MaxPool AvgPool MaxPooling2D AveragePooling2D": "fastbp.MaxPool2d and fastbp.AvgPool2d",
+        "Bidirectional SimpleRNN": "fastbp.RNN, fastbp.GRU and fastbp.LSTM take bidirectional=True",
         "load_digits digits": "fastbp.datasets.load_digits()",
         "exp log sqrt cos where maximum minimum": "fastbp.circuits has it",
         "symbols Variable symbol": "fastbp.variable and fastbp.variables",

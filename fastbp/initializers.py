@@ -1,7 +1,8 @@
 """Random first values of theta.
 
 Weights that are all equal leave the hidden units identical for ever, so every scheme draws them at
-random. With s_in and s_out the widths on both sides of a layer:
+random. With s_in and s_out the widths on both sides of a layer (of a convolution the channels times
+the places of its kernel; of a gate s_in is the inputs and the state together, s_out the state):
 
     uniform          Theta in [-eps, eps], bias included; eps given or sqrt(6 / (s_in + s_out))
     glorot_uniform   W in [-r, r], r = sqrt(6 / (s_in + s_out)); bias 0   (Glorot and Bengio, 2010)
@@ -28,7 +29,7 @@ from fastbp.validate import described, one_of, positive
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastbp.layers import Dense
+    from fastbp.layers.layer import Layer, Matrix
 
 # scheme -> (law, variance of a weight times ...): a uniform law on [-r, r] has variance r^2 / 3.
 VARIANCES: dict[str, tuple[str, Callable[[int, int], float]]] = {
@@ -48,7 +49,7 @@ Scheme = Literal[
 
 
 def random_theta(
-    layers: "tuple[Dense, ...]", seed: Any, scheme: str, epsilon: float | None
+    layers: "tuple[Layer, ...]", seed: Any, scheme: str, epsilon: float | None
 ) -> "NDArray[np.float64]":
     """A fresh theta for `layers`, the layers drawn in order from one generator."""
     scheme = one_of(scheme, SCHEMES, "scheme", kind="scheme")
@@ -60,18 +61,24 @@ def random_theta(
             )
         epsilon = positive(epsilon, "epsilon")
     rng = generator(seed, "; the spread of the weights is epsilon=")
-    return np.concatenate([_random_layer(rng, layer, scheme, epsilon).ravel() for layer in layers])
+    parts = []
+    for layer in layers:
+        Thetas = [_random_matrix(rng, matrix, scheme, epsilon) for matrix in layer.matrices]
+        layer.adjust(Thetas)
+        parts += [Theta.ravel() for Theta in Thetas]
+    return np.concatenate(parts)
 
 
-def _random_layer(
-    rng: "np.random.Generator", layer: "Dense", scheme: str, epsilon: float | None
+def _random_matrix(
+    rng: "np.random.Generator", matrix: "Matrix", scheme: str, epsilon: float | None
 ) -> "NDArray[np.float64]":
+    s_in, s_out = matrix.fan_in, matrix.fan_out
     if scheme == "uniform":
-        bound = sqrt(6 / (layer.n_in + layer.n_out)) if epsilon is None else epsilon
-        return rng.uniform(-bound, bound, layer.shape)
+        bound = sqrt(6 / (s_in + s_out)) if epsilon is None else epsilon
+        return rng.uniform(-bound, bound, matrix.shape)
     law, variance = VARIANCES[scheme]
-    spread = sqrt(variance(layer.n_in, layer.n_out))
-    Theta = np.zeros(layer.shape)
+    spread = sqrt(variance(s_in, s_out))
+    Theta = np.zeros(matrix.shape)
     weights = Theta[:, 1:]
     if law == "normal":
         weights[...] = rng.normal(0, spread, weights.shape)

@@ -37,7 +37,7 @@ class Kept:
 class Call(NamedTuple):
     """What a call leaves, and what has to be the same for the next to use it."""
 
-    arrays: "tuple[NDArray[Any] | None, ...]"  # X, y and weights, which are not kept alive
+    arrays: "tuple[NDArray[Any] | None, ...]"  # X, y, weights and lengths, not kept alive
     data: int  # their fingerprint
     settings: tuple[Any, ...]
     references: tuple[Any, ...]  # to arrays that were converted; they empty `kept`
@@ -69,12 +69,12 @@ def cost_and_gradient(
 
 
 def _bound(
-    network: "Network", X: Any, y: Any, l2: Any, sample_weight: Any
+    network: "Network", X: Any, y: Any, l2: Any, sample_weight: Any, lengths: Any
 ) -> tuple[Objective, Call | None]:
     """The network bound to data, and the call that keeps it, unless nothing can."""
-    given, n_threads = (X, y, sample_weight), threads.get_num_threads()
+    given, n_threads = (X, y, sample_weight, lengths), threads.get_num_threads()
     if not (all(map(_is_plain, given)) and (l2 is None or isinstance(l2, int | float))):
-        return Objective(network, X, y, l2, sample_weight), None
+        return Objective(network, X, y, l2, sample_weight, lengths=lengths), None
     data, settings = fingerprint(given, n_threads), (l2, n_threads)
     call = network._last_call
     if call is not None and call.data == data and call.settings == settings:
@@ -82,7 +82,7 @@ def _bound(
         if objective is not None and all(map(_same, call.arrays, given)):
             return objective, call
     arrays = tuple(None if array is None else borrowed(array) for array in given)
-    made = Objective(network, arrays[0], arrays[1], l2, arrays[2])
+    made = Objective(network, arrays[0], arrays[1], l2, arrays[2], lengths=arrays[3])
     kept = Kept(made)
 
     def forget(_: Any) -> None:

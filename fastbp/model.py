@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp import parameters, predictions, threads, validate
+from fastbp import compiled, parameters, predictions, samples, threads, validate
 from fastbp.words import described
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ class Model:
         model = net.bind(theta)
         model(X)                        (m, K), as net.forward(theta, X)
         model(x)                        one sample, (s_0,) -> (K,)
+
+    In general X is (m, *input_shape) or (m, s_0), and one sample (s_0,) or of the input shape;
+    outputs are (m, *output_shape).
 
     theta is checked, copied and packed once, here: changing it afterwards changes nothing. A call
     gives the bits of `Network.forward`. A model is immutable and may be called from any number of
@@ -66,7 +69,7 @@ class Model:
         set_once(self, "n_threads", threads.resolve(n_threads))
         set_once(self, "_explicit_threads", n_threads)
         set_once(self, "_is_finite", bool(np.isfinite(copy).all()))
-        engine, chain = network._compiled()
+        engine, chain = compiled.chain(network)
         # A copy of its own: somebody could make ours writeable again.
         set_once(self, "_run", engine.Model(chain, copy.copy(), self.n_threads).run)
 
@@ -90,8 +93,18 @@ class Model:
         TypeError, ValueError
             If X does not fit the network or is not finite, or `out` cannot be written to.
         """
-        result = self._run(X, out)
-        return self._checked(X, out, False) if result is None else result
+        if self.network._structure.is_plain:
+            result = self._run(X, out)
+            return self._checked(X, out, False) if result is None else result
+        shape = self.network.output_shape
+        is_single = samples.is_one(X, self.network)
+        lead = () if is_single else (len(X),)
+        if out is None:
+            return self._outputs(self._sample(X) if is_single else X, False).reshape(*lead, *shape)
+        data = samples.data(self._sample(X) if is_single else X, self.network)
+        self._check_out(out, data, is_single)
+        self._run(data, out.reshape(len(data), -1), False, True)
+        return out
 
     def predict(self, X: Any) -> Any:
         """What the network says about each sample, as `Network.predict`; of one sample, (s_0,),
@@ -122,30 +135,27 @@ class Model:
         """X as samples in rows, and whether it was one sample without a row."""
         if not self._is_finite:
             predictions.check_theta(self.theta)
-        if validate.as_array(X, "X").ndim != 1:
+        if not samples.is_one(X, self.network):
             return X, False
         return self._sample(X), True
 
     def _sample(self, x: Any) -> "NDArray[Any]":
         """One sample as a row."""
-        array, n_in = validate.numbers(x, "X"), self.network.widths[0]
-        if array.shape != (n_in,):
-            raise ValueError(
-                f"X has shape {array.shape}; expected ({n_in},), one sample, or (m, {n_in}), one "
-                "row per sample"
-            )
-        return array.reshape(1, n_in)
+        return samples.one(x, self.network)
 
     def _outputs(self, X: Any, z: bool) -> "NDArray[Any]":
-        """a(L), or z(L), of samples in rows."""
+        """a(L), or z(L), of samples in rows: (m, *positions, K)."""
         result = self._run(X, None, z)
-        return self._checked(X, None, z) if result is None else result
+        if result is None:
+            result = self._checked(X, None, z)
+        plain = self.network._structure.is_plain
+        return result if plain else predictions.shaped(self.network, result, None)
 
     def _checked(self, X: Any, out: Any, z: bool) -> "NDArray[Any]":
         """The same of what cannot be read as it is."""
-        is_single = validate.as_array(X, "X").ndim == 1
+        is_single = samples.is_one(X, self.network)
         rows = self._sample(X) if is_single else X
-        data = validate.data(rows, self.network.widths[0], self.network.dtype)
+        data = samples.data(rows, self.network)
         if out is not None:
             self._check_out(out, data, is_single)
         values: NDArray[Any] = self._run(
@@ -156,8 +166,8 @@ class Model:
         return out  # type: ignore[no-any-return]
 
     def _check_out(self, out: Any, X: "NDArray[Any]", is_single: bool) -> None:
-        K, real = self.network.widths[-1], self.network.dtype
-        shape = (K,) if is_single else (len(X), K)
+        real = self.network.dtype
+        shape = (*(() if is_single else (len(X),)), *self.network.output_shape)
         if not (
             type(out) is np.ndarray
             and out.dtype == real

@@ -13,9 +13,7 @@ from fastbp.parameterised import canonical, without_parameter
 from fastbp.validate import is_circuit, one_of
 
 if TYPE_CHECKING:
-    from fastbp._core.interface import Engine
     from fastbp.circuits.circuit import Circuit
-    from fastbp.network import Network
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -79,18 +77,6 @@ def compiled(value: "str | Circuit", kind: str, dtype: str) -> Any:
     from fastbp.circuits import custom
 
     return custom.compiled(value, kind, dtype)
-
-
-def cost_chain(network: "Network") -> "tuple[Engine, Any]":
-    """The engine, and the network as its cost runs there: of sigmoid outputs a loss that is a
-    circuit is computed from z, which still has what a = 1 or 0 has lost."""
-    engine, chain = network._compiled()
-    if isinstance(network.loss, str) or network.activations[-1] != "sigmoid":
-        return engine, chain
-    dtype = network.dtype.name
-    activations = [compiled(g, "activation", dtype) for g in network.activations[:-1]]
-    loss = compiled(network.loss, "logit loss", dtype)
-    return engine, engine.Chain(network.widths, (*activations, "identity"), loss)
 
 
 def described(value: "str | Circuit") -> Any:

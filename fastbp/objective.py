@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp import names, parameters, targets, threads, validate
+from fastbp import compiled, parameters, samples, targets, threads, validate
 from fastbp.bound import Bound, mass, referred
 from fastbp.rows import read as read_rows
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastbp._core.interface import BoundNetwork
-    from fastbp.layers import Block
+    from fastbp.layers.chain import Block
     from fastbp.network import Network
 
 
@@ -22,7 +22,8 @@ class Objective(Bound):
         J = 1/m sum_i loss(a_i, y_i) + l2/(2m) sum W^2,     D = dJ/dtheta
 
     with m the number of samples, or the sum of their weights, and no bias in the second sum; with
-    reduction="sum" both factors 1/m are left out. Made by `Network.objective`.
+    reduction="sum" both factors 1/m are left out. The loss of a sequence of outputs is the sum over
+    its steps. Made by `Network.objective`.
 
         minimize(objective, theta, jac=True, method="L-BFGS-B")
         minimize(objective.fun, theta, jac=objective.jac, method="TNC")
@@ -38,9 +39,9 @@ class Objective(Bound):
     Parameters
     ----------
     network : Network
-    X : array_like, shape (m, s_0)
+    X : array_like, shape (m, *input_shape) or (m, s_0)
         Samples in rows.
-    y : array_like, shape (m,) or (m, K)
+    y : array_like, shape (m,) or (m, K); of a sequence (m, T) or (m, T, K)
         Labels 0..K-1, or targets; see `Network.objective`.
     l2 : float, optional
         The factor of the regularisation; the network's own unless given.
@@ -49,6 +50,8 @@ class Objective(Bound):
         and a sample of weight 0 leaves nothing, also where it overflows.
     n_threads : int, optional
         Upper limit of the threads of one call; see `fastbp.threads`.
+    lengths : array_like of int, shape (m,), optional
+        How many steps of a sequence each sample has.
 
     Attributes
     ----------
@@ -57,6 +60,8 @@ class Objective(Bound):
     l2 : float
     sample_weight : ndarray of float64, or None
         The weights as they are read: what is written into it counts.
+    lengths : ndarray of int64, or None
+        A copy, read-only.
     n_threads : int
     n_evaluations : int
         Number of evaluations since the objective was made.
@@ -71,7 +76,7 @@ class Objective(Bound):
 
     __slots__ = (
         "_data", "_evaluate", "_explicit_threads", "_problem",
-        "l2", "n_samples", "network", "sample_weight",
+        "l2", "lengths", "n_samples", "network", "sample_weight",
     )  # fmt: skip
 
     _made_by = "net.objective(...)"
@@ -80,6 +85,7 @@ class Objective(Bound):
     n_samples: int
     l2: float
     sample_weight: "NDArray[Any] | None"
+    lengths: "NDArray[np.int64] | None"
     _explicit_threads: int | None
     _data: "tuple[NDArray[Any], NDArray[Any]]"
     _problem: "BoundNetwork"
@@ -92,12 +98,13 @@ class Objective(Bound):
         l2: float | None = None,
         sample_weight: Any = None,
         n_threads: int | None = None,
+        lengths: Any = None,
     ) -> None:
-        real = network.dtype
         given = (X, y)
-        X = validate.data(X, network.widths[0], real)
+        X = samples.data(X, network)
         m = X.shape[0]
-        labels, matrix = targets.read(y, network, m)
+        steps = samples.lengths(lengths, network, m)
+        labels, matrix = targets.read(y, network, m, steps)
         set_once = object.__setattr__
         set_once(self, "network", network)
         set_once(self, "n_samples", m)
@@ -106,11 +113,12 @@ class Objective(Bound):
         set_once(self, "n_threads", threads.resolve(n_threads))
         set_once(self, "_explicit_threads", n_threads)
         set_once(self, "_data", (X, matrix if labels is None else labels))
+        set_once(self, "lengths", steps)
         self._begin(referred(zip(self._data, given, strict=True), self.sample_weight))
-        engine, chain = names.cost_chain(network)
+        engine, chain = compiled.cost_chain(network, steps is not None)
         problem = engine.BoundNetwork(
             chain, X, labels, matrix, self.sample_weight, self.l2, network.reduction == "mean",
-            self.n_threads,
+            self.n_threads, *([] if steps is None else [steps]),
         )  # fmt: skip
         set_once(self, "_problem", problem)
         set_once(self, "_evaluate", problem.evaluate)  # no method of ours in between
@@ -165,7 +173,8 @@ class Objective(Bound):
 
     def _arguments(self) -> tuple[Any, ...]:
         rest = (self.l2, self.sample_weight, self._explicit_threads)
-        return (self.network, *self._data, *rest)
+        ends = () if self.lengths is None else (self.lengths,)
+        return (self.network, *self._data, *rest, *ends)
 
     def __repr__(self) -> str:
         weighted = "" if self.sample_weight is None else ", weighted"

@@ -15,13 +15,13 @@ from fastbp.validate import described, is_vector, numbers, one_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastbp.network import Network
+    from fastbp.layered import Layered
 
 Order = Literal["C", "F"]
 ORDERS = get_args(Order)
 
 
-def theta(network: "Network", value: Any) -> "NDArray[np.float64]":
+def theta(network: "Layered", value: Any) -> "NDArray[np.float64]":
     """theta as the engine reads it: contiguous float64 of the network's length; any values."""
     if is_vector(value, network.n_parameters):
         return value  # type: ignore[no-any-return]
@@ -33,7 +33,7 @@ def theta(network: "Network", value: Any) -> "NDArray[np.float64]":
     return np.require(array, np.float64, ["C", "A"])
 
 
-def unpack(network: "Network", theta: Any, order: Order) -> "list[NDArray[Any]]":
+def unpack(network: "Layered", theta: Any, order: Order) -> "list[NDArray[Any]]":
     """See Network.unpack."""
     one_of(order, ORDERS, "order")
     vector = theta if isinstance(theta, np.ndarray) else _array(network, theta)
@@ -41,14 +41,14 @@ def unpack(network: "Network", theta: Any, order: Order) -> "list[NDArray[Any]]"
         vector = numbers(vector, "theta")
     _check_shape(network, vector, theta)
     matrices, start = [], 0
-    for layer in network.layers:
-        end = start + layer.n_parameters
-        matrices.append(vector[start:end].reshape(layer.shape, order=order))
+    for shape in network.shapes:
+        end = start + shape[0] * shape[1]
+        matrices.append(vector[start:end].reshape(shape, order=order))
         start = end
     return matrices
 
 
-def pack(network: "Network", Thetas: Any, order: Order) -> "NDArray[np.float64]":
+def pack(network: "Layered", Thetas: Any, order: Order) -> "NDArray[np.float64]":
     """See Network.pack."""
     if not isinstance(order, str):  # net.pack(Theta1, Theta2)
         raise TypeError("pack takes one list of matrices: net.pack([Theta1, Theta2, ...])")
@@ -57,7 +57,7 @@ def pack(network: "Network", Thetas: Any, order: Order) -> "NDArray[np.float64]"
     return np.concatenate([Theta.ravel(order) for Theta in matrices], dtype=np.float64)
 
 
-def _array(network: "Network", value: Any) -> "NDArray[Any]":
+def _array(network: "Layered", value: Any) -> "NDArray[Any]":
     try:
         return np.asarray(value)
     except Exception:
@@ -67,7 +67,7 @@ def _array(network: "Network", value: Any) -> "NDArray[Any]":
     return numbers(value, "theta")
 
 
-def _check_shape(network: "Network", array: "NDArray[Any]", value: Any) -> None:
+def _check_shape(network: "Layered", array: "NDArray[Any]", value: Any) -> None:
     """Refuses an array that is no vector of the network's number of parameters."""
     expected = network.n_parameters
     if array.shape == (expected,):
@@ -85,7 +85,7 @@ def _check_shape(network: "Network", array: "NDArray[Any]", value: Any) -> None:
         elif array.ndim == 2 and array.shape[1] == network.widths[0]:
             advice = "it looks like X: theta is the first argument, X the second"
         raise ValueError(f"theta has shape {array.shape}; expected ({expected},); {advice}")
-    weights = sum(layer.n_in * layer.n_out for layer in network.layers)
+    weights = sum(n_out * (columns - 1) for n_out, columns in network.shapes)
     advice = "net.init(seed=0) makes one that fits"
     if array.shape[0] == weights:
         advice = "so many are the weights alone: column 0 of each Theta is the bias"
@@ -95,7 +95,7 @@ def _check_shape(network: "Network", array: "NDArray[Any]", value: Any) -> None:
     )
 
 
-def _refusal_of_parts(network: "Network", value: Any) -> TypeError | None:
+def _refusal_of_parts(network: "Layered", value: Any) -> TypeError | None:
     """The error for what is no vector but holds one, or the parts of one."""
     came, advice = described(value), ""
     if value is None:
@@ -125,21 +125,22 @@ def _dimensions(part: Any) -> int:
         return -1
 
 
-def _packed(network: "Network", parts: Any, name: str) -> str:
+def _packed(network: "Layered", parts: Any, name: str) -> str:
     """How matrices Theta, or pairs of weights and biases, become one theta."""
-    if len(parts) != 2 * len(network.layers):
+    if len(parts) != 2 * len(network.shapes):
         return f"net.pack({name})"
     shapes = [np.shape(part) for part in parts[::2]]
-    n_out_first = shapes == [(layer.n_out, layer.n_in) for layer in network.layers]
+    n_out_first = shapes == [(n_out, columns - 1) for n_out, columns in network.shapes]
     return (
         f"net.pack([np.column_stack([b, {'W' if n_out_first else 'W.T'}]) "
         f"for W, b in zip({name}[::2], {name}[1::2])])"
     )
 
 
-def _matrices(network: "Network", Thetas: Any) -> "list[NDArray[Any]]":
+def _matrices(network: "Layered", Thetas: Any) -> "list[NDArray[Any]]":
     """The matrices Theta[0], Theta[1], ..., checked against the layers."""
-    expected = f"pack takes a list with one Theta for each of the {len(network.layers)} layers"
+    n, what = len(network.shapes), _matrices_of(network)
+    expected = f"pack takes a list with one Theta for each of the {n} {what}"
     if isinstance(Thetas, Mapping):
         raise TypeError(f"{expected}, got {described(Thetas)}; pass list(Thetas.values())")
     if (
@@ -149,18 +150,23 @@ def _matrices(network: "Network", Thetas: Any) -> "list[NDArray[Any]]":
     ):
         raise TypeError(f"{expected}, got {described(Thetas)}; pass net.pack([Theta1, ...])")
     given = list(Thetas)
-    if len(given) != len(network.layers):
-        advice = "give one Theta per layer"
-        if len(given) == 2 * len(network.layers) and {_dimensions(b) for b in given[1::2]} == {1}:
+    if len(given) != n:
+        advice = f"give one Theta per {'layer' if what == 'layers' else 'matrix'}"
+        if len(given) == 2 * n and {_dimensions(b) for b in given[1::2]} == {1}:
             advice = f"join weights and biases: {_packed(network, given, 'Thetas')}"
         raise ValueError(
-            f"pack got {len(given)} matrices, but the network has {len(network.layers)} layers; "
+            f"pack got {len(given)} matrices, but the network has {n} {what}; "
             f"{advice}\n{network.table()}"
         )
     return [
         _matrix(Theta, f"Theta[{number}]", shape)
         for number, (Theta, shape) in enumerate(zip(given, network.shapes, strict=True))
     ]
+
+
+def _matrices_of(network: "Layered") -> str:
+    """Layers, where each has one Theta."""
+    return "layers" if len(network.shapes) == len(network.layers) else "matrices"
 
 
 def _matrix(Theta: Any, name: str, shape: tuple[int, int]) -> "NDArray[Any]":

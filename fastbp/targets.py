@@ -1,10 +1,12 @@
 """What y means: labels or targets, and which values a loss takes.
 
 A network with K > 1 outputs takes labels (m,) or (m, 1), integers 0..K-1, or targets (m, K). One
-with a single output takes targets (m,) or (m, 1). Which values a loss takes stands here too; a loss
-that is not named takes any finite targets.
+with a single output takes targets (m,) or (m, 1). Where the output is a sequence, all this holds of
+every step of a sample: labels (m, T), targets (m, T, K). Which values a loss takes stands here too;
+a loss that is not named takes any finite targets.
 """
 
+from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -37,15 +39,29 @@ ROW_SUM_TOLERANCE = 1e-3  # what float16 makes of probabilities
 Read = tuple["NDArray[np.int64] | None", "NDArray[Any] | None"]
 
 
-def read(y: Any, network: "Network", m: int) -> Read:
+def read(y: Any, network: "Network", m: int, steps: "NDArray[np.int64] | None" = None) -> Read:
     """y as the engine reads it: (labels, None) or (None, targets).
 
     labels: contiguous int64 (m,), 0..K-1. targets: C-contiguous (m, K) of the network's dtype; for
-    the hinge losses -1 and 1.
+    the hinge losses -1 and 1. Of a sequence of outputs (m, T) and (m, T K), and 0 after the end of
+    a sample, whatever y holds there.
+
+    steps : of each sample, contiguous int64 (m,)
     """
-    K = network.widths[-1]
+    shape = network._outputs_shape
+    K = shape[-1]
     array = numbers(y, "y", classes=K > 1 or network.loss in CLASSIFIERS)
-    _check_shape(array, K, m, y)
+    if len(shape) > 1:
+        return _of_positions(array, network, m, steps, y)
+    if array.shape == (m, *network.output_shape):
+        array = array.reshape(m, K)  # of a convolution, channel by channel
+    _check_shape(array, K, m, y, network)
+    return _of_samples(array, network, y)
+
+
+def _of_samples(array: "NDArray[Any]", network: "Network", y: Any) -> Read:
+    """Of an array whose shape has been checked."""
+    m, K = len(array), network._outputs_shape[-1]
     if K > 1 and array.shape in ((m,), (m, 1)):
         return _labels(_flat(array), K, y), None
     if K == 1:
@@ -60,9 +76,63 @@ def read(y: Any, network: "Network", m: int) -> Read:
         targets = _signed(targets, network.loss, y)
     elif network.loss in OF_CLASSES:
         return _one_hot_labels(targets, network.loss, y), None
-    elif network.loss == "cross_entropy" and network.layers[-1].activation == "softmax":
+    elif network.loss == "cross_entropy" and network.activations[-1] == "softmax":
         _check_row_sums(targets)
     return None, targets.reshape(m, K)
+
+
+def _of_positions(
+    array: "NDArray[Any]", network: "Network", m: int, steps: "NDArray[np.int64] | None", y: Any
+) -> Read:
+    """Of outputs at several positions: each is read as if it were a sample."""
+    *lead, K = network._outputs_shape
+    n = m * prod(lead)
+    rows: NDArray[Any]
+    if array.shape == (m, *lead):
+        rows = array.reshape(n)
+    elif array.shape in ((m, *lead, K), (m, prod(lead) * K)):
+        rows = array.reshape(n, K)
+    else:
+        _refuse_positions(array, network, m)
+    ended = None
+    if steps is not None:
+        ended = (np.arange(lead[0]) >= steps[:, np.newaxis]).reshape(n)
+        rows = rows.copy()
+        rows[ended] = rows[0]  # what stands there need be no target; the first is one, or refused
+    try:
+        labels, targets = _of_samples(rows, network, rows)
+    except (TypeError, ValueError) as error:
+        form = "y.reshape(-1)" if rows.ndim == 1 else f"y.reshape(-1, {K})"
+        raise type(error)(
+            f"{error}; rows are those of {form}, so row r is step r % {lead[-1]} of its sample"
+        ) from None
+    result = labels if targets is None else targets
+    assert result is not None
+    if ended is not None:
+        result[ended] = 0  # it is a copy
+    result = result.reshape(m, -1)
+    return (result, None) if targets is None else (None, result)
+
+
+def _refuse_positions(array: "NDArray[Any]", network: "Network", m: int) -> NoReturn:
+    *lead, K = network._outputs_shape
+    each = ", ".join(map(str, lead))
+    wanted = f"({m}, {each}) or ({m}, {each}, 1)"
+    if K > 1:
+        wanted = f"labels ({m}, {each}) or targets ({m}, {each}, {K})"
+    shape = array.shape
+    if array.ndim and shape[0] != m:
+        advice = f"X has {m} samples and y has {shape[0]}: they must be the same"
+    elif array.ndim > 1 and shape[1] != lead[0]:
+        advice = f"each sample has outputs at {lead[0]} steps and y has {shape[1]}"
+    elif shape in ((m,), (m, K)):
+        advice = (
+            "for one target for each sample leave out return_sequences=True of the last recurrent "
+            "layer"
+        )
+    else:
+        advice = "give one target for each step"
+    raise ValueError(f"y has shape {shape}; expected {wanted}; {advice}\n{network.table()}")
 
 
 def _flat(array: "NDArray[Any]") -> "NDArray[Any]":
@@ -70,7 +140,7 @@ def _flat(array: "NDArray[Any]") -> "NDArray[Any]":
     return array if array.ndim == 1 else array.reshape(-1)
 
 
-def _check_shape(array: "NDArray[Any]", K: int, m: int, y: Any) -> None:
+def _check_shape(array: "NDArray[Any]", K: int, m: int, y: Any, network: "Network") -> None:
     shape = array.shape
     if shape in ((m,), (m, 1), (m, K)):
         return
@@ -89,7 +159,8 @@ def _check_shape(array: "NDArray[Any]", K: int, m: int, y: Any) -> None:
             names = columns_of(y)
             columns = "columns" if names is None else f"columns ({listed(names)})"
             advice += f" and y has {shape[1]} {columns}: give both the same number"
-    raise ValueError(f"y has shape {shape}; expected {wanted}; {advice}")
+    text = f"y has shape {shape}; expected {wanted}; {advice}"
+    raise ValueError(text if network._structure.is_plain else f"{text}\n{network.table()}")
 
 
 def _labels(array: "NDArray[Any]", K: int, y: Any) -> "NDArray[np.int64]":
@@ -145,7 +216,7 @@ def _check_range(targets: "NDArray[Any]", network: "Network", y: Any) -> None:
         advice = f"labels start at 1; subtract 1: {_values(y)} - 1"
     elif network.loss == "cross_entropy" and (low, high) == (-1, 1):
         advice = f"for labels -1 and 1 pass ({_values(y)} + 1) / 2, or use loss='hinge'"
-    elif network.loss == "cross_entropy" and network.widths[-1] == 1:
+    elif network.loss == "cross_entropy" and network._outputs_shape[-1] == 1:
         advice += f", for classes 0..K-1 a network of K outputs (y goes up to {high:g})"
     raise ValueError(
         f"y is {targets[place]} at {where(place, y)}; loss {network.loss!r} takes {words}; {advice}"

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from fastbp._core import core
-from fastbp.words import code, columns_of, listed
 from fastbp.words import described as described
 from fastbp.words import where as where
 
@@ -112,6 +111,14 @@ def positive(value: Any, what: str) -> float:
     number = _number(value, what, "> 0")
     if not 0 < number < np.inf:
         raise ValueError(f"{what} must be a finite number > 0, got {number}")
+    return number
+
+
+def finite(value: Any, what: str) -> float:
+    """`value` as a finite float."""
+    number = _number(value, what, "that is finite")
+    if not -np.inf < number < np.inf:
+        raise ValueError(f"{what} must be a finite number, got {number}")
     return number
 
 
@@ -327,53 +334,6 @@ def _refuse_non_finite(
     raise ValueError(
         f"{what} is {value} at {where(place, source)} (counted from 0); expected finite numbers: "
         "correct the value, fill it in, or leave that row out"
-    )
-
-
-# The arguments of a network
-
-
-def data(X: Any, n_in: int, real: "np.dtype[Any]") -> "NDArray[Any]":
-    """X as the engine reads it: real (m, n_in), finite, adjacent within a row; m >= 1."""
-    array = numbers(X, "X")
-    if array.ndim != 2:
-        _refuse_dimensions(array, n_in, X)
-    if array.shape[1] != n_in:
-        _refuse_width(array, n_in, X)
-    if array.shape[0] == 0:
-        raise ValueError(f"X has shape {array.shape}: no samples; expected at least one row")
-    return finite_reals(array, real, "X", readable(array, real), X)
-
-
-def _refuse_dimensions(array: "NDArray[Any]", n_in: int, X: Any) -> NoReturn:
-    array_of = code(X, "X")
-    advice = f"flatten each sample: {array_of}.reshape(len(X), -1)"
-    if array.ndim == 0:
-        advice = "put each sample into a row"
-    elif array.ndim == 1 and n_in == 1:
-        advice = f"for samples of one number each use {array_of}.reshape(-1, 1)"
-    elif array.ndim == 1:
-        advice = f"for a single sample use {array_of}.reshape(1, -1)"
-    raise ValueError(
-        f"X has shape {array.shape}; expected (m, {n_in}), one row per sample; {advice}"
-    )
-
-
-def _refuse_width(array: "NDArray[Any]", n_in: int, X: Any) -> NoReturn:
-    m, n = array.shape
-    names = columns_of(X)
-    columns = "columns" if names is None else f"columns ({listed(names)})"
-    advice = f"give it {n_in} columns, or build the network for {n} inputs"
-    if n == 0:
-        advice = "each sample has no numbers"
-    elif m == n_in:
-        advice = f"samples are rows: pass {code(X, 'X')}.T"
-    elif n == n_in + 1 and m > 0 and bool(np.all(array[:, 0] == 1)):
-        rest = f"{code(X, 'X')}[:, 1:]" if names is None else f"X[{names[1:]}]"
-        advice = f"fastbp adds the bias itself: leave out the column of ones, {rest}"
-    raise ValueError(
-        f"X has shape {array.shape}, so {n} {columns}; the network has {n_in} inputs and expects "
-        f"(m, {n_in}); {advice}"
     )
 
 

@@ -80,9 +80,10 @@ class Planted:
             for kind, part in (("bias", indices[:, 0]), ("weights", indices[:, 1:])):
                 blocks.append(
                     SimpleNamespace(
-                        name=f"layer {layer} {kind}", layer=layer, kind=kind, indices=part.ravel()
+                        name=f"layer {layer} {kind}", layer=layer, kind=kind, indices=part.ravel(),
+                        shape=part.shape, origin=int(start), columns=shape[1],
                     )
-                )
+                )  # fmt: skip
         return blocks
 
     def init(self, seed=1, scale=1.0):

@@ -213,7 +213,8 @@ def test_keywords_of_other_libraries(call, keyword, words):
 
 def test_keywords_lead_to_ones_that_there_are():
     ours = set()
-    for function in (fastbp.mlp, fastbp.Network, fastbp.Dense, NET.init, NET.objective):
+    layers = fastbp.Dense, fastbp.Conv2d, fastbp.MaxPool2d, fastbp.RNN, fastbp.LSTM
+    for function in (fastbp.mlp, fastbp.Network, *layers, NET.init, NET.objective):
         ours |= set(inspect.signature(function).parameters)
     assert {name for meant in elsewhere.KEYWORDS.values() for name in meant} <= ours
     assert set(elsewhere.PLACES) <= ours
@@ -223,7 +224,7 @@ def test_functions_with_advice_are_themselves_otherwise():
     assert str(inspect.signature(fastbp.mlp)).startswith("(*widths: int, hidden: ")
     assert fastbp.mlp.__name__ == "mlp"
     assert fastbp.mlp.__doc__.startswith("A network of dense layers")
-    with pytest.raises(TypeError, match=r"missing 1 required positional argument: 'n_out'"):
+    with pytest.raises(TypeError, match=r"Dense needs its number of outputs"):
         fastbp.Dense(2)
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'y'"):
         NET.objective(X)

@@ -33,9 +33,9 @@ def bindings(monkeypatch):
     class Counted(fastbp.Objective):
         __slots__ = ()
 
-        def __init__(self, *arguments):
+        def __init__(self, *arguments, **options):
             made.append(1)
-            super().__init__(*arguments)
+            super().__init__(*arguments, **options)
 
     monkeypatch.setattr(last_call, "Objective", Counted)
     return made

@@ -108,7 +108,7 @@ def test_a_network_goes_through_json():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 99}, "written in format 99; this fastbp reads format 1"),
+        ({"version": 99}, "written in format 99; this fastbp reads formats 1 and 2"),
         ({"loss": "mse"}, "unknown loss 'mse'"),
         ({"layers": [{"n_in": 2}]}, "not the description of a network: .*n_out"),
         ({"layers": 3}, "not the description of a network"),
@@ -134,8 +134,8 @@ def test_a_description_with_an_entry_missing_is_refused():
 
 def test_a_pickle_of_another_version_is_refused():
     rebuild, (description,) = DIGITS.__reduce__()
-    with pytest.raises(ValueError, match="written in format 2"):
-        rebuild({**description, "version": 2})
+    with pytest.raises(ValueError, match="written in format 3"):
+        rebuild({**description, "version": 3})
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_of_two_classes_of_one_name_the_imported_one_is_meant():
     known = public.classes()
     assert len(known["Block"]) > 1
     meant = public.meant("Block", fastbp.Network, known["Block"])
-    assert [cls.__module__ for cls in meant] == ["fastbp.layers"]
+    assert [cls.__module__ for cls in meant] == ["fastbp.layers.chain"]
 
 
 # The menu

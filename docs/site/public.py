@@ -70,8 +70,10 @@ def meant(name: str, value: Any, candidates: list[type]) -> list[type]:
     """The classes that a name in the annotations of `value` means: of several, the imported one."""
     if len(candidates) < 2:
         return candidates
-    module = inspect.getmodule(value)
-    imports = re.findall(rf"from (\S+) import [^\n]*\b{name}\b", inspect.getsource(module))
+    things = value.__mro__ if inspect.isclass(value) else [value]
+    files = {inspect.getmodule(thing) for thing in things if thing.__module__.startswith("fastbp")}
+    text = "\n".join(map(inspect.getsource, files))
+    imports = re.findall(rf"from (\S+) import [^\n]*\b{name}\b", text)
     return [cls for cls in candidates if cls.__module__ in (*imports, value.__module__)]
 
 

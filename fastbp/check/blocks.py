@@ -96,23 +96,15 @@ def _of_network(network: Any, n_parameters: int) -> list[Block]:
             f"theta has {n_parameters} parameters, but the network has {n_expected}; "
             "use theta = network.init()"
         )
-    blocks = []
-    for part in parts:
-        layer = [p for p in parts if p.layer == part.layer]
-        size = sum(len(p.indices) for p in layer)
-        rows = sum(len(p.indices) for p in layer if p.kind == "bias")
-        columns = size // rows if rows else 0
-        indices = np.asarray(part.indices, dtype=np.int64).ravel()
-        weights = part.kind == "weights" and columns > 1
-        blocks.append(
-            Block(
-                part.name,
-                indices,
-                (rows, columns - 1) if weights else (indices.size,),
-                part.layer,
-                part.kind,
-                min(int(np.min(p.indices)) for p in layer),
-                columns,
-            )
+    return [
+        Block(
+            part.name,
+            np.asarray(part.indices, dtype=np.int64).ravel(),
+            part.shape or (len(part.indices),),
+            part.layer,
+            part.kind,
+            part.origin,
+            part.columns,
         )
-    return blocks
+        for part in parts
+    ]

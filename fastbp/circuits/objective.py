@@ -12,7 +12,7 @@ from fastbp.bound import Bound, mass, referred
 from fastbp.circuits.arrays import ExpressionArray
 from fastbp.circuits.compiler import alike, columns, in_place, sample_tape
 from fastbp.circuits.inputs import as_mapping, vector_name
-from fastbp.layers import Block
+from fastbp.layers.chain import Block
 
 if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit

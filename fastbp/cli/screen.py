@@ -66,9 +66,10 @@ def network(net: Network) -> None:
     say(headline, TITLE)
     if not layout.fits(table, columns()):
         rows = [
-            [f"layer {n}", f"{layer.n_out} x (1 + {layer.n_in})", _name(layer.activation),
-             str(layer.n_parameters)]
+            [f"layer {n}", ", ".join(f"{h} x (1 + {c - 1})" for h, c in shapes),
+             _name(layer.output_activation), str(layer.n_parameters)]
             for n, layer in enumerate(net.layers, 1)
+            for shapes in [[matrix.shape for matrix in layer.matrices]]
         ]  # fmt: skip
         header = ["layer", "Theta", "activation", "parameters"]
         table = layout.listing(header, [*rows, ["total", "", "", str(net.n_parameters)]])
