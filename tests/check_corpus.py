@@ -59,6 +59,44 @@ def refuses_complex(rng):
     return Problem(lambda t: 1e6 + sum(map(math.sin, t)), np.cos, normal(rng, 8, 0.1))
 
 
+# Powers between 1 and 2 have a slope at 0, but no curvature.
+
+
+def power(exponent, slope, away):
+    """Of the distances from a point at which all but the first parameter are: all if away is 0."""
+
+    def make(rng):
+        c = normal(rng) * rng.choice([0.0, 1.0], 5)
+        theta = c.copy()
+        theta[0] += away
+
+        def gradient(t):
+            side = np.sign(t - c)
+            return slope + side * exponent * np.abs(t - c) ** (exponent - 1)
+
+        def cost(t):
+            return float((np.abs(t - c) ** exponent).sum() + slope * (t - c).sum())
+
+        return Problem(cost, gradient, theta)
+
+    return make
+
+
+for exponent in (1.2, 1.5, 1.8):
+    RIGHT[f"power_{exponent}"] = power(exponent, 0.0, 0.0)
+    RIGHT[f"power_{exponent}_beside_others"] = power(exponent, 0.0, 0.7)
+    RIGHT[f"power_{exponent}_on_a_slope"] = power(exponent, -3.0, 0.0)
+
+
+@right
+def power_at_the_edge_of_its_domain(rng):
+    c = normal(rng)
+    return Problem(
+        lambda t: float(((t - c) ** 1.5).sum() + t[0]) if (t >= c).all() else np.inf,
+        lambda t: 1.5 * (t - c) ** 0.5 + [1, 0, 0, 0, 0], c.copy(),
+    )  # fmt: skip
+
+
 # Our own networks and circuits.
 
 
@@ -186,6 +224,14 @@ WRONG["six_digits_zero"] = spoiled("six_digits", nothing)
 WRONG["six_digits_twice"] = spoiled("six_digits", times(2.0))
 WRONG["scale_parameter_near_zero_twice"] = spoiled("scale_parameter_near_zero", times(2.0))
 WRONG["fast_oscillation_nearly"] = spoiled("fast_oscillation", times(1 + 1e-3))
+for exponent in (1.2, 1.5, 1.8):
+    for base in (f"power_{exponent}", f"power_{exponent}_beside_others"):
+        WRONG[f"{base}_more"] = spoiled(base, lambda D, t, place: D + 0.01 * (D == 0))
+    WRONG[f"power_{exponent}_on_a_slope_one_entry"] = spoiled(
+        f"power_{exponent}_on_a_slope", worst_of(1.01)
+    )
+    WRONG[f"power_{exponent}_on_a_slope_zero"] = spoiled(f"power_{exponent}_on_a_slope", nothing)
+WRONG["power_at_the_edge_of_its_domain_zero"] = spoiled("power_at_the_edge_of_its_domain", nothing)
 WRONG["kink_at_theta_outside"] = spoiled(
     "kink_at_theta", lambda D, t, place: np.where(t == 0, 1.01, D)
 )

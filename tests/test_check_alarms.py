@@ -145,6 +145,24 @@ def test_domain_with_an_edge():
     assert not check_gradient(one_sided, [0.0], lambda x: np.array([0.51]))
 
 
+@pytest.mark.parametrize("exponent", [1.05, 1.2, 1.5, 1.9])
+@pytest.mark.parametrize("center", [0.0, 0.7, -3e4])
+def test_a_slope_without_curvature(exponent, center):
+    def cost(x):
+        return float((np.abs(x - center) ** exponent).sum())
+
+    theta = np.full(2, center)
+    report = check_gradient(cost, theta, lambda x: np.zeros(2))
+    assert report
+    assert not report.kinks
+    assert np.abs(report.numerical).max() < 1e-3 * np.finfo(float).eps ** (exponent - 1)
+    for wrong in (0.3, -0.02):
+        assert not check_gradient(cost, theta, lambda x, wrong=wrong: np.array([0, wrong]))
+    both = check_gradient(lambda x: cost(x) + abs(x[0] - center), theta, lambda x: [0.4, 0.0])
+    assert both
+    assert len(both.kinks) == 1
+
+
 def test_noise_that_hides_the_gradient_is_admitted():
     report = check_gradient(
         lambda x: 1e12 + x.sum() * 1e-9, [1.0, 2.0], lambda x: np.full(2, 1e-9), method="central"

@@ -11,15 +11,17 @@ D ± K/2, and whatever lies between them is a fair gradient. At each step the er
 from one extrapolation to the next plus J's noise over h; the step that leaves the narrowest
 interval is taken. So a shorter step escapes from a kink beside theta, a longer one from noise,
 while at a kink in theta itself the interval stays as wide as the kink. The ladder grows downwards
-while noise leaves room for a narrower bar, upwards while a longer step still narrows it.
+while noise leaves room for a narrower bar, upwards while a longer step still narrows it. Where no
+power of h converges, as at |x|^1.5, which has a slope at 0 but no curvature, each side has its
+limit by the ratio test.
 """
 
 from dataclasses import dataclass, replace
 from math import ceil, inf, isfinite, log, nan, sqrt
 
+from fastbp.check.extrapolation import RATIO, by_ratio, romberg
 from fastbp.check.lines import Line
 
-RATIO = 4.0
 # J is followed no farther than so many times the scale of the parameter, or this relative step.
 FARTHEST, LONGEST = 16.0, 8.0
 RUNGS = 40
@@ -32,6 +34,8 @@ NOTHING = 1e-8
 # A gradient is only called wrong if so much shorter steps exclude it too: than the parameter
 # itself, because J farther off may be another; than the best step, because J is full of kinks.
 NEARBY, NEARER = 16.0, 64.0
+# A limit by the ratio test is known to this share of the way that differences have come, at least.
+SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,7 @@ class Ladder:
         """The rung whose noise is no more than `bar`, within reason."""
         top = max(1, round(log(self._line.scale / (64.0 * self._h), RATIO)))
         wanted = self.noise_at(0) / bar if bar > 0.0 else inf
-        return int(min(top, max(1, ceil(log(wanted, RATIO))))) if isfinite(wanted) else top
+        return min(top, ceil(log(max(wanted, RATIO), RATIO))) if isfinite(wanted) else top
 
     def climb(self, k: int) -> None:
         """Measure rung k."""
@@ -173,8 +177,8 @@ class Ladder:
 
     def best(self) -> tuple[Slope, int]:
         """The narrowest slope, and its rung."""
-        values = _romberg(self.D, self.roundoff, (16.0, 256.0), 1.0)
-        kinks = _romberg(self.K, self.roundoff, (4.0, 64.0), 4.0)
+        values = romberg(self.D, self.roundoff, (16.0, 256.0), 1.0)
+        kinks = romberg(self.K, self.roundoff, (4.0, 64.0), 4.0)
         best, rung = Slope(step=self._h), 0
         least = NOTHING * max(map(abs, self.one_sided.values()), default=0.0)
         for k in sorted(values.keys() & kinks.keys()):
@@ -218,12 +222,27 @@ class Ladder:
                 return max(doubt, NEARER * self.noise_at(rung))
         return doubt
 
+    def without_curvature(self) -> Slope:
+        """The slope where it is none of a smooth J, nor of a kink: from each side on its own."""
+        right = {k: self.one_sided[k] for k in self.K}
+        left = {k: self.one_sided[k] - self.K[k] for k in self.K}
+        noise = {k: 2.0 * self.roundoff[k] for k in self.K}
+        (up, up_error, up_way), (down, down_error, down_way) = (
+            by_ratio(side, noise) for side in (right, left)
+        )
+        error = up_error + down_error
+        if not error <= SHARE * max(up_way, down_way):
+            return Slope(step=self._h)
+        return Slope(0.5 * (up + down), 0.5 * error, up - down, error, 0.0, self.step(min(self.K)))
+
     def from_one_side(self) -> Slope:
         """The slope where J exists on one side of theta only."""
-        found = _romberg(self.one_sided, self.roundoff, (4.0, 16.0), 4.0)
-        if not found:
+        found = romberg(self.one_sided, self.roundoff, (4.0, 16.0), 4.0)
+        noise = {k: 2.0 * self.roundoff[k] for k in self.one_sided}
+        limits = [*found.values(), by_ratio(self.one_sided, noise)[:2]]
+        value, error = min(limits, key=lambda pair: pair[1])
+        if not isfinite(error):
             return Slope(step=self._h)
-        value, error = min(found.values(), key=lambda pair: pair[1])
         return Slope(value, error, 0.0, 0.0, 0.0, self._h)
 
 
@@ -268,27 +287,6 @@ def refine(
         ladder.climb(above if up and (up_next or not down) else below)
         up_next = not up_next
         best, rung = ladder.best()
-    return best if isfinite(best.width) or len(ladder.D) > 2 else ladder.from_one_side()
-
-
-def _romberg(
-    row: dict[int, float], roundoff: dict[int, float], powers: tuple[float, ...], gain: float
-) -> dict[int, tuple[float, float]]:
-    """For each step k the extrapolation with the smallest error bar, and that bar.
-
-    `powers` are RATIO to the exponents of the error terms, in turn; `gain` is how many times the
-    rounding noise of one J a difference carries.
-    """
-    found: dict[int, tuple[float, float]] = {}
-    for power in powers:
-        better = {k: row[k] + (row[k] - row[k + 1]) / (power - 1.0) for k in row if k + 1 in row}
-        for k in better:
-            if k + 1 not in better:
-                continue
-            # The first change can vanish by chance; a hundredth of the correction stands behind it.
-            change = max(abs(better[k] - better[k + 1]), 0.01 * abs(better[k] - row[k]))
-            error = change + gain * roundoff[k]
-            if isfinite(error) and (k not in found or error < found[k][1]):
-                found[k] = (better[k], error)
-        row = better
-    return found
+    if not isfinite(best.width) and len(ladder.D) <= 2:
+        return ladder.from_one_side()
+    return min(best, ladder.without_curvature(), key=lambda slope: slope.width)
