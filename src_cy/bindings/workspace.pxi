@@ -131,7 +131,7 @@ cdef class Chain:
             layer.theta.columns = round_up(layer.n_in)
             plan.n_parameters += layer.n_out * (layer.n_in + 1)
         plan.n_in = plan.layers[0].n_in
-        plan.n_out = layer.n_out
+        plan.n_out = plan.layers[n_layers - 1].n_out
         plan.positions = plan.n_steps_in = 1
         plan.multiply_adds = plan.n_parameters
         return 0
