@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "matrix/block.h"
+#include "simd/lanes_math.h"
 
 #define LINE_REALS ((int)(64 / sizeof(real)))
 #define GATHERED_DEPTH 256 /* products that are summed before they are added to out */
@@ -49,8 +50,8 @@ ALWAYS_INLINE int even_part(ptrdiff_t left, const int most) {
 ALWAYS_INLINE void gather_block(
     const int R, const int C, const int by_table, const real *p, ptrdiff_t p_row,
     ptrdiff_t p_column, const real *q, ptrdiff_t q_row, const int32_t *rows, ptrdiff_t n,
-    lanes_t acc[2 * BLOCK_ROWS][BLOCK_COLUMNS]) {
-    lanes_t row[BLOCK_COLUMNS];
+    lanes_t acc[2 * BLOCK_ROWS][4]) {
+    lanes_t row[4];
     const real *lower = opaque_sum(p, R > BLOCK_ROWS ? BLOCK_ROWS * p_row : 0);
     UNROLLED(r, R) UNROLLED(c, C) acc[r][c] = lanes_splat(0);
     do {
@@ -73,7 +74,7 @@ enum { FROM_ROWS, FROM_OUT, FROM_NOTHING };
 ALWAYS_INLINE void gathered_block(
     const int R, const int C, const real *p, ptrdiff_t p_row, const real *q, const int32_t *rows,
     ptrdiff_t n, int from, const real *addend, ptrdiff_t addend_row, real *out, ptrdiff_t out_row) {
-    lanes_t acc[2 * BLOCK_ROWS][BLOCK_COLUMNS];
+    lanes_t acc[2 * BLOCK_ROWS][4];
     gather_block(R, C, 1, p, p_row, 1, q, 0, rows, n, acc);
     UNROLLED(r, R) {
         lanes_t w = lanes_splat(from == FROM_ROWS ? addend[0] : 0);
@@ -93,7 +94,7 @@ ALWAYS_INLINE void gathered_block(
 ALWAYS_INLINE void scattered_block(
     const int R, const int C, const real *p, ptrdiff_t p_column, const real *q, ptrdiff_t q_row,
     ptrdiff_t n, real *out, const int32_t *rows) {
-    lanes_t acc[2 * BLOCK_ROWS][BLOCK_COLUMNS];
+    lanes_t acc[2 * BLOCK_ROWS][4];
     gather_block(R, C, 0, p, 1, p_column, q, q_row, NULL, n, acc);
     UNROLLED(r, R) {
         real *at = out + rows[r];
@@ -101,17 +102,22 @@ ALWAYS_INLINE void scattered_block(
     }
 }
 
-/* The blocks there are: with one register of columns twice as many rows. */
-#define OF_6(X, C) X(1, C) X(2, C) X(3, C) X(4, C) X(5, C) X(6, C)
+/* The blocks there are: with one register of columns twice as many rows, of 16 registers three for
+ * few rows. */
+#define OF_4(X, C) X(1, C) X(2, C) X(3, C) X(4, C)
+#define OF_6(X, C) OF_4(X, C) X(5, C) X(6, C)
+#define OF_12(X, C) OF_6(X, C) X(7, C) X(8, C) X(9, C) X(10, C) X(11, C) X(12, C)
 #if BLOCK_COLUMNS == 4
-#define BLOCK_SIZES(X) \
-    OF_6(X, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) OF_6(X, 2) OF_6(X, 3) OF_6(X, 4)
+#define BLOCK_SIZES(X) OF_12(X, 1) OF_6(X, 2) OF_6(X, 3) OF_6(X, 4)
 #else
-#define BLOCK_SIZES(X) OF_6(X, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) OF_6(X, 2)
+#define BLOCK_SIZES(X) OF_12(X, 1) OF_6(X, 2) OF_4(X, 3)
 #endif
 
-ALWAYS_INLINE int block_columns(ptrdiff_t left) {
-    return left < STRIP ? (int)(left / LANES) : BLOCK_COLUMNS;
+/* Registers of columns to take at once, of `left` columns, with so many rows in all. */
+ALWAYS_INLINE int block_columns(ptrdiff_t left, ptrdiff_t rows) {
+    int most = BLOCK_COLUMNS;
+    if (BLOCK_COLUMNS == 2 && even_part(rows, BLOCK_ROWS) <= 4) most = 3;
+    return left < most * LANES ? (int)(left / LANES) : most;
 }
 
 ALWAYS_INLINE int block_rows(ptrdiff_t left, int C) {
@@ -126,7 +132,7 @@ static void gathered_product(
     for (ptrdiff_t k = 0; k < n; k += GATHERED_DEPTH) {
         ptrdiff_t depth = n - k < GATHERED_DEPTH ? n - k : GATHERED_DEPTH;
         for (ptrdiff_t c = 0; c < columns;) {
-            int C = block_columns(columns - c);
+            int C = block_columns(columns - c, units);
             for (ptrdiff_t u = 0; u < units;) {
                 int R = block_rows(units - u, C);
                 switch (16 * C + R) {
@@ -192,10 +198,15 @@ ALWAYS_INLINE void add_sums(const int n, lanes_t *acc, real *out) {
     }
 }
 
-/* out[R, C] += sums over all columns of the runs. Without x it is that of delta alone, and C is 1. */
+ALWAYS_INLINE lanes_t in_register(const real *p) {
+    return lanes_rounded(lanes_load(p));
+}
+
+/* out[R, C] += sums over all columns of the runs. Alone, those of delta without x; C is then 1. */
 ALWAYS_INLINE void sums_block(
-    const int R, const int C, const Run *runs, ptrdiff_t n_runs, const real *delta,
-    ptrdiff_t unit_row, const real *x, ptrdiff_t k, real *out, ptrdiff_t out_row) {
+    const int R, const int C, const int alone, const Run *runs, ptrdiff_t n_runs,
+    const real *delta, ptrdiff_t unit_row, const real *x, ptrdiff_t k, real *out,
+    ptrdiff_t out_row) {
     lanes_t total[SUM_ROWS * SUM_COLUMNS][LINE_REALS / LANES];
     real sums[SUM_ROWS * SUM_COLUMNS] = {0};
     UNROLLED(v, LINE_REALS / LANES) {
@@ -204,14 +215,17 @@ ALWAYS_INLINE void sums_block(
         for (ptrdiff_t j = 0; j < n_runs; j++) {
             const real *d = delta + runs[j].out_delta + v * LANES;
             const real *in[SUM_COLUMNS];
-            UNROLLED(c, C) in[c] = x == NULL ? d : x + runs[j].inputs[k + c] + v * LANES;
+            UNROLLED(c, C) in[c] = alone ? d : x + runs[j].inputs[k + c] + v * LANES;
             for (ptrdiff_t i = 0; i < runs[j].columns; i += LINE_REALS) {
                 lanes_t row[SUM_COLUMNS];
-                if (x != NULL) UNROLLED(c, C) row[c] = lanes_load(in[c] + i);
+                /* Kept in registers: the compiler would load them again for every row. */
+                UNROLLED(c, C) {
+                    row[c] = lanes_splat(1);
+                    if (!alone) row[c] = in_register(in[c] + i);
+                }
                 UNROLLED(r, R) {
-                    lanes_t w = lanes_load(d + r * unit_row + i);
-                    if (x == NULL) acc[r][0] += w;
-                    else UNROLLED(c, C) acc[r][c] += w * row[c];
+                    lanes_t w = in_register(d + r * unit_row + i);
+                    UNROLLED(c, C) acc[r][c] += w * row[c];
                 }
             }
         }
@@ -231,7 +245,6 @@ ALWAYS_INLINE void sums_block(
 #if BLOCK_COLUMNS == 4
 #define SUM_SIZES(X) OF_6(X, 1) OF_6(X, 2) OF_6(X, 3) OF_6(X, 4)
 #else
-#define OF_4(X, C) X(1, C) X(2, C) X(3, C) X(4, C)
 #define SUM_SIZES(X) OF_4(X, 1) OF_4(X, 2) OF_4(X, 3)
 #endif
 
@@ -245,7 +258,7 @@ static void gathered_sums(
             switch (16 * C + R) {
 #define SUMMED(R, C)                                                                             \
     case 16 * (C) + (R):                                                                         \
-        sums_block(R, C, runs, n_runs, delta + u * unit_row, unit_row, x, k,                     \
+        sums_block(R, C, 0, runs, n_runs, delta + u * unit_row, unit_row, x, k,                  \
                    out + u * out_row + k, out_row);                                              \
         break;
                 SUM_SIZES(SUMMED)
@@ -265,7 +278,7 @@ static void run_sums(
         switch (R) {
 #define UNIT_SUMS(R, C)                                                                       \
     case R:                                                                                   \
-        sums_block(R, C, runs, n_runs, delta + u * unit_row, unit_row, NULL, 0, out + u, 1);  \
+        sums_block(R, C, 1, runs, n_runs, delta + u * unit_row, unit_row, NULL, 0, out + u, 1); \
         break;
 #if SUM_ROWS == 6
             OF_6(UNIT_SUMS, 1)
