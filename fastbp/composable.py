@@ -63,12 +63,15 @@ class Composable(Advising):
         raise NotImplementedError
 
     def cost(self, theta: Any, rows: Any = None) -> float:
+        """J alone."""
         raise NotImplementedError
 
     def fun(self, theta: Any, rows: Any = None) -> float:
+        """J; may share its evaluation with `jac`."""
         raise NotImplementedError
 
     def jac(self, theta: Any, rows: Any = None) -> "NDArray[np.float64]":
+        """The gradient alone, a fresh array; may share its evaluation with `fun`."""
         raise NotImplementedError
 
     def _samples(self) -> int | None:

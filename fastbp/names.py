@@ -6,7 +6,7 @@ compares both. Circuits are imported only where there is one.
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, get_args
 
 from fastbp._core import core
 from fastbp.parameterised import canonical, without_parameter
@@ -28,6 +28,7 @@ Loss = Literal[
     "hinge", "squared_hinge", "multiclass_hinge", "weston_watkins",
 ]  # fmt: skip
 Reduction = Literal["mean", "sum"]
+REDUCTIONS = get_args(Reduction)
 # Losses of classes that exclude each other, one output each: targets are labels or one-hot rows.
 OF_CLASSES = ("multiclass_hinge", "weston_watkins")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -108,9 +108,7 @@ class Network(Layered):
         set_once(self, "loss", names.checked(loss, "loss", tuple(names.losses()), "loss"))
         set_once(self, "l2", validate.non_negative(l2, "l2"))
         set_once(self, "dtype", real)
-        set_once(
-            self, "reduction", validate.one_of(reduction, get_args(names.Reduction), "reduction")
-        )
+        set_once(self, "reduction", validate.one_of(reduction, names.REDUCTIONS, "reduction"))
         set_once(self, "_last_call", None)
         set_once(self, "_engines", {})
         names.check_pairing(self.loss, self.activations[-1], self._outputs_shape[-1])

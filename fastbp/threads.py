@@ -103,6 +103,7 @@ def resolve(n: int | None) -> int:
 
 
 def checked(n: int, what: str = "the number of threads") -> int:
+    """A number of threads, from 1 to the most that the pool has."""
     return count(n, what, MAX_THREADS)
 
 

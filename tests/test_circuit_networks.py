@@ -7,22 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from own_functions import ACTIVATIONS, LOSSES, A, E, V, Y, Z
 from processes import run
 
 import fastbp
-from fastbp import Dense, Network, circuit, files, kernels, mlp, variable, variables
+from fastbp import Dense, Network, circuit, files, kernels, mlp, variable
 from fastbp._core import available_levels, core
 from fastbp.circuits import (
-    absolute,
-    elements,
-    erf,
+    custom,
     exp,
     expm1,
     log,
-    log1p,
     maximum,
     minimum,
-    relu,
     sigmoid,
     sin,
     softplus,
@@ -32,36 +29,6 @@ from fastbp.circuits import (
 
 DTYPES = ("float64", "float32")
 BOTH = pytest.mark.parametrize("dtype", DTYPES)
-Z = variable("z")
-A, Y = variables("a y")
-V = variables("v", 2)
-E = A - Y
-
-ACTIVATIONS = {
-    "identity": Z, "sigmoid": sigmoid(Z), "tanh": tanh(Z), "relu": relu(Z),
-    "leaky_relu": where(Z > 0, Z, 0.01 * Z), "elu": where(Z > 0, Z, expm1(where(Z > 0, 0, Z))),
-    "softplus": softplus(Z), "silu": Z * sigmoid(Z), "gelu": Z * (1 + erf(Z / np.sqrt(2))) / 2,
-    "sin": sin(Z), "gaussian": exp(-(Z**2)),
-}  # fmt: skip
-ACTIVATIONS = {name: circuit(e) for name, e in ACTIVATIONS.items()}
-
-# (loss, output): the loss of a, and the output it then follows
-LOSSES = {
-    ("squared_error", "identity"): (E**2 / 2, "identity"),
-    ("squared_error", "tanh"): (E**2 / 2, "tanh"),
-    ("squared_error", "softmax"): (E**2 / 2, "softmax"),
-    ("absolute_error", "identity"): (absolute(E), "identity"),
-    ("quantile", "identity"): (absolute(E) / 2, "identity"),
-    ("huber", "sin"): (where(absolute(E) <= 1, E**2 / 2, absolute(E) - 0.5), "sin"),
-    ("log_cosh", "identity"):
-        (absolute(E) + log1p(exp(-2 * absolute(E))) - np.log(2), "identity"),
-    ("poisson", "identity"): (exp(A) - Y * A, "identity"),
-    ("poisson", "softplus"): (A - Y * log(A), "softplus"),
-    ("hinge", "identity"): (maximum(0, 1 - Y * A), "identity"),
-    ("squared_hinge", "tanh"): (maximum(0, 1 - Y * A) ** 2, "tanh"),
-    ("cross_entropy", "sigmoid"): (softplus(A) - Y * A, "identity"),
-}  # fmt: skip
-LOSSES = {key: (circuit(e, wrt=[A, Y]), output) for key, (e, output) in LOSSES.items()}
 TOLERANCE = {"float64": 1e-11, "float32": 3e-4}
 
 
@@ -93,7 +60,7 @@ def test_every_elementwise_activation_and_loss_has_its_copy():
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_derivatives_of_activations(name, order, dtype):
     z = np.concatenate([np.linspace(-30, 30, 401), [-100, -90, 90, 100]]).astype(dtype)
-    compiled = elements.compiled(ACTIVATIONS[name], "activation", dtype)
+    compiled = custom.compiled(ACTIVATIONS[name], "activation", dtype)
     got = core(dtype).apply_activation(compiled, z, order)
     want = core(dtype).apply_activation(name, z, order)
     assert got.dtype == dtype
@@ -119,7 +86,7 @@ DERIVED = {
 @pytest.mark.parametrize("name", DERIVED)
 def test_derivatives_of_losses(name, n, dtype):
     expression, oracle = DERIVED[name]
-    compiled = elements.compiled(circuit(expression, wrt=[A, Y]), "loss", dtype)
+    compiled = custom.compiled(circuit(expression, wrt=[A, Y]), "loss", dtype)
     a, y = np.random.default_rng(n).normal(size=(2, n)).astype(dtype)
     for order, want in enumerate(oracle(a.astype(float), y.astype(float))):
         got = core(dtype).apply_circuit_loss(compiled, a, y, order)
@@ -338,8 +305,8 @@ def test_files_keep_circuits(tmp_path):
 def test_constants_that_json_has_no_word_for(constant):
     z = variable("z")
     f = circuit(where(z > 0, constant, minimum(z, 0.1)))
-    text = json.dumps(elements.to_dict(f), allow_nan=False)
-    assert elements.from_dict(json.loads(text)) == f
+    text = json.dumps(custom.to_dict(f), allow_nan=False)
+    assert custom.from_dict(json.loads(text)) == f
 
 
 def test_predictions_are_the_activations():
@@ -366,15 +333,15 @@ def test_predictions_are_the_activations():
         (lambda: Dense(2, 3, circuit(V[0] ** 2, wrt=[V[0]])), ValueError, r"one single variable z"),
         (lambda: mlp(2, 3, loss=circuit(V[0] - V[1])), ValueError, r"two single variables"),
         (lambda: mlp(2, 3, loss=E), TypeError, r"loss must be a name.*, or a circuit: fastbp"),
-        (lambda: elements.from_dict({"circuit": [["input", "z"], ["sin", 1]], "output": 1,
+        (lambda: custom.from_dict({"circuit": [["input", "z"], ["sin", 1]], "output": 1,
                                      "n_parameters": 1}), ValueError, r"nodes 0 to 0; got 1"),
-        (lambda: elements.from_dict({"circuit": [["input", "z"], ["sinn", 0]], "output": 1,
+        (lambda: custom.from_dict({"circuit": [["input", "z"], ["sinn", 0]], "output": 1,
                                      "n_parameters": 1}), ValueError, r"not the desc"),
-        (lambda: elements.from_dict({"circuit": [["input", "z"], ["constant", 10**400]],
+        (lambda: custom.from_dict({"circuit": [["input", "z"], ["constant", 10**400]],
                                      "output": 1, "n_parameters": 1}), ValueError, r"not the desc"),
-        (lambda: elements.from_dict({"circuit": [["input", "z"], ["input", "y"]], "output": 0,
+        (lambda: custom.from_dict({"circuit": [["input", "z"], ["input", "y"]], "output": 0,
                                      "n_parameters": 1}), ValueError, r"neither parameters nor"),
-        (lambda: elements.from_dict({}), ValueError, r"not the description of a circuit"),
+        (lambda: custom.from_dict({}), ValueError, r"not the description of a circuit"),
         (lambda: core("float64").CustomFunction(()), ValueError, r"0 programs make no activation"),
         (lambda: core("float64").CustomFunction((circuit(A * Y).program("value"),) * 2), ValueError,
          r"a program of 2 inputs, 0 of them varying, and 1 outputs; expected 2 and 2"),
@@ -387,14 +354,14 @@ def test_errors_say_what_to_do(make, error, message):
 
 def test_a_loss_is_no_activation_to_the_engine():
     engine = core("float64")
-    loss = elements.compiled(LOSSES["squared_error", "identity"][0], "loss", "float64")
-    activation = elements.compiled(ACTIVATIONS["tanh"], "activation", "float64")
+    loss = custom.compiled(LOSSES["squared_error", "identity"][0], "loss", "float64")
+    activation = custom.compiled(ACTIVATIONS["tanh"], "activation", "float64")
     z = np.zeros((2, 2))
     with pytest.raises(ValueError, match="no activation"):
         engine.apply_activation(loss, z, 0)
     with pytest.raises(ValueError, match="no loss"):
         engine.output_delta(activation, "tanh", z, z)
-    single = elements.compiled(ACTIVATIONS["tanh"], "activation", "float32")
+    single = custom.compiled(ACTIVATIONS["tanh"], "activation", "float32")
     with pytest.raises((TypeError, ValueError)):
         engine.apply_activation(single, z, 0)
 

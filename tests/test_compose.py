@@ -2,60 +2,36 @@
 
 import gc
 import pickle
-import tracemalloc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from composed import (
+    FREE,
+    NET,
+    POINT,
+    THETA,
+    WEIGHTS,
+    A,
+    B,
+    F,
+    P,
+    X,
+    Y,
+    all_ways,
+    same,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 import fastbp
 
-RNG = np.random.default_rng(0)
-NET = fastbp.mlp(3, 4, 2)
-X, Y = RNG.normal(size=(30, 3)), RNG.normal(size=(30, 2))
-A = NET.objective(X[:20], Y[:20], sample_weight=np.arange(20) % 3 + 1)
-B = NET.objective(X[20:], Y[20:], l2=0.3)
-P = NET.n_parameters
-THETA = NET.init(seed=0)
-WEIGHTS = np.concatenate([b.indices for b in NET.blocks() if b.kind == "weights"])
-FREE = np.zeros(P, bool)
-FREE[WEIGHTS] = True
-
-V, W = fastbp.variables("v", 2), fastbp.variable("w")
-CIRCUIT = fastbp.circuit((V[0] * np.tanh(W) - V[1] ** 3) ** 2 + np.sin(W * V[1]), wrt=[V, W])
-F = CIRCUIT.objective()
-POINT = np.array([0.3, -0.8, 1.1])
-
 
 def square(theta):
     """A callable of nobody's: J = |theta|^2."""
     return float(theta @ theta), 2 * theta
-
-
-def same(result, J, D, rtol=1e-13):
-    assert type(result[0]) is float
-    assert result[1].dtype == np.float64
-    assert result[0] == pytest.approx(J, rel=rtol)
-    np.testing.assert_allclose(result[1], D, rtol=rtol, atol=1e-14)
-
-
-def all_ways(objective, theta):
-    """(J, D), after every way to them has given the same bits."""
-    J, D = objective(theta)
-    assert objective.fun(theta) == J
-    assert objective.cost(theta) == J
-    assert np.array_equal(objective.jac(theta), D)
-    out = np.full(objective.n_parameters, np.nan)
-    assert objective.into(theta, out) == J
-    assert np.array_equal(out, D)
-    again = objective(theta)[1]
-    assert not np.shares_memory(again, D)
-    assert not np.shares_memory(objective.jac(theta), objective.jac(theta))
-    return J, D
 
 
 # Sums
@@ -223,65 +199,6 @@ def test_bad_penalties():
         A.with_penalty(l2=1, towards=np.where(np.arange(P) == 4, np.nan, 0))
 
 
-# Frozen parameters
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.lists(st.booleans(), min_size=P, max_size=P).filter(lambda m: not all(m)))
-def test_frozen_parameters_stay(mask):
-    mask = np.array(mask)
-    part = A.frozen(mask, THETA)
-    free = THETA[~mask] + 0.1
-    whole = THETA.copy()
-    whole[~mask] = free
-    J, D = A(whole)
-    value, slope = all_ways(part, free)
-    assert value == J
-    assert np.array_equal(slope, D[~mask])
-    assert np.array_equal(part.expand(free), whole)
-    assert np.array_equal(part.reduce(part.expand(free)), free)
-    assert part.n_parameters == np.count_nonzero(~mask)
-    assert [*np.concatenate([b.indices for b in part.blocks()])] == [
-        np.flatnonzero(~mask).tolist().index(i)
-        for b in NET.blocks() for i in b.indices if not mask[i]
-    ]  # fmt: skip
-
-
-def test_blocks_are_frozen_by_name_and_as_they_are():
-    first, bias, *_ = NET.blocks()
-    mask = np.zeros(P, bool)
-    mask[first.indices] = mask[bias.indices] = True
-    expected = A.frozen(mask, THETA)
-    for which in ([first, bias], ["layer 1 weights", bias], ("layer 1 weights", "layer 1 bias")):
-        part = A.frozen(which, THETA)
-        assert np.array_equal(part.free, expected.free)
-    assert np.array_equal(A.frozen(first, THETA).free, A.frozen("layer 1 weights", THETA).free)
-    assert [b.name for b in expected.blocks()] == ["layer 2 weights", "layer 2 bias"]
-    assert not A.frozen(first).expand(np.ones(P - 12))[first.indices].any()
-
-
-def test_variables_of_a_circuit_are_frozen_by_name():
-    part = F.frozen("v", POINT)
-    same(all_ways(part, POINT[2:]), F(POINT)[0], F(POINT)[1][2:])
-    assert part(1.1)[0] == F(POINT)[0]
-    assert [b.name for b in F.frozen("w").blocks()] == ["v"]
-
-
-def test_what_cannot_be_frozen():
-    for wrong in (np.zeros(P), [0, 1], np.zeros(3, bool), None, 5):
-        with pytest.raises(TypeError, match="frozen takes a mask of 26 bools"):
-            A.frozen(wrong)
-    with pytest.raises(ValueError, match="did you mean 'layer 1 weights'"):
-        A.frozen("layer 1 weight")
-    with pytest.raises(ValueError, match="all 26 parameters are frozen"):
-        A.frozen(NET.blocks())
-    big = fastbp.mlp(30, 4, 2).blocks()[0]
-    with pytest.raises(ValueError, match="has 26 parameters: take the blocks of its own network"):
-        A.frozen(big)
-    with pytest.raises(ValueError, match="theta has"):
-        A.frozen("layer 1 bias", np.zeros(3))
-
-
 # One object for optimisers and the check
 
 
@@ -411,77 +328,3 @@ def test_nothing_is_kept():
         assert gone[0]() is None
     finally:
         gc.enable()
-
-
-# Buffers
-
-
-@pytest.mark.parametrize("objective", [A, F, A + B, A.frozen("layer 1 bias", THETA)])
-def test_into_writes_where_it_is_told(objective):
-    n = objective.n_parameters
-    theta = np.linspace(-1, 1, n)
-    J, D = objective(theta)
-    table = np.zeros((3, n))
-    assert objective.into(theta, table[1]) == J
-    assert np.array_equal(table, [0 * D, D, 0 * D])
-    assert objective.into(theta.tolist(), table[2]) == J
-    assert objective.into(theta, np.empty(0)) == pytest.approx(J, rel=1e-14)
-    same_array = theta.copy()
-    assert objective.into(same_array, same_array) == J
-    assert np.array_equal(same_array, D)
-    wrong = [np.zeros(n + 1), np.zeros(n, "f4"), np.zeros(2 * n)[::2], [0.0] * n, None,
-             np.zeros((n, 1)), np.zeros(n).astype(">f8"), np.ma.zeros(n)]  # fmt: skip
-    for out in wrong:
-        with pytest.raises(TypeError, match=f"out must be a contiguous, writable ndarray of {n}"):
-            objective.into(theta, out)
-    read_only = np.zeros(n)
-    read_only.flags.writeable = False
-    with pytest.raises(TypeError, match=r"\(read-only\); np.empty"):
-        objective.into(theta, read_only)
-    with pytest.raises((TypeError, ValueError), match=r"(theta|p) has"):
-        objective.into(theta[:-1], np.zeros(n))
-
-
-def large_network():
-    net = fastbp.mlp(200, 100, 1)
-    return net.objective(np.ones((5, 200)), np.ones(5))
-
-
-def large_circuit():
-    w, x = fastbp.variables("w", 2000), fastbp.variable("x")
-    return fastbp.circuit((np.sum(w * w) - x) ** 2, wrt=[w]).objective({"x": np.ones(3)})
-
-
-@pytest.mark.parametrize("make", [large_network, large_circuit])
-def test_into_allocates_nothing(make):
-    objective = make()
-    theta, out = np.ones(objective.n_parameters), np.empty(objective.n_parameters)
-    J, D = objective(theta)
-    tracemalloc.start()
-    try:
-        objective.into(theta, out)
-        tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
-        assert objective.into(theta, out) == J
-        assert tracemalloc.get_traced_memory()[1] - before < out.nbytes / 4
-    finally:
-        tracemalloc.stop()
-    assert np.array_equal(out, D)
-
-
-def test_a_penalty_of_nothing_is_nothing_also_of_huge_weights():
-    theta, signs = THETA.copy(), np.zeros(P)
-    theta[1] = 1e200  # its square overflows
-    signs[WEIGHTS] = np.sign(theta[WEIGHTS])
-    J, D = A(theta)
-    m = A.sample_weight.sum()
-    same(A.with_penalty(l1=1.0)(theta), J + np.abs(theta[WEIGHTS]).sum() / m, D + signs / m)
-    same(A.with_penalty()(theta), J, D)
-    assert A.with_penalty(l2=1.0)(theta)[0] == np.inf  # and warns of nothing
-    assert (1e300 * A)(1e10 * THETA)[0] >= 0
-
-
-def test_nothing_of_an_objective_is_deleted():
-    for objective in (A, A + B, A.with_penalty(l2=1.0)):
-        with pytest.raises(AttributeError, match="cannot be deleted"):
-            del objective.n_threads

@@ -1,13 +1,13 @@
 """Elementary functions on lanes against mpmath: every CPU level, precision, and range of floats."""
 
 import math
-from importlib import import_module
 
 import mpmath as mp
 import numpy as np
 import pytest
+from elementary_calls import ORDERS, apply, dtypes, edges, inf, levels, nan
 
-from fastbp._core import PRECISIONS, available_levels
+from fastbp._core import available_levels
 
 mp.mp.prec = 160
 
@@ -55,7 +55,6 @@ FUNCTIONS = {
     "tetragamma": (lambda x: mp.psi(2, x), 5.0),
 }
 OF_TWO = ("pow", "atan2", "hypot")
-ORDERS = {"trigamma": 1, "tetragamma": 2}
 # sqrt: for its zeros
 ODD = ("expm1", "log1p", "tanh", "erf", "sin", "tan", "sqrt", "arcsin", "arcsinh", "arctanh")
 # left end of the domain
@@ -63,7 +62,6 @@ LOWEST = {"log": 0.0, "log1p": -1.0, "sqrt": 0.0, "arccosh": 1.0, "arcsin": -1.0
           "arctanh": -1.0, **dict.fromkeys(("gammaln", "digamma", *ORDERS), 0.0)}  # fmt: skip
 HIGHEST = {"arcsin": 1.0, "arccos": 1.0, "arctanh": 1.0}
 
-inf, nan = float("inf"), float("nan")
 AT_INFINITY = {  # f(-inf), f(inf)
     "exp": (0.0, inf),
     "expm1": (-1.0, inf),
@@ -90,16 +88,7 @@ AT_INFINITY = {  # f(-inf), f(inf)
     "tetragamma": (nan, -0.0),
 }
 
-levels = pytest.mark.parametrize("level", available_levels())
-dtypes = pytest.mark.parametrize("dtype", ["float64", "float32"])
 functions = pytest.mark.parametrize("name", FUNCTIONS)
-
-
-def apply(level, dtype, name, *operands):
-    engine = import_module(f"fastbp._core.{PRECISIONS[dtype]}_{level}")
-    if name in ORDERS:
-        name, operands = "polygamma", (np.full(np.shape(operands[0]), ORDERS[name]), *operands)
-    return engine.apply_elementary(name, *[np.asarray(x, dtype) for x in operands])
 
 
 def samples(name, dtype, seed=0):
@@ -336,59 +325,6 @@ def test_exact_values(dtype, level):
         np.testing.assert_array_equal(apply(level, dtype, name, x * ones), want * ones)
     for name, x, y, want in [("pow", 3, 4, 81), ("pow", -2, -3, -0.125), ("hypot", 3, -4, 5)]:
         np.testing.assert_array_equal(apply(level, dtype, name, x * ones, y * ones), want * ones)
-
-
-def edges(dtype):
-    """All pairs of the numbers at which something changes, with both signs, and NaN."""
-    info = np.finfo(dtype)
-    unit = 2.0**info.nmant  # from here on all are integers; from 2 unit on all are even
-    values = [0, 1, 0.5, 2, 3, 2.5, 64, 1e10, 1e30, 1 - info.eps / 2, 1 + info.eps, inf]
-    values += [unit / 2 + 0.5, unit - 1, unit - 0.5, unit, unit + 1, 2 * unit - 1, 2 * unit]
-    values += [2 * unit + 2, info.max, info.smallest_normal, info.smallest_subnormal]
-    values = np.array([*values, nan], dtype)
-    values = np.concatenate([values, -values])
-    return np.repeat(values, values.size), np.tile(values, values.size)
-
-
-def c99_pow(x, y):
-    """Python's pow is that of C, but raises where C returns."""
-    odd = y.is_integer() and y % 2 == 1
-    try:
-        return math.pow(x, y)
-    except OverflowError:
-        return -inf if x < 0 and odd else inf
-    except ValueError:
-        if x == 0:
-            return math.copysign(inf, x) if odd else inf
-        return nan
-
-
-@levels
-@dtypes
-@pytest.mark.parametrize(
-    ("name", "of_c"), [("pow", c99_pow), ("atan2", math.atan2), ("hypot", math.hypot)]
-)
-def test_special_cases_and_signs_are_those_of_c(name, of_c, dtype, level):
-    x, y = edges(dtype)
-    with np.errstate(over="ignore", under="ignore"):
-        want = np.array([of_c(float(a), float(b)) for a, b in zip(x, y, strict=True)]).astype(dtype)
-    got = apply(level, dtype, name, x, y)
-    info = np.finfo(dtype)
-    np.testing.assert_allclose(got, want, rtol=info.eps, atol=float(info.smallest_subnormal))
-    number = ~np.isnan(want)
-    np.testing.assert_array_equal(np.signbit(got)[number], np.signbit(want)[number])
-
-
-@levels
-@dtypes
-def test_minimum_and_maximum_give_nan_if_there_is_one_and_the_second_at_ties(dtype, level):
-    x, y = edges(dtype)
-    missing = np.isnan(x) | np.isnan(y)
-    for name, first in [("minimum", x < y), ("maximum", x > y)]:
-        got = apply(level, dtype, name, x, y)
-        assert np.isnan(got[missing]).all()
-        want = np.where(first, x, y)[~missing]
-        assert got[~missing].tobytes() == want.tobytes()  # which zero, too
 
 
 @levels

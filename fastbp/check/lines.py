@@ -27,7 +27,9 @@ class Line(Protocol):
 
     def __call__(self, h: float) -> tuple[float, float]: ...
 
-    def complex_slope(self) -> float: ...
+    def complex_slope(self) -> float:
+        """The slope of J along the line, by a complex step."""
+        ...
 
 
 class Coordinate:

@@ -76,6 +76,7 @@ def _by_function(name: str) -> Any:
         return apply_function(getattr(np, name), (self, *arguments), options)
 
     method.__name__ = name
+    method.__doc__ = f"As np.{name}."
     return method
 
 

@@ -23,6 +23,7 @@ class Input(NamedTuple):
 
     @property
     def text(self) -> str:
+        """The name, with the shape of a vector: "x[5]"."""
         return f"{self.name}{list(self.shape)}" if self.shape else self.name
 
 
@@ -132,6 +133,7 @@ class Inputs:
         return Values(np.concatenate(uniform), samples, _common_length(samples))
 
     def check_names(self, keywords: Mapping[str, Any]) -> None:
+        """Refuses keywords that are no inputs."""
         unknown = [name for name in keywords if name not in self.by_name]
         if unknown:
             from difflib import get_close_matches

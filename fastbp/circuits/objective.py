@@ -13,11 +13,10 @@ from fastbp.circuits.arrays import ExpressionArray
 from fastbp.circuits.compiler import alike, columns, in_place, sample_tape
 from fastbp.circuits.inputs import as_mapping, vector_name
 from fastbp.layers.chain import Block
+from fastbp.names import REDUCTIONS
 
 if TYPE_CHECKING:
     from fastbp.circuits.circuit import Circuit
-
-REDUCTIONS = ("mean", "sum")
 
 
 class CircuitObjective(Bound):

@@ -120,6 +120,7 @@ class Inputs:
         return result
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, texts and lists, for `from_dict`."""
         return {
             "names": list(self.names),
             "categories": {name: list(known) for name, known in self.categories.items()},

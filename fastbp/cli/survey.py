@@ -23,6 +23,7 @@ class Found:
     texts: set[str] = field(default_factory=set)
 
     def take(self, row: int, cell: str) -> None:
+        """Takes note of a cell."""
         if cell and len(self.texts) < MOST:
             self.texts.add(cell)
         if number(cell.replace(",", ".")) is not None:  # a decimal comma is a slip, no text

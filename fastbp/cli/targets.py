@@ -28,6 +28,7 @@ class Classes:
 
     @classmethod
     def fit(cls, name: str, texts: Sequence[str]) -> "Classes":
+        """The classes that there are in a column of texts."""
         numbers = _whole_numbers(texts)
         labels = sorted(set(texts)) if numbers is None else sorted(set(numbers))
         if len(labels) < 2:
@@ -54,6 +55,7 @@ class Classes:
         return [self.labels[i] for i in predictions.tolist()]
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, texts and lists, for `from_dict`."""
         return {"name": self.name, "classes": list(self.labels)}
 
     @classmethod
@@ -77,6 +79,7 @@ class Quantity:
 
     @classmethod
     def fit(cls, name: str, y: NDArray[np.float64], log_rate: bool) -> "Quantity":
+        """Mean and scale of the training samples; a log-rate is divided by the mean."""
         with np.errstate(over="ignore", invalid="ignore"):
             mean, scale = float(y.mean()), float(y.std())
         if not np.isfinite([mean, scale]).all():
@@ -111,6 +114,7 @@ class Quantity:
         return y * self.scale + self.mean
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, texts and lists, for `from_dict`."""
         return {
             "name": self.name,
             "mean": self.mean,
