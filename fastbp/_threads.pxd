@@ -11,6 +11,7 @@ cdef Py_ssize_t parallel_for(
     item_t run, waiting_t waiting, void *context, Py_ssize_t n_items, int n_threads,
 ) noexcept nogil
 
-# A lock that nobody waits for; 0 is free. In a forked child that of a thread left behind is free.
+# A try-lock. 0 is free. After fork, a lock held by a thread that does not exist in the child counts
+# as free.
 cdef bint try_own(long long *owner) noexcept nogil
 cdef void disown(long long *owner) noexcept nogil

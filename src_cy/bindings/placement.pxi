@@ -3,7 +3,8 @@
 
 
 cdef Py_ssize_t reals_to_alignment(const real *X, Py_ssize_t row) noexcept:
-    """How far before X, and each row of it, registers are aligned; 0 if not in all rows alike."""
+    """How many reals before each row of X an aligned register begins; 0 where rows differ in
+    that."""
     cdef Py_ssize_t over = <Py_ssize_t>(<size_t>X % <size_t>(LANES * sizeof(real)))
     if row % LANES != 0 or over % <Py_ssize_t>sizeof(real) != 0:
         return 0
@@ -48,7 +49,7 @@ cdef void cut_chunks(Plan *plan) noexcept:
     plan.group = max(<Py_ssize_t>1, <Py_ssize_t>MAX_TILE // plan.tile)
     if sizeof(real) == sizeof(double):
         plan.group = plan.n_tiles
-    plan.n_chunks = plan.n_tiles        # of a window each is a chunk, which has no sums
+    plan.n_chunks = plan.n_tiles        # in windows each tile is a chunk, without sums of its own
     if plan.window == 0:
         plan.n_chunks = min(
             plan.n_tiles, max(<Py_ssize_t>MIN_CHUNKS, min(
@@ -80,7 +81,7 @@ cdef void place_sums(Plan *plan) noexcept:
 
 
 cdef void place_window(Plan *plan) noexcept:
-    """What is kept of a window."""
+    """Where the cache of a window has what Delta is made of."""
     cdef Dense *layer
     cdef Py_ssize_t l
     plan.n_cached = plan.n_units = 0
@@ -137,7 +138,7 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
         delta_size = max(delta_size, size)
         if l > 0:
             at_size = max(at_size, size_of(by_samples(layer, NULL, samples), samples, layer.n_in))
-    if plan.window > 0:       # in what is kept, instead
+    if plan.window > 0:       # they are in the cache of the window
         at_size = packed_delta_size = edges_size = 0
     plan.n_packed = packed
     plan.delta_at = take(&top, delta_size)

@@ -122,7 +122,7 @@ cdef class Chain:
             layer.n_in = widths[l]
             layer.n_out = widths[l + 1]
             read_function(&layer.g, self.functions[l])
-            # Without z kept, a takes its place; the last layer's z is what some losses start from.
+            # Where z is not kept, a overwrites it. Some losses start from the last layer's z.
             layer.keeps_z = (layer.g.circuit != NULL or l == n_layers - 1
                              or activations[layer.g.activation].keeps != KEEPS_NOTHING)
             layer.theta.n_in = layer.n_in
@@ -303,8 +303,8 @@ cdef Workspace new_workspace(
 
 
 cdef int keep_workspace(dict kept, key, Workspace workspace) except -1:
-    """The last few are kept. Threads may do this at the same time: each step leaves a dict that is
-    right, and a workspace lives as long as somebody runs in it."""
+    """Puts a workspace into `kept`, which holds the last few. Several threads may do so at the same
+    time: each step leaves a valid dict, and a workspace lives as long as somebody runs in it."""
     while len(kept) >= SPARE_WORKSPACES:
         kept.pop(next(iter(tuple(kept)), None), None)
     kept[key] = workspace

@@ -1,9 +1,10 @@
 """A circuit on samples: tiles of them through the tape, values written or sums in a fixed order.
 
 As in network.pxd the samples are cut into tiles and the tiles into chunks, by m and the circuit
-alone; sums are made in an order that depends on neither the threads nor the length of a register.
-Nor on the tape: a cost has the same bits with and without a gradient beside it, although the tiles
-of a longer tape are shorter. Where chunks begin follows from what such tapes have in common.
+alone. The order of the sums depends on neither the threads nor the length of a register. It does
+not depend on the tape either: a cost has the same bits with and without a gradient beside it,
+although the tiles of a longer tape are shorter. Where chunks begin follows from what such tapes
+have in common.
 """
 from libc.string cimport memcpy, memset
 
@@ -42,7 +43,7 @@ cdef struct CircuitData:
     Column *columns
     bint adjacent               # all columns have their samples side by side
     const double *weights       # or NULL
-    double weight_factor        # of the evaluation before
+    double weight_factor        # that the evaluation before has found to be right
     bint mean
     Py_ssize_t m
     Py_ssize_t tile
@@ -64,7 +65,7 @@ cdef struct CircuitRun:
     real *scratch
     double *partial             # n_chunks x n_outputs x PARTS
     WeightParts *weights        # n_chunks
-    double weight_factor        # that their sums, and all others, are multiplied by
+    double weight_factor        # all weights, and so all sums, are multiplied by it
     double *sums                # n_outputs
     real *values                # n_outputs x m instead of sums, or NULL
 
@@ -88,7 +89,7 @@ cdef inline void add_terms(
     Py_ssize_t columns, const Row *a, const Row *b, const real *w, bint some_left_out,
     lanes_t *acc,
 ) noexcept nogil:
-    """A product is rounded before it is added, as it would be in a row of its own."""
+    """acc += a b w. The product a b is rounded before it is added, as it would be in a row."""
     cdef Py_ssize_t i = 0, j = a.step // LANES, l = 0 if b == NULL else b.step // LANES, at
     cdef lanes_t v, zero = lanes_splat(0), weight
     cdef int k
@@ -114,8 +115,11 @@ cdef inline kernel_void add_up(
     Py_ssize_t columns, const Row *a, const Row *b, const real *w, bint some_left_out,
     real *running, double *parts, bint first, bint last,
 ) noexcept nogil:
-    """running[i % PARTS] += a[i], b[i] and w[i] multiplied, those that there are: an order that no
-    register length changes. It begins with the first columns; with the last, parts += running."""
+    """running[i % PARTS] += a[i] b[i] w[i]; b and w are optional. The part depends on i alone, so
+    that every register width gives the same bits.
+
+    With the first columns `running` begins at 0; after the last, parts += running.
+    """
     cdef lanes_t acc[16]
     cdef real narrow[PARTS]
     cdef int k
@@ -153,9 +157,12 @@ cdef inline void tile_sums(
     const CircuitData *samples, const Row *rows, real *spare, bint some_left_out, Py_ssize_t count,
     Py_ssize_t columns, bint first, bint last, double *partial,
 ) noexcept nogil:
-    """spare: the weights, some of which are perhaps 0; a row, for what is not to be added where
-    the tile is not full; what is summed of each output. first, last: of the tiles that are summed
-    in `real`."""
+    """Adds the outputs of a tile to their sums.
+
+    `spare` holds three things: the weights; a row for an output of a tile that is not full, with 0
+    beyond its samples; the running sums of each output. first, last: whether the tile is the first
+    or the last of those that are summed in `real`.
+    """
     cdef const SampleCode *tape = samples.tape
     cdef const Code *code = &tape.code
     cdef const real *w = spare if samples.weights != NULL else NULL
@@ -214,7 +221,7 @@ cdef inline void stream(const real *row, Py_ssize_t n, real *out) noexcept nogil
 cdef inline void tile_values(
     const CircuitRun *run, const Row *rows, Py_ssize_t start, Py_ssize_t count,
 ) noexcept nogil:
-    """The outputs that no gate has put into its place."""
+    """Copies outputs to their places, where no gate has written them there already."""
     cdef const Code *code = &run.samples.tape.code
     cdef Py_ssize_t j, i
     cdef real *out
@@ -230,6 +237,7 @@ cdef inline void tile_values(
 
 
 cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
+    """The tiles of one chunk: their values, or the sums of their outputs."""
     cdef CircuitRun *run = <CircuitRun *>context
     cdef const CircuitData *samples = run.samples
     cdef const SampleCode *tape = samples.tape
@@ -246,7 +254,7 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
     cdef Coming coming
     coming.columns = samples.columns
     coming.n_columns = code.n_columns if samples.adjacent else 0
-    if rows[code.n_slots - 1].at == NULL:       # the last to be laid
+    if rows[code.n_slots - 1].at == NULL:       # this thread has not laid its rows out yet
         lay_rows(code, run.splats, scratch, samples.stride, rows)
     if run.values == NULL:
         # An earlier call for values may have left these rows in its result.
@@ -308,8 +316,8 @@ cdef inline Py_ssize_t run_samples(CircuitRun *run, int n_threads) noexcept nogi
 
 
 cdef inline bint add_chunks(CircuitRun *run) noexcept nogil:
-    """The sums, from those of the chunks; False if the weights want another factor than they had.
-    """
+    """Adds up the sums of the chunks. False if the weights need another factor than they had: then
+    the evaluation has to be repeated."""
     cdef const CircuitData *samples = run.samples
     cdef const Code *code = &samples.tape.code
     cdef Py_ssize_t i, j, step = 1, chunk = code.n_outputs * PARTS

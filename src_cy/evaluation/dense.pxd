@@ -34,7 +34,7 @@ cdef struct Dense:
     Py_ssize_t backward_at  # W' packed
     Py_ssize_t z_at         # where z and a of a tile are in the scratch of a thread
     Py_ssize_t a_at
-    # Where in what is kept of a window (see windows.pxd).
+    # Where in the cache of a window (see windows.pxd).
     Py_ssize_t cached_inputs_at
     Py_ssize_t cached_delta_at
     Strips layout           # how they lie, and the layer's delta; no data (see samples_of)
@@ -50,7 +50,8 @@ cdef inline Strips layer_array(const Dense *layer, const real *data) noexcept no
 cdef inline Strips by_samples(
     const Dense *layer, const real *data, Py_ssize_t samples,
 ) noexcept nogil:
-    """The layer's inputs transposed, [sample, input]. One or two units take more of a row."""
+    """The layer's inputs transposed, [sample, input]: by rows for a layer of one or two units,
+    whose product takes more adjacent columns at once than a strip has."""
     if layer.n_out <= 2:
         return by_rows(data, row_stride(layer.n_in))
     return by_strips(data, samples, layer.n_in)
@@ -59,7 +60,8 @@ cdef inline Strips by_samples(
 cdef inline Addend slopes_of(
     const Dense *layer, const Dense *under, const real *z,
 ) noexcept nogil:
-    """Those of the layer under it, for `backward`, if its product can take them; else nothing."""
+    """The slopes of the layer under this one as a factor of the product in `backward`; nothing
+    where they are not kept, or the product is too deep for a factor."""
     if under.g.keeps_slopes and layer.n_out <= <Py_ssize_t>DEPTH:
         return factor(layer_array(under, z))
     return nothing()
@@ -76,7 +78,7 @@ cdef inline Py_ssize_t panels(Py_ssize_t at, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline Py_ssize_t packing_pieces(const Dense *layer) noexcept nogil:
-    """How many calls of `pack` there are."""
+    """How many calls of `pack_weights` pack the whole layer."""
     return (panels(layer.transposed_at, layer.n_in + 1) + panels(layer.forward_at, layer.n_in)
             + panels(layer.backward_at, layer.n_out))
 
@@ -123,7 +125,7 @@ cdef inline void forward_units(
     weights.data += weights.row
     multiply_add(count, 0, units, layer.n_in, matrix_addend(biases), matrix(X, x_row, 1), weights,
                  zt, ahead)
-    # The rows count ... columns hold an earlier tile: lanes that nobody reads.
+    # The rows from count to columns hold an earlier tile, in lanes that nobody reads.
     transpose_strips(columns, layer.n_out, zt, z)
 
 
@@ -146,7 +148,8 @@ cdef inline void backward(
     const Dense *layer, const real *theta, const real *packed, Strips delta, Py_ssize_t columns,
     Addend slopes, Strips below, Ahead *ahead,
 ) noexcept nogil:
-    """below = W' delta times the slopes of the layer below; or still to be multiplied by them."""
+    """below = W' delta times `slopes`, those of the layer below; if these are nothing, the caller
+    still has to multiply by them."""
     cdef const real *Theta = theta + layer.theta.at
     cdef Matrix Wt = matrix(Theta + 1, 1, layer.n_in + 1)
     if layer.backward_at >= 0:
@@ -167,8 +170,8 @@ cdef inline void accumulate(
 ) noexcept nogil:
     """Delta of the weights += sum over samples of delta a', or = where it is fresh.
 
-    The columns from `start` to `stop`, for which `inputs` has whole registers: what lies in them
-    beside the layer's inputs makes columns that nobody reads.
+    Only the columns from `start` to `stop`, where `inputs` can be read in whole registers. What a
+    register holds beside the layer's inputs makes columns of Delta that nobody reads.
     """
     cdef Strips Delta = delta_of(&layer.theta, sums)
     multiply_add(layer.n_out, start, stop, count,

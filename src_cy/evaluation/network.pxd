@@ -27,7 +27,7 @@ from work.polling cimport interruptible, poll, start_polling
 cdef inline void prefetch_tile(
     const Evaluation *run, Py_ssize_t tile, Py_ssize_t end, Ahead *ahead,
 ) noexcept nogil:
-    """X of this tile comes from memory while another is computed, if it is one before `end`."""
+    """Prefetches X of this tile while another is computed; nothing if it is not before `end`."""
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t start = tile * plan.tile, row = run.data.x_row
     if tile < end and row > 0 and not plan.gathers:
@@ -47,6 +47,7 @@ cdef inline Py_ssize_t output_place(const Evaluation *run) noexcept nogil:
 
 
 cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
+    """The tiles of one chunk, forward and backward: its cost and its Delta, or its outputs."""
     cdef Evaluation *run = <Evaluation *>context
     cdef const Plan *plan = run.plan
     cdef real *scratch = run.scratch + worker * plan.scratch
@@ -64,7 +65,8 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef bint some_left_out = False
     if plan.sums_in_double:
         sums = scratch + plan.sums_at
-    if plan.window > 0:       # chunks of one tile: a thread's next is about so far on
+    # A chunk of a window is one tile, and the next tile of this thread is about n_threads further.
+    if plan.window > 0:
         step, end = run.n_threads, plan.n_tiles
     for tile in range(first, stop):
         if run.polling.stopped:
@@ -112,7 +114,7 @@ cdef inline void run_tile(void *context, int worker, Py_ssize_t tile) noexcept n
 
 
 cdef inline void run_narrow(void *context, int worker, Py_ssize_t piece) noexcept nogil:
-    """theta in float32."""
+    """One piece of theta, rounded to float32."""
     cdef const Evaluation *run = <const Evaluation *>context
     cdef real *theta = <real *>run.theta
     cdef Py_ssize_t start = piece * NARROW_PIECE, i
@@ -194,7 +196,7 @@ cdef inline void weigh_samples(Evaluation *run) noexcept nogil:
 
 
 cdef inline Py_ssize_t evaluate_windows(Evaluation *run) noexcept nogil:
-    """Span by window the tiles, each a chunk, then the gradient."""
+    """Window by window: its tiles, each a chunk; then its part of Delta, piece by piece."""
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t missing = 0, count
     run.window_start = 0
@@ -209,8 +211,8 @@ cdef inline Py_ssize_t evaluate_windows(Evaluation *run) noexcept nogil:
 
 
 cdef inline Py_ssize_t evaluate(Evaluation *run, long long start, double *cost) noexcept nogil:
-    """Everything; it is `start` now. Returns how many shares of the work were not done (see
-    parallel_for)."""
+    """The whole evaluation; `start` is the time now. Returns how many items of the work were not
+    done (see parallel_for)."""
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t missing, c, step
     cdef double squares

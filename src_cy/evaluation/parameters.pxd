@@ -35,7 +35,7 @@ cdef inline Py_ssize_t delta_size(const ThetaBlock *theta) noexcept nogil:
 cdef inline void add_in_double(
     Py_ssize_t n, const real *sums, bint fresh, double *wide,
 ) noexcept nogil:
-    """wide += sums, or = where it is fresh: sums in reals to those in double."""
+    """wide += sums, or wide = sums if fresh: sums in reals are added to sums in double."""
     cdef Py_ssize_t i
     if fresh:
         for i in range(n):

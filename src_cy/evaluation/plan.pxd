@@ -1,6 +1,38 @@
 """What an evaluation is made of: m samples of a network laid out (Plan), and one run (Evaluation).
 
 placement.pxi and workspace.pxi fill them in; network.pxd, tile.pxd and windows.pxd use them.
+
+A workspace is one block of memory; each part of it begins with a cache line:
+
+    packed              the packed weights of all layers (dense.pxd)
+    theta               theta in float32, if that is what is computed in
+    scratch             of each thread: what a tile needs; afterwards what columns of Delta need
+    sums, partial       Delta of each chunk, in reals or in double; or, as `cached`, what is kept
+                        of a window
+    costs               of each chunk
+    row_numbers         of samples that are gathered
+    row_weights         and their weights
+
+The scratch of a thread, for one tile of a chain of dense layers; places are counted in reals:
+
+    z_at, a_at          of each layer: z and a, [unit, sample]; one place for both if z is not kept
+    delta_at, below_at  delta of a layer and of the one under it; they change places layer by layer
+    a_transposed_at     a of the layer under, [sample, unit], from which Delta is made
+    z_transposed_at     z of the first layer, [sample, unit], if its weights are transposed; or
+    x_transposed_at     X, [input, sample]
+    packed_delta_at     delta, packed as P of the product for Delta
+    edges_at            the outer columns of X, where a register would reach beyond the data
+    y_at                targets, [unit, sample]
+    cost_at             the cost of each sample
+    weights_at          the weights of the samples
+    sums_at             Delta of a group of tiles, if that of the chunk is in double
+    sample_major_at     a, delta and z of samples too few to fill the lanes (sample_major.pxd)
+    double_at           their a, in double
+    circuit_at          rows of the tape of a circuit as activation or loss
+    gathered_at         X and targets or labels of gathered samples
+
+A program has values_at and deltas_at instead of all up to edges_at, where its rows lie one after
+the other, and lengths_at and output_a_at besides.
 """
 from evaluation.dense cimport Dense
 from evaluation.parameters cimport ThetaBlock
@@ -30,17 +62,19 @@ cdef struct Plan:
     Py_ssize_t n_parameters
     Dense *layers
     Py_ssize_t n_thetas
-    ThetaBlock *thetas               # of all layers
-    Py_ssize_t whole_from       # samples whose row in X can be read in whole registers, with
-    Py_ssize_t whole_to         # what lies around it: from whole_from on, before whole_to
-    bint gathers                # the samples are some rows of the data: tiles are put together
+    ThetaBlock *thetas          # of all layers
+    # Samples whole_from <= s < whole_to: their rows of X can be read in whole registers, since what
+    # a register holds beside the row lies inside X too.
+    Py_ssize_t whole_from
+    Py_ssize_t whole_to
+    bint gathers                # the samples are chosen rows of the data, copied tile by tile
     bint weighted
     bint has_lengths
     # The program, for a tile (passes.pxd): places in values and deltas, in reals
     Step *steps
     Py_ssize_t n_steps
     Py_ssize_t n_rows
-    Py_ssize_t n_steps_in       # of a sequence of inputs; 1: X is none
+    Py_ssize_t n_steps_in       # steps of a sequence of inputs; 1: X is no sequence
     Py_ssize_t multiply_adds    # of a sample's forward pass
     Function output_g
     Py_ssize_t output_z
@@ -61,49 +95,54 @@ cdef struct Plan:
     Py_ssize_t group            # tiles whose Delta is summed in reals
     # Float32 only: a chunk has more than `group` tiles; sums of each group are added in double.
     bint sums_in_double
-    Py_ssize_t window             # samples of which delta and a are kept (see windows.pxd); or 0
+    Py_ssize_t window           # samples of which delta and a are kept (see windows.pxd); or 0
     Py_ssize_t padded           # samples of a tile, in whole registers
     Py_ssize_t stride           # row length of a tile's arrays that lie by rows
     Py_ssize_t n_packed         # reals of packed weights
     Py_ssize_t n_delta          # length of a chunk's partial Delta
     Py_ssize_t n_units          # of all layers
-    Py_ssize_t n_cached           # reals that are kept of a window
-    Py_ssize_t cached_biases_at   # where in them the sums for the biases are
+    Py_ssize_t n_cached         # reals of the cache of a window
+    Py_ssize_t cached_biases_at  # where in the cache the sums of delta for the biases begin
     # where things are in the scratch of a thread
     Py_ssize_t delta_at, below_at, z_transposed_at, x_transposed_at, a_transposed_at, edges_at
     Py_ssize_t y_at, cost_at, sums_at, packed_delta_at
     Py_ssize_t sample_major_at, double_at, circuit_at, weights_at
     Py_ssize_t gathered_at      # X and targets or labels of a tile
     Py_ssize_t scratch          # reals a thread needs for tiles
-    Py_ssize_t delta_scratch    # or, when these are done, for columns of Delta
-    Py_ssize_t sample_major     # m, if too few to fill the lanes (sample_major.pxd); or 0
-    Py_ssize_t sample_major_row          # row length of its arrays
+    Py_ssize_t delta_scratch    # reals it needs, once the tiles are done, for columns of Delta
+    # m, if the samples are too few to fill the lanes (sample_major.pxd); else 0.
+    Py_ssize_t sample_major
+    Py_ssize_t sample_major_row  # row length of sample-major arrays
 
 
 cdef struct Evaluation:
     Polling polling             # first: see polling.pxd
     const Plan *plan
     Data data                   # as the user has it
-    const int64_t *rows         # of the samples, if they are gathered, checked; or NULL: each
-    Py_ssize_t first, step      # `step`th from `first` on
-    int64_t *row_numbers        # room for plan.m of them
-    double *row_weights         # and for their weights
-    bint is_packed              # the weights are, from a call before
-    double weight_factor        # of all weights while they are used (see weights.pxd)
-    double scale                # of the sums: 1/m, 1/(sum of weights), or 1; with that factor
-    double l2                   # the same beside the sums: times the factor
+    # Of gathered samples: their rows, checked; NULL: the rows first, first + step, ...
+    const int64_t *rows
+    Py_ssize_t first, step
+    int64_t *row_numbers        # room for plan.m row numbers
+    double *row_weights         # room for the weights of these rows
+    bint is_packed              # an earlier call has packed the weights already
+    double weight_factor        # all weights are multiplied by it (see weights.pxd)
+    # Sums are multiplied by it: 1/m, 1/(sum of weights) or 1, divided by the factor of the weights.
+    double scale
+    double l2                   # plan.l2 times the factor of the weights, as the sums are
     const double *source        # theta as the caller has it
     const real *theta
     real *packed
     real *scratch               # plan.scratch reals for each thread
-    double *partial             # n_chunks x n_delta, if chunks widen their sums
-    real *sums                  # in the same place, if they do not
-    real *cached                # in the same place: what is kept of a window
-    Py_ssize_t window_start       # its first sample
+    # One memory for three uses: Delta of each chunk, n_chunks x n_delta, in double if
+    # plan.sums_in_double, else in reals; or the cache of a window.
+    double *partial
+    real *sums
+    real *cached
+    Py_ssize_t window_start     # the first sample of the window
     double *costs               # n_chunks
     double *gradient            # NULL: cost only
     real *output                # not NULL: forward only, a(L) as (m, K)
-    bint from_z                 # or z(L)
+    bint from_z                 # z(L) instead of a(L)
     int n_threads               # at most
 
 

@@ -1,9 +1,9 @@
 """A dense layer on a handful of samples: lanes are units, there being no samples to fill them.
 
-With m = 1 a register of samples has one in use. Here a tile is sample-major, `a[sample, unit]`, and
-weights are read as they lie: a dot product for each unit going forward, a sum of rows of W going
-back, the last row first: the caches still have it. Sums have a fixed order, whatever the register
-width.
+With m = 1 a register of samples would use one lane. Here a tile is sample-major, `a[sample, unit]`,
+and weights are read as they lie: forward a dot product for each unit, backward a sum of rows of W,
+beginning with the last row, which the caches still hold. Sums have a fixed order, whatever the
+register width.
 """
 from evaluation.dense cimport Dense
 from matrix.dots cimport dot_rows
@@ -18,7 +18,7 @@ from simd.lanes cimport (
 
 
 cdef inline Py_ssize_t rows_at_once(const Dense *layer) noexcept nogil:
-    """How many rows of W to work off between two looks."""
+    """How many rows of W are computed between two looks whether to give up."""
     return round_up(POLL_WEIGHTS // (layer.n_in + 1) + 1)
 
 
@@ -54,8 +54,8 @@ cdef inline void sample_major_backward(
     for s in range(m):
         d = delta + s * delta_row + n - 1
         for i in range(full, layer.n_in):
-            # Fused by name: a compiler that turns this loop to registers would not, and these
-            # columns would differ from those of multiply_add.
+            # multiply_then_add by name: a compiler that vectorises this loop would not fuse, and
+            # these columns would have other bits than those of multiply_add.
             start = 0
             total = 0
             while start < n:

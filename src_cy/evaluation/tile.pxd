@@ -141,7 +141,7 @@ cdef inline void leave_samples_out(
 
 
 cdef inline bint wants_output(const Evaluation *run) noexcept nogil:
-    """Whether a(L) is what is asked for; a loss makes what it needs of z(L)."""
+    """Whether the caller wants a(L); a loss makes what it needs from z(L)."""
     return run.output != NULL and not run.from_z
 
 
@@ -175,8 +175,8 @@ cdef inline void tile_targets(
 ) noexcept nogil:
     """y[k, sample]: the targets transposed, or one-hot labels.
 
-    Labels were checked when they were bound, and are the user's array: one that has been changed
-    since to a class there is not is no class, rather than a place in somebody's memory.
+    The labels were checked when they were bound, but the array is the user's, who may have changed
+    it since. A label that is no class must not become an address: its targets are all other_label.
     """
     cdef Py_ssize_t K = plan.layers[plan.n_layers - 1].n_out
     cdef Py_ssize_t s
@@ -198,7 +198,7 @@ cdef inline double tile_loss(
     const Evaluation *run, real *scratch, const Data *data, Py_ssize_t count,
     Py_ssize_t columns, bint *some_left_out,
 ) noexcept nogil:
-    """The tile's cost; leaves delta(L), and says whether samples have no weight."""
+    """The tile's cost; leaves delta(L), and says whether some samples have the weight 0."""
     cdef const Plan *plan = run.plan
     cdef const Dense *last = plan.layers + plan.n_layers - 1
     cdef real *delta = scratch + plan.delta_at
@@ -222,7 +222,8 @@ cdef inline void accumulate_first(
 ) noexcept nogil:
     """Delta of the first layer's weights, made from X where it lies, in whole registers.
 
-    At the ends of the data they would reach beyond it: there the outer ones of a row are copied.
+    At the ends of the data a register would reach beyond it: there the outer columns of each row
+    are copied first.
     """
     cdef const Dense *layer = plan.layers
     cdef const real *x = data.X - layer.theta.shift
@@ -264,9 +265,10 @@ cdef inline void tile_backward(
     const Evaluation *run, real *scratch, const Data *data, Py_ssize_t start, Py_ssize_t count,
     Py_ssize_t columns, bint some_left_out, real *sums, bint fresh, Ahead *ahead,
 ) noexcept nogil:
-    """Adds to the Delta of all layers in `sums`, or sets it; or keeps what it is made of.
+    """Adds to Delta of all layers in `sums`, or sets it if fresh; or keeps what Delta is made of.
 
-    Where a sample is left out its delta is 0, and must not meet an infinite a or slope.
+    A sample that is left out has delta 0. Its a is made 0 as well, and its delta once more after it
+    has been multiplied by slopes: both may be infinite, and 0 times infinity is NaN.
     """
     cdef const Plan *plan = run.plan
     cdef const Dense *layer
@@ -308,7 +310,8 @@ cdef inline void sample_major_tile_forward(
 ) noexcept nogil:
     """As tile_forward, sample-major but for the outputs.
 
-    From few_at on: a of layers 0 ... L, delta, below, then z of layers 1 ... L where it is kept.
+    From sample_major_at on lie a of the layers 0 to L, delta, below, then z of the layers 1 to L,
+    where z is kept.
     """
     cdef const Plan *plan = run.plan
     cdef const Dense *layer

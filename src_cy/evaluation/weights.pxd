@@ -88,7 +88,8 @@ cdef inline double weigh(
 
 
 cdef inline real scaled(double factor, double weight) noexcept nogil:
-    """Their product; where it underflows the least there is, for only a weight of 0 leaves out."""
+    """factor times weight. Where that underflows it is the least positive number: only a weight of
+    0 leaves its sample out."""
     cdef real out = <real>(factor * weight)
     if out == 0 and weight != 0:
         return <real>(5e-324 if sizeof(real) == sizeof(double) else 1.4e-45)
@@ -98,8 +99,8 @@ cdef inline real scaled(double factor, double weight) noexcept nogil:
 cdef inline bint tile_weights(
     const double *weights, double factor, Py_ssize_t count, Py_ssize_t columns, real *out,
 ) noexcept nogil:
-    """The weights of a tile times the factor, 0 where there is no sample. Are some samples left
-    out?"""
+    """The weights of a tile times the factor, 0 where there is no sample. Returns whether some
+    samples are left out."""
     cdef bint some = False
     cdef Py_ssize_t s
     for s in range(count):
@@ -140,9 +141,11 @@ cdef inline kernel_void leave_out(
         values += stride
 
 
-# Tile by tile, by whoever has the tile: the factor is then that of the evaluation before.
+# The same tile by tile, on the thread that has the tile. What factor the weights need is known in
+# the end only, so that the factor used is that of the evaluation before.
 
 cdef inline void start_parts(WeightParts *parts) noexcept nogil:
+    """No weights yet."""
     cdef int k
     parts.largest = 0
     for k in range(WEIGHT_PARTS):
@@ -154,8 +157,8 @@ cdef inline kernel_void add_parts_of_tile(
     WeightParts *parts, bint *some_left_out,
 ) noexcept nogil:
     """As tile_weights; adds them to the sums of parts, and finds the largest."""
-    cdef doubles_t sums[16]         # registers: the shortest have two doubles
-    cdef doubles_t largest[2]       # two, as each has to wait for the one before
+    cdef doubles_t sums[16]         # enough for the shortest registers, of two doubles
+    cdef doubles_t largest[2]       # two in turn, since each maximum waits for the one before
     cdef doubles_t least[2]
     cdef doubles_t w
     cdef double top[WEIGHT_PARTS]

@@ -76,7 +76,8 @@ cdef inline void add_to_gradient(
     const Evaluation *run, const Dense *layer, Py_ssize_t start, Py_ssize_t stop, Strips Delta,
     bint fresh, bint last,
 ) noexcept nogil:
-    """Columns of Delta to the gradient, or the first of them into it; the last finish it."""
+    """Adds columns of Delta to the gradient, or sets these if fresh; after the last window
+    multiplies them by the scale and adds l2 W."""
     cdef Py_ssize_t row = layer.n_in + 1, at = layer.theta.at + 1 + start, width = stop - start
     cdef Py_ssize_t i, j, c, n
     cdef double *D
@@ -98,7 +99,7 @@ cdef inline void add_to_gradient(
 cdef inline void add_biases(
     const Evaluation *run, const Dense *layer, Py_ssize_t count,
 ) noexcept nogil:
-    """The same for the biases, tile by tile of a window."""
+    """The same for the biases: the sums of delta, tile by tile of the window."""
     cdef const Plan *plan = run.plan
     cdef double *D = run.gradient + layer.theta.at
     cdef Py_ssize_t s, j
@@ -115,11 +116,12 @@ cdef inline void add_biases(
 
 
 cdef inline Py_ssize_t piece_columns(const Dense *layer) noexcept nogil:
-    """How many columns of Delta are made at once: no more than one group of the product."""
+    """How many columns of Delta are a piece: no more than one group of the product."""
     return min(group_columns(layer.n_out), <Py_ssize_t>PIECE_COLUMNS)
 
 
 cdef inline Py_ssize_t layer_pieces(const Dense *layer) noexcept nogil:
+    """How many pieces Delta of a layer has."""
     return (layer.n_in + piece_columns(layer) - 1) // piece_columns(layer)
 
 
@@ -144,8 +146,8 @@ cdef inline void delta_times_inputs(
 ) noexcept nogil:
     """Columns of Delta, of so many samples of the window.
 
-    X is read where the user has it, in whole registers; what fills none, and samples that are not
-    beside each other, are copied panel by panel.
+    X is read where the user has it, in whole registers. Columns that fill no register, and samples
+    that are gathered, are copied panel by panel.
     """
     cdef const Plan *plan = run.plan
     cdef const real *delta = run.cached + layer.cached_delta_at + first * layer.n_out
@@ -177,7 +179,7 @@ cdef inline void delta_times_inputs(
 
 
 cdef inline void run_columns(void *context, int worker, Py_ssize_t piece) noexcept nogil:
-    """A group of columns of one layer's Delta; with the first, the biases."""
+    """One piece of the columns of one layer's Delta. The first piece makes the biases too."""
     cdef const Evaluation *run = <const Evaluation *>context
     cdef const Plan *plan = run.plan
     cdef const Dense *layer = plan.layers

@@ -67,7 +67,7 @@ static inline __attribute__((always_inline)) void blocks(
             lower += p_column;
             columns += q_row;
         } while (--left > 0);
-        /* Read again: what is kept for the end is missing in the loop. */
+        /* `target` is read again here: a value kept for the end would be a register less in the loop. */
         target = (const Target *)opaque_sum((const real *)target, 0);
         ptrdiff_t out_row = target->out_row, addend_row = target->addend_row;
         if (addend == NULL) {

@@ -1,9 +1,9 @@
 """How matrices lie in memory.
 
-Those that a product reads as Q or writes have their columns in the SIMD lanes, and lie strip after
-strip: STRIP columns are as many as a block of the product takes at once. What it then reads of a
-large matrix, and what it writes, is adjacent memory. A matrix that lies row after row is one of
-strips as well, with another distance from each to the next.
+A matrix that a product reads as Q, or writes, has its columns in the SIMD lanes, and lies strip
+after strip. A strip has STRIP columns, as many as a block of the product takes at once, so that
+what a block reads and writes of a large matrix is adjacent memory. A matrix that lies row after row
+is described in the same way: its strips begin STRIP numbers apart.
 """
 from matrix.sizes cimport SET_BYTES, STRIP
 from simd.lanes cimport LANES, real
@@ -39,7 +39,7 @@ cdef inline Strips by_rows(const real *data, Py_ssize_t row) noexcept nogil:
 
 
 cdef inline Strips by_strips(const real *data, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
-    """A matrix that lies strip after strip; where one is enough, it is no wider than needed."""
+    """A matrix that lies strip after strip; a single strip is no wider than needed."""
     cdef Strips out
     out.data = <real *>data
     out.row = min(STRIP, round_up(columns))

@@ -42,15 +42,15 @@ cdef inline Matrix packed_only(const real *packed) noexcept nogil:
 
 
 cdef inline Matrix from_column(Matrix p, Py_ssize_t k) noexcept nogil:
-    """The same without its first k columns: a multiple of STRIP, if it lies by strips."""
+    """P without its first k columns; k is a multiple of STRIP if P lies by strips."""
     p.data += k // STRIP * p.strip + k % STRIP * p.column
     return p
 
 
 cdef inline int even_piece(Py_ssize_t left, const int most, Py_ssize_t pieces) noexcept nogil:
-    """How many of those left to take now, `most` at most: even shares, so that none is left thin.
+    """How many of the rows left to take now, `most` at most: even pieces, so that none is thin.
 
-    The quotient left / shares, rounded up, is looked for: a division of 64 bits takes as long as a
+    left / pieces, rounded up, is found by counting down: a division of 64 bits takes as long as a
     third of a small block.
     """
     cdef int piece = most
@@ -62,14 +62,14 @@ cdef inline int even_piece(Py_ssize_t left, const int most, Py_ssize_t pieces) n
 cdef inline void pack_lanes(
     const int R, const real *p, Py_ssize_t p_row, real *out,
 ) noexcept nogil:
-    """out[k, r] = p[r, k], a register of each row; less than a register is written too much."""
+    """out[k, r] = p[r, k], a register of each row; writes less than a register beyond the end."""
     cdef lanes_t a[6][16]
     cdef int transposed = min(LANES, <int>TRANSPOSED_ROWS), i, g
     for g in range((R + transposed - 1) // transposed):
         for i in range(transposed):
             a[g][i] = lanes_load(p + min(g * transposed + i, R - 1) * p_row)
         shuffle(transposed, a[g])
-    # In this order what a store writes too much is overwritten by the next.
+    # What a store writes beyond its column is overwritten by the next store.
     for i in range(transposed):
         for g in range((R + transposed - 1) // transposed):
             lanes_store(out + i * R + g * LANES, a[g][i])
@@ -115,7 +115,8 @@ cdef inline void pack_part(int R, Py_ssize_t n, Matrix p, real *out) noexcept no
 cdef inline kernel_void pack(
     Py_ssize_t rows, Py_ssize_t n, Matrix p, real *out,
 ) noexcept nogil:
-    """P[rows, n <= DEPTH] block of rows after block of rows, and in each k after k."""
+    """Copies P[rows, n <= DEPTH]: block of rows after block of rows, in each column after
+    column."""
     cdef Py_ssize_t r = 0, k, width = n
     cdef int R
     if p.strip != STRIP * p.column:
@@ -151,7 +152,7 @@ cdef inline Matrix packed_if_worth(
 ) noexcept nogil:
     """P[rows, n] with a packed copy in `out`, if that pays for a Q of so many columns.
 
-    A NULL `out` says that there is no room for one.
+    A NULL `out` says that there is no room for a copy.
     """
     if out != NULL and packing_pays(rows, columns):
         pack_panels(rows, n, p, out)

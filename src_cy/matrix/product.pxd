@@ -27,27 +27,28 @@ from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_store, lanes_t, re
 
 
 cdef struct Ahead:
-    # Data that will be needed soon: at each step of a product what is `step` bytes further on is
-    # asked for, so that it arrives from memory while the processor computes.
+    # Data that will be needed soon. Each step of a product prefetches the place that is `step`
+    # bytes further on, so that the data arrives from memory while the processor computes.
     const char *next
     const char *end
     Py_ssize_t step
-    Py_ssize_t steps            # there have been
+    Py_ssize_t steps            # of products since `next` was set
     # In long products: whether to give up, asked from time to time. NULL: never.
     bint (*stopped)(void *) noexcept nogil
     void *context
 
 
 cdef inline Ahead no_data() noexcept nogil:
-    """Nothing to ask for ahead, and no giving up."""
+    """Nothing to prefetch, and no giving up."""
     cdef Ahead out
     memset(&out, 0, sizeof(Ahead))
     return out
 
 
 cdef inline void prefetch_next(Ahead *ahead, const char *next, Py_ssize_t size) noexcept nogil:
-    """So many bytes, as evenly as there were steps since the call before: a line a step keeps busy
-    what also brings lines from the second-level cache."""
+    """The next `size` bytes to prefetch, spread over as many steps as there were since the call
+    before: a line at each step would fill the buffers that also bring lines from the second-level
+    cache."""
     ahead.next = next
     ahead.end = next + size
     ahead.step = CACHE_LINE
@@ -57,6 +58,7 @@ cdef inline void prefetch_next(Ahead *ahead, const char *next, Py_ssize_t size) 
 
 
 cdef inline bint given_up(const Ahead *ahead) noexcept nogil:
+    """Whether the caller wants no more of the product."""
     return ahead.stopped != NULL and ahead.stopped(ahead.context)
 
 
@@ -68,6 +70,7 @@ cdef struct Addend:
 
 
 cdef inline Addend matrix_addend(Strips at) noexcept nogil:
+    """out = at + P Q."""
     cdef Addend out
     out.at = at
     out.broadcast = False
@@ -90,6 +93,7 @@ cdef inline Addend factor(Strips at) noexcept nogil:
 
 
 cdef inline Addend nothing() noexcept nogil:
+    """out = P Q."""
     return matrix_addend(by_rows(NULL, 0))
 
 
@@ -123,7 +127,7 @@ cdef inline void copy_columns(
 cdef inline void copy_panel(
     int C, Py_ssize_t n, const real *q, Py_ssize_t q_row, real *panel,
 ) noexcept nogil:
-    """The same with the number known to the compiler, which else calls memcpy for each row."""
+    """The same with C known to the compiler, which otherwise calls memcpy for each row."""
     if C == 1: copy_columns(1, n, q, q_row, panel)
     elif C == 2: copy_columns(2, n, q, q_row, panel)
     elif C == 3: copy_columns(3, n, q, q_row, panel)
@@ -136,11 +140,12 @@ cdef inline void multiply_panel(
 ) noexcept nogil:
     """out[rows, C registers] = addend + P[rows, n] Q[n, C registers] with n <= DEPTH.
 
-    All rows of P pass over a panel of Q that stays in the first-level cache. Where they are many
-    the panel is copied first, unless its rows are adjacent already: to be aligned, and on 4 pages
-    of memory instead of up to 64. The first blocks then prefetch the next panel: a cache line of
-    all rows, then another; or line after line where the panel is adjacent. The others prefetch the
-    caller's data; a packed P is prefetched by its blocks themselves.
+    All rows of P pass over a panel of Q that stays in the first-level cache. If P has PACK_ROWS
+    rows or more, the panel is copied first, so that it is aligned, and on 4 pages of memory instead
+    of up to 64; a panel whose rows are adjacent needs no copy. The first blocks then prefetch the
+    next panel of Q: one cache line of each row, then the next line of each; if the panel is
+    adjacent, line after line. The other blocks prefetch the caller's data. Blocks of a packed P
+    prefetch P itself.
     """
     cdef lanes_t copied[DEPTH * 4]
     cdef Py_ssize_t r = 0, piece_step = q_row * sizeof(real), piece_lines = n, groups
@@ -184,7 +189,7 @@ cdef inline void multiply_panel(
                 target.count, (ahead.end - ahead.next) // (target.lines * target.step) + 1)
             ahead.next += target.count * target.lines * target.step
             ahead.steps += target.count * n
-        else:       # a line in the first-level cache: any other would be asked for at each step
+        else:       # nothing to prefetch: a line that the first-level cache has costs least
             target.ahead = <const char *>&target
             target.step = 0
             target.lines = 0

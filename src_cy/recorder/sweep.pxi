@@ -23,7 +23,7 @@ cdef list swept(Graph g, list nodes, list cotangents, list inputs, dict every):
         sweep_down(g, start, every)
         adjoints = [sweep.adjoint[<int32_t>node] for node in inputs]
     except BaseException:
-        end_sweep(sweep)                # it was left in the middle
+        end_sweep(sweep)                # the sweep stopped half-way: its adjoints are not all -1
         raise
     for node in inputs:
         sweep.adjoint[<int32_t>node] = -1

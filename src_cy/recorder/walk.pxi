@@ -1,6 +1,6 @@
-# Through an expression, every part once, without recursion. The lock is held meanwhile: a walk
-# writes into each expression it meets where it has met it. When another walk comes in between, of a
-# signal handler, some of the marks are lost, and what had them is met again: that takes time only.
+# Through an expression, every part once, without recursion. The lock is held meanwhile, since a
+# walk marks each expression with the place where it has met it. A signal handler may walk in
+# between and overwrite some marks: those expressions are met a second time, which costs time alone.
 
 cdef struct Walk:
     PyObject **seen             # the expressions met; the mark of each is its place here

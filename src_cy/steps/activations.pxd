@@ -1,10 +1,10 @@
 """Activations: each is one function, giving g, g' or g'' of one register, and one row of the table.
 
-Where the slope follows from a = g(z) alone the tile keeps only `a` (z is overwritten). A row that
-keeps z has both. One that keeps slopes gives g and g' at once, and z is overwritten with g': where
-g comes near a limit, 1 - a and the slope have lost their digits in `a`. To add an activation: the
-function, its row, its line in `activate`; names, messages, command line and tests follow from the
-table.
+Where the slope follows from a = g(z) alone, a tile keeps only `a`, which overwrites z. A function
+whose row says KEEPS_Z has both. One with KEEPS_SLOPE gives g and g' at once, and g' overwrites z:
+where g comes near a limit, `a` no longer has the digits of 1 - a and of the slope. To add an
+activation: the function, its row, its line in `activate`; names, messages, command line and tests
+follow from the table.
 """
 from elementary.elementary cimport (
     lanes_constant, lanes_cos, lanes_exp, lanes_expm1, lanes_expm1_exp, lanes_gaussian, lanes_gt,

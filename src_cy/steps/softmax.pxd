@@ -1,6 +1,7 @@
-"""softmax, the one activation that is not of each unit alone, and its Jacobian.
+"""softmax, the one activation that depends on all units together, and its Jacobian.
 
-Where one output comes near 1 its distance from 1 is the sum of the others, which keeps its digits.
+Where an output comes near 1, its distance from 1 is computed as the sum of the other outputs, which
+keeps its digits.
 """
 from elementary.elementary cimport lanes_divide, lanes_eq, lanes_exp, lanes_gt, lanes_select
 from simd.lanes cimport LANES, lanes_load, lanes_splat, lanes_store, lanes_t, real
@@ -74,8 +75,8 @@ cdef inline void softmax_errors(
 cdef inline void softmax_slopes(
     Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, const real *a, real *out,
 ) noexcept nogil:
-    """out times the Jacobian, a_k (out_k - a . out). Nothing changes if a number is taken from all
-    out: with that of the largest a nothing near 1 is taken from 1."""
+    """out times the Jacobian, a_k (out_k - a . out). The result does not change if one number is
+    subtracted from all out_k. That of the largest a is, so that no a near 1 loses digits."""
     cdef Py_ssize_t r, c = 0
     cdef lanes_t top, chosen, total
     while c < columns:

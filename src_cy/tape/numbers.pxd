@@ -1,5 +1,6 @@
-"""A gate on one number: all that arithmetic needs; what is a polynomial on a register is one here
-too, with the number in every lane. The gates of a program are linked to run one after the other.
+"""A gate on one number. Arithmetic is computed as it is; a function that is a polynomial on a
+register is computed on a register with the number in every lane. The gates of a program are linked,
+so that each jumps to the next.
 """
 from simd.lanes cimport kernel_void, lanes_splat, lanes_t, real
 from simd.lanes_math cimport lanes_rounded
@@ -39,8 +40,8 @@ cdef enum:
 
 
 cdef inline void number(int op, const threaded_t *g, real *s) noexcept nogil:
-    # Did the compiler know that all lanes are the same, it would compute some steps on one number
-    # and could not fuse them with the others: other bits than those of a row.
+    # lanes_rounded hides from the compiler that all lanes are equal. Otherwise it computes parts in
+    # scalar code, without fused multiply-adds, and the bits differ from those of a row.
     s[g.out] = first_lane(gate(
         op, lanes_rounded(lanes_splat(s[g.a])), lanes_rounded(lanes_splat(s[g.b])), lanes_splat(0)))
 

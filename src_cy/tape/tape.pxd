@@ -59,7 +59,7 @@ cdef struct Column:
 
 
 cdef struct Coming:
-    # What a long gate asks for ahead: memory is read while polynomials are computed.
+    # The columns that long gates prefetch: memory is read while polynomials are computed.
     const Column *columns
     Py_ssize_t n_columns
     Py_ssize_t start            # the first sample of the next tile
@@ -220,6 +220,7 @@ cdef inline called_kernel_void run_elementary(
 
 
 cdef inline bint is_arithmetic(int op) noexcept nogil:
+    """Whether a gate costs no more than the loop around it."""
     return (ADD <= op <= DIVIDE or MINIMUM <= op <= MAXIMUM or LESS <= op <= MASKED_MULTIPLY_ADD
             or op == NEGATIVE or op == ABSOLUTE or op == RELU or op == SIGN)
 
@@ -228,7 +229,8 @@ cdef inline void run_rows(
     const Gate *g, Py_ssize_t n_gates, const Row *rows, Py_ssize_t columns, const Coming *coming,
     Py_ssize_t piece,
 ) noexcept nogil:
-    """The gates on the rows[slot] of a tile; each long one asks for `share` of what is coming."""
+    """The gates on the rows of a tile, rows[slot]; each long gate prefetches `piece` of the columns
+    that are coming."""
     cdef Coming part = coming[0]
     cdef Py_ssize_t left = coming.n_columns
     for _ in range(n_gates):

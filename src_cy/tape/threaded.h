@@ -1,6 +1,6 @@
 /* The second thing Cython cannot say: from the end of one gate straight to the next.
  *
- * A loop around a switch jumps twice for each gate, and all gates piece one prediction of where to;
+ * A loop around a switch jumps twice for each gate, and all gates share one prediction of the next;
  * with the address of its code in every gate the arithmetic of a circuit takes little more than half
  * the time. Labels as values are an extension of GCC and Clang, as the vectors of lanes.h.
  */
