@@ -13,8 +13,8 @@ tests/test_elementary.py.
 """
 
 from elementary.exponential cimport (
-    lanes_exp, lanes_exp_negative, lanes_expm1, lanes_expm1_exp, lanes_logaddexp, lanes_sigmoid,
-    lanes_sigmoid_slope, lanes_sigmoid_tail, lanes_softplus, lanes_softplus_excess,
+    lanes_exp, lanes_exp_negative, lanes_exp_parts, lanes_expm1, lanes_expm1_exp, lanes_logaddexp,
+    lanes_sigmoid, lanes_sigmoid_slope, lanes_sigmoid_tail, lanes_softplus, lanes_softplus_excess,
     lanes_softplus_sigmoid, lanes_tanh, lanes_tanh_rest,
 )
 from elementary.gamma cimport lanes_digamma, lanes_gammaln, lanes_polygamma
@@ -28,7 +28,7 @@ from elementary.power cimport lanes_pow
 from elementary.rounding cimport lanes_floor, lanes_mod, lanes_round
 from elementary.trigonometry cimport lanes_cos, lanes_sin, lanes_sin_cos, lanes_tan
 from simd.lanes_math cimport (
-    lanes_abs, lanes_constant, lanes_copysign, lanes_divide, lanes_eq, lanes_ge, lanes_gt, lanes_lt,
-    lanes_max, lanes_maximum, lanes_min, lanes_minimum, lanes_minus_abs, lanes_rounded,
-    lanes_select, lanes_sign, lanes_sqrt, lanes_with_sign,
+    lanes_abs, lanes_constant, lanes_copysign, lanes_divide, lanes_eq, lanes_fma, lanes_ge,
+    lanes_gt, lanes_lt, lanes_max, lanes_maximum, lanes_min, lanes_minimum, lanes_minus_abs,
+    lanes_rounded, lanes_select, lanes_sign, lanes_sqrt, lanes_with_sign,
 )

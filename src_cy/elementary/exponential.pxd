@@ -47,9 +47,11 @@ cdef inline lanes_t _log2e() noexcept nogil:
     return lanes_constant(1.4426950408889634, 1.4426950216293335)
 
 
-cdef inline lanes_t lanes_exp(lanes_t x) noexcept nogil:
-    """e**x; 1.08 / 1.05 ulp. The power of two is applied in two halves: no overflow before its
-    time, and one rounding where the result is subnormal."""
+cdef inline lanes_t lanes_exp_parts(lanes_t x, lanes_t *scale) noexcept nogil:
+    """e**x without its last product, which is that with scale: a caller that adds to it fuses both.
+
+    The power of two is applied in two halves: no overflow before its time, and one rounding where
+    the result is subnormal."""
     cdef int bias = 1023 if sizeof(real) == 8 else 127
     x = lanes_max(lanes_constant(-746.0, -105.0), x)
     x = lanes_min(lanes_constant(710.0, 89.0), x)
@@ -57,10 +59,17 @@ cdef inline lanes_t lanes_exp(lanes_t x) noexcept nogil:
     cdef lanes_t n = t - _nearest(lanes_splat(0), 2 * bias)
     cdef lanes_t h = _nearest(n * lanes_splat(0.5), bias)
     cdef lanes_t first = lanes_from_bits(lanes_shift_left(lanes_bits(h), MANTISSA_BITS))
-    cdef lanes_t second = lanes_from_bits(
+    scale[0] = lanes_from_bits(
         lanes_shift_left(lanes_subtract_bits(lanes_bits(t), lanes_bits(h)), MANTISSA_BITS))
     cdef lanes_t r = _remainder(x, n)
-    return (_expm1_reduced(r, r) * first + first) * second
+    return _expm1_reduced(r, r) * first + first
+
+
+cdef inline lanes_t lanes_exp(lanes_t x) noexcept nogil:
+    """e**x; 1.08 / 1.05 ulp."""
+    cdef lanes_t scale
+    cdef lanes_t part = lanes_exp_parts(x, &scale)
+    return part * scale
 
 
 cdef inline lanes_t _exp_negative(lanes_t x, lanes_t rest) noexcept nogil:

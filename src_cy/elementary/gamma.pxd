@@ -201,7 +201,7 @@ cdef inline lanes_t lanes_digamma(lanes_t x) noexcept nogil:
     cdef ilanes_t far = lanes_ge(y, lanes_splat(3))
     cdef lanes_t inverse = lanes_divide(one, lanes_select(far, y, x))
     cdef lanes_t w = inverse * inverse
-    cdef lanes_t above = w * _digamma_rest(w) + lanes_splat(0.5) * inverse
+    cdef lanes_t above = w * _digamma_rest(w) + lanes_rounded(lanes_splat(0.5) * inverse)
     above = lanes_log(y) - above
     cdef lanes_t other = lanes_select(far, above, _digamma_middle(y))
     cdef lanes_t value = lanes_select(low, other - inverse, other)

@@ -28,7 +28,11 @@
 #define SUM_COLUMNS 3
 #endif
 
+#ifdef __clang__
+#define ALL_UNROLLED UNROLLED
+#else
 #define ALL_UNROLLED(i, n) _Pragma("GCC unroll 24") for (int i = 0; i < (n); i++)
+#endif
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* Positions whose columns lie side by side, in values and in deltas. */
@@ -180,21 +184,20 @@ static void scattered_product(
 
 /* out[i] += the sum of the numbers of acc[i], for n registers, in a tree: upper half to lower. */
 ALWAYS_INLINE void add_sums(const int n, lanes_t *acc, real *out) {
-    ALL_UNROLLED(first, n) {
-        if (first % LANES == 0) {
-            lanes_t part[16];
-            real sums[16];
-            ALL_UNROLLED(i, 16) part[i] = lanes_splat(0);
-            ALL_UNROLLED(i, 16) if (first + i < n && i < LANES) part[i] = acc[first + i];
+    ALL_UNROLLED(group, (n + LANES - 1) / LANES) {
+        const int first = group * LANES;
+        lanes_t part[LANES];
+        real sums[LANES];
+        ALL_UNROLLED(i, LANES) part[i] = lanes_splat(0);
+        ALL_UNROLLED(i, LANES) if (first + i < n) part[i] = acc[first + i];
 #define ROUND(w)                                                               \
     if (LANES >= 2 * (w)) UNROLLED(i, w) {                                     \
-            lanes_t a = part[i], b = part[i + (w)];                            \
+            lanes_t a = part[i], b = part[(i + (w)) % LANES];                  \
             part[i] = lanes_zip_low(a, b) + lanes_zip_high(a, b);              \
         }
-            ROUND(8) ROUND(4) ROUND(2) ROUND(1)
-            lanes_store(sums, part[0]);
-            ALL_UNROLLED(i, 16) if (first + i < n && i < LANES) out[first + i] += sums[i];
-        }
+        ROUND(8) ROUND(4) ROUND(2) ROUND(1)
+        lanes_store(sums, part[0]);
+        ALL_UNROLLED(i, LANES) if (first + i < n) out[first + i] += sums[i];
     }
 }
 

@@ -5,9 +5,9 @@ is computed from `z` (cross_entropy of a sigmoid, say) gives delta = dloss/dz at
 output it is for; it is finite for every finite z. Losses sum over the K outputs of a sample.
 """
 from elementary.elementary cimport (
-    lanes_abs, lanes_copysign, lanes_divide, lanes_eq, lanes_exp, lanes_exp_negative, lanes_gt,
-    lanes_log, lanes_log1p, lanes_lt, lanes_max, lanes_rounded, lanes_select, lanes_softplus_excess,
-    lanes_softplus_sigmoid, lanes_tanh,
+    lanes_abs, lanes_copysign, lanes_divide, lanes_eq, lanes_exp_negative, lanes_exp_parts,
+    lanes_fma, lanes_gt, lanes_log, lanes_log1p, lanes_lt, lanes_max, lanes_rounded,
+    lanes_select, lanes_softplus_excess, lanes_softplus_sigmoid, lanes_tanh,
 )
 from libc.math cimport INFINITY
 from simd.lanes cimport (
@@ -100,9 +100,11 @@ cdef inline lanes_t log_cosh(lanes_t e, lanes_t y, real p, lanes_t *slope) noexc
 
 cdef inline lanes_t poisson(lanes_t z, lanes_t y, real p, lanes_t *slope) noexcept nogil:
     """rate - y log rate with rate = exp(z)."""
-    cdef lanes_t rate = lanes_exp(z)
-    slope[0] = rate - y
-    return rate - z * y
+    # Written out: some compilers fuse the last product of exp with what is subtracted, some do not.
+    cdef lanes_t scale
+    cdef lanes_t part = lanes_exp_parts(z, &scale)
+    slope[0] = lanes_fma(part, scale, -y)
+    return lanes_fma(part, scale, -lanes_rounded(z * y))
 
 
 cdef inline lanes_t poisson_softplus(lanes_t z, lanes_t y, real p, lanes_t *slope) noexcept nogil:
