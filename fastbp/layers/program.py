@@ -240,7 +240,7 @@ class Builder:
         """The largest of each row of `rows`, (n, window), or with a divisor their mean."""
         n, window = rows.shape
         op = MEAN if divisor else MAXIMUM
-        self._step(POOL, op, out, n, window, self._tabled(rows), divisor)
+        self._step(POOL, op, out, n, window, self._tabled(rows), divisor or 1)
 
     def _tabled(self, rows: "NDArray[np.int32]") -> int:
         """Where these row numbers begin in the table; equal ones are there once."""

@@ -72,8 +72,8 @@ ALWAYS_INLINE void gather_block(
     } while (--n > 0);
 }
 
-/* How out begins: as one number for each row, as it is, or as 0. */
-enum { FROM_ROWS, FROM_OUT, FROM_NOTHING };
+/* How out begins: as one number for each row, as it is, as 0, or as the sum of the first two. */
+enum { FROM_ROWS, FROM_OUT, FROM_NOTHING, FROM_BOTH };
 
 ALWAYS_INLINE void gathered_block(
     const int R, const int C, const real *p, ptrdiff_t p_row, const real *q, const int32_t *rows,
@@ -81,10 +81,12 @@ ALWAYS_INLINE void gathered_block(
     lanes_t acc[2 * BLOCK_ROWS][4];
     gather_block(R, C, 1, p, p_row, 1, q, 0, rows, n, acc);
     UNROLLED(r, R) {
-        lanes_t w = lanes_splat(from == FROM_ROWS ? addend[0] : 0);
+        const lanes_t each = lanes_splat(from == FROM_ROWS || from == FROM_BOTH ? addend[0] : 0);
         UNROLLED(c, C) {
             real *at = out + c * LANES;
+            lanes_t w = each;
             if (from == FROM_OUT) w = lanes_load(at);
+            if (from == FROM_BOTH) w += lanes_load(at);
             lanes_store(at, acc[r][c] + w);
         }
         addend = opaque_sum(addend, addend_row);

@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t
 from simd.lanes cimport real
 
 cdef extern from "matrix/gathered.h" nogil:
-    enum: FROM_ROWS, FROM_OUT, FROM_NOTHING
+    enum: FROM_ROWS, FROM_OUT, FROM_NOTHING, FROM_BOTH
 
     ctypedef struct Run:
         const int32_t *inputs

@@ -3,7 +3,7 @@
 Dense on a sequence, convolution and recurrence are this step with other tables.
 """
 from matrix.gathered cimport (
-    FROM_NOTHING, FROM_OUT, FROM_ROWS, Run, gathered_product, gathered_sums, run_sums,
+    FROM_BOTH, FROM_NOTHING, FROM_OUT, FROM_ROWS, Run, gathered_product, gathered_sums, run_sums,
     scattered_product,
 )
 from simd.lanes cimport real
@@ -19,7 +19,7 @@ cdef inline void affine_forward(const Step *step, const real *theta, real *value
     cdef Py_ssize_t r
     cdef int start = FROM_OUT if step.flags & TO_OUT else FROM_NOTHING
     if step.flags & WITH_BIAS:
-        start = FROM_ROWS
+        start = FROM_BOTH if step.flags & TO_OUT else FROM_ROWS
     for r in range(step.n_runs):
         run = step.runs + r
         gathered_product(step.n_units, run.columns, step.depth, W, step.row, values, run.inputs,
