@@ -129,7 +129,7 @@ cdef int check_step(const ProgramCode *code, const int32_t *s, what) except -1:
             raise ValueError(f"{what}: X is written")
         return 0
     if s[0] == POOL:
-        if not 0 <= s[1] < N_POOL_OPS or s[6] < 1:
+        if not 0 <= s[1] < N_POOL_OPS or (s[1] == AVERAGE and s[6] < 1):
             raise ValueError(f"{what}: no operation {s[1]} with divisor {s[6]}")
         check_rows(code, s[2], s[3], what)
         if s[2] < code.first[1]:

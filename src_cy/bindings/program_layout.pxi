@@ -219,7 +219,7 @@ cdef void lay_rows_of_step(ProgramLayout self, const ProgramCode *code, Py_ssize
             step.d, step.d_delta = self.value(code, s[6]), self.delta(code, s[6])
         return
     step.window = s[4]
-    step.factor = <real>(1.0 / s[6])
+    step.factor = <real>(1.0 / max(s[6], 1))
     rows = self.offsets + self.n_offsets
     self.n_offsets += 2 * step.n * step.window
     step.rows = rows
