@@ -1,9 +1,11 @@
 """The problems that are timed: one row each, with the same numbers for every peer."""
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from layer_cases import LAYER_CASES
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,17 @@ class Case:
     loss: str
     dtype: str
     l2: float = 0.0
+    layers = ()  # dense ones only: see layer_cases.py for others
+
+    @property
+    def shapes(self):
+        """(height, width) of each layer's matrix."""
+        return [(b, a) for a, b in itertools.pairwise(self.widths)]
+
+    @property
+    def text(self):
+        """What it is, for the title of a table."""
+        return f"{'-'.join(map(str, self.widths))}, {self.hidden}"
 
     @cached_property
     def X(self):
@@ -48,15 +61,10 @@ class Case:
         return rng.integers(0, 2, shape).astype(self.dtype)
 
     @property
-    def n_parameters(self):
-        return sum((1 + a) * b for a, b in zip(self.widths, self.widths[1:], strict=False))
-
-    @property
     def flops(self):
         """Multiplications and additions in the products of one call: z, Delta and, but for the
         first layer, W' delta."""
-        pairs = zip(self.widths, self.widths[1:], strict=False)
-        products = sum(a * b * (2 if i == 0 else 3) for i, (a, b) in enumerate(pairs))
+        products = sum(a * b * (2 if i == 0 else 3) for i, (a, b) in enumerate(self.shapes))
         return 2 * products * self.n_samples
 
     def thetas(self, count):
@@ -67,8 +75,8 @@ class Case:
         rng = np.random.default_rng(4)
         scale = np.concatenate(
             [
-                np.full((1 + a) * b, np.sqrt(6 / (a + b)))
-                for a, b in zip(self.widths, self.widths[1:], strict=False)
+                np.full((1 + width) * height, np.sqrt(6 / (height + width)))
+                for height, width in self.shapes
             ]
         )
         return [rng.uniform(-scale, scale) for _ in range(count)]
@@ -87,7 +95,7 @@ _TABLE = [
     ("potential32", (30, 20, 20, 1), 50000, "tanh", "identity", "squared_error", "float32"),
     ("ex4_32", (400, 25, 10), 5000, "sigmoid", "sigmoid", "cross_entropy", "float32", 1.0),
 ]
-CASES = {row[0]: Case(*row) for row in _TABLE}
+CASES = {row[0]: Case(*row) for row in _TABLE} | LAYER_CASES
 MILLION = Case(
     "million", (30, 20, 20, 1), 1_000_000, "tanh", "identity", "squared_error", "float64"
 )

@@ -1,45 +1,45 @@
 """Orders in which libraries flatten a network's parameters, as index arrays.
 
+``shapes`` are (height, width) of each layer's matrix: W is (height, width), b (height,).
+
 With ``order`` from here, ``theta[order]`` is the peer's vector for our ``theta`` and
 ``gradient[order] = peer_gradient`` brings its gradient back. Only the flat order differs, so
 conversion stays outside of the timed call.
 """
 
-import itertools
-
 import numpy as np
 
 
-def _blocks(widths):
-    """Indices into our theta, per layer: (weights (s_out, s_in), bias (s_out,))."""
+def _blocks(shapes):
+    """Indices into our theta, per layer: (weights (height, width), bias (height,))."""
     start = 0
-    for n_in, n_out in itertools.pairwise(widths):
-        block = start + np.arange(n_out * (1 + n_in)).reshape(n_out, 1 + n_in)
+    for height, width in shapes:
+        block = start + np.arange(height * (1 + width)).reshape(height, 1 + width)
         start += block.size
         yield block[:, 1:], block[:, 0]
 
 
-def bias_first(widths):
-    """fastbp: each layer (s_out, 1 + s_in) with the bias in column 0."""
-    return np.arange(sum((1 + a) * b for a, b in itertools.pairwise(widths)))
+def bias_first(shapes):
+    """fastbp: each layer (height, 1 + width) with the bias in column 0."""
+    return np.arange(sum((1 + width) * height for height, width in shapes))
 
 
-def weights_then_bias(widths):
-    """PyTorch: per layer weights (s_out, s_in), then bias."""
-    return np.concatenate([part.ravel() for block in _blocks(widths) for part in block])
+def weights_then_bias(shapes):
+    """PyTorch: per layer weights (height, width), then bias."""
+    return np.concatenate([part.ravel() for block in _blocks(shapes) for part in block])
 
 
-def coefs_then_intercepts(widths):
-    """scikit-learn: weights (s_in, s_out) of all layers, then all biases."""
-    weights, biases = zip(*_blocks(widths), strict=True)
+def coefs_then_intercepts(shapes):
+    """scikit-learn: weights (width, height) of all layers, then all biases."""
+    weights, biases = zip(*_blocks(shapes), strict=True)
     return np.concatenate([w.T.ravel() for w in weights] + list(biases))
 
 
-def split(theta, widths):
-    """Views [(weights (s_out, s_in), bias (s_out,)), ...] of a weights-then-bias vector."""
+def split(theta, shapes):
+    """Views [(weights (height, width), bias (height,)), ...] of a weights-then-bias vector."""
     parts, start = [], 0
-    for n_in, n_out in itertools.pairwise(widths):
-        stop = start + n_in * n_out
-        parts.append((theta[start:stop].reshape(n_out, n_in), theta[stop : stop + n_out]))
-        start = stop + n_out
+    for height, width in shapes:
+        stop = start + height * width
+        parts.append((theta[start:stop].reshape(height, width), theta[stop : stop + height]))
+        start = stop + height
     return parts

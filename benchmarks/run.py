@@ -110,9 +110,8 @@ def significant(number):
 def table(result, markdown):
     """The result of one case as text."""
     case = CASES[result.case]
-    shape = "-".join(map(str, case.widths))
-    kind = f"{case.hidden}, {case.output} {case.loss}, {case.dtype}, l2 {case.l2:g}"
-    title = f"{case.name}: {shape}, {case.n_samples} samples, {kind}"
+    kind = f"{case.output} {case.loss}, {case.dtype}, l2 {case.l2:g}"
+    title = f"{case.name}: {case.text}, {kind}, {case.n_samples} samples"
     reference = result.rows[0].peer if result.rows else "-"
     base = {row.threads: row.us for row in result.rows if row.peer == reference}
     head = ["peer", "threads", "µs", f"/ {reference}", "spread", "of FMA peak", "gradient dev.",

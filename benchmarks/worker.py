@@ -78,7 +78,7 @@ class Worker:
         self.function = self.thetas = None
         case = CASES[name]
         self.function = self.peer.prepare(case)
-        order = self.peer.ORDER(case.widths)
+        order = self.peer.ORDER(case.shapes)
         ours = case.thetas(5)
         self.thetas = [theta[order] for theta in ours]
         cost, gradient = self.function(self.thetas[0])
@@ -106,7 +106,7 @@ class Worker:
         """Bytes above the data: while binding it, and while evaluating twice."""
         case = MILLION
         case.X.sum(), case.targets.sum()
-        theta = case.thetas(1)[0][self.peer.ORDER(case.widths)]
+        theta = case.thetas(1)[0][self.peer.ORDER(case.shapes)]
         before = resident("VmRSS")
         forget_peak()
         function = self.peer.prepare(case)

@@ -15,3 +15,9 @@ NAMES = ("fastbp", "fastbp@v3", "numpy", "torch", "jax", "autograd", "sklearn")
 
 class Unsupported(Exception):
     """The library's objective cannot express the case."""
+
+
+def dense_only(case):
+    """Refuses a case that has other layers."""
+    if case.layers:
+        raise Unsupported("it has no other layers than dense ones here")

@@ -7,6 +7,8 @@ from autograd.scipy.special import expit, logsumexp
 from layouts import split
 from layouts import weights_then_bias as ORDER  # noqa: F401
 
+from peers import dense_only
+
 ACTIVATE = {
     "identity": lambda z: z,
     "tanh": anp.tanh,
@@ -16,6 +18,7 @@ ACTIVATE = {
 
 
 def prepare(case):
+    dense_only(case)
     hidden, output = ACTIVATE[case.hidden], ACTIVATE.get(case.output)
     m, last = case.n_samples, len(case.widths) - 2
     dtype, rows = np.dtype(case.dtype), np.arange(case.n_samples)
@@ -41,7 +44,7 @@ def prepare(case):
     cost_and_gradient = value_and_grad(cost)
 
     def evaluate(theta):
-        layers = split(theta.astype(dtype, copy=False), case.widths)
+        layers = split(theta.astype(dtype, copy=False), case.shapes)
         value, grads = cost_and_gradient(layers)
         flat = np.concatenate([g.ravel() for layer in grads for g in layer])
         return float(value), flat.astype(np.float64, copy=False)

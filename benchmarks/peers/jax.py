@@ -22,6 +22,10 @@ ACTIVATE = {
 
 
 def prepare(case):
+    if case.layers:
+        from peers import jax_layers
+
+        return jax_layers.prepare(case)
     hidden, output = ACTIVATE[case.hidden], ACTIVATE.get(case.output)
     m, last = case.n_samples, len(case.widths) - 2
 
@@ -46,7 +50,7 @@ def prepare(case):
 
     @jax.jit
     def cost_and_gradient(theta, X, y):
-        layers = split(theta.astype(case.dtype), case.widths)
+        layers = split(theta.astype(case.dtype), case.shapes)
         value, grads = jax.value_and_grad(cost)(layers, X, y)
         flat = jnp.concatenate([g.ravel() for layer in grads for g in layer])
         return value, flat.astype(jnp.float64)

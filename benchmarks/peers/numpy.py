@@ -4,6 +4,8 @@ import numpy as np
 from layouts import split
 from layouts import weights_then_bias as ORDER  # noqa: F401
 
+from peers import dense_only
+
 
 def _sigmoid(z):
     z *= 0.5
@@ -69,6 +71,7 @@ LOSS = {
 
 
 def prepare(case):
+    dense_only(case)
     m, widths, dtype = case.n_samples, case.widths, np.dtype(case.dtype)
     activations = [case.X] + [np.empty((m, s), dtype) for s in widths[1:]]
     deltas = [None] + [np.empty((m, s), dtype) for s in widths[1:]]
@@ -79,9 +82,9 @@ def prepare(case):
     last = len(widths) - 1
 
     def evaluate(theta):
-        layers = split(theta.astype(dtype, copy=False), widths)
+        layers = split(theta.astype(dtype, copy=False), case.shapes)
         gradient = np.empty(theta.size, dtype)
-        grads = split(gradient, widths)
+        grads = split(gradient, case.shapes)
         for n, (w, b) in enumerate(layers, 1):
             np.matmul(activations[n - 1], w.T, out=activations[n])
             activations[n] += b

@@ -9,7 +9,7 @@ import numpy as np
 from layouts import coefs_then_intercepts as ORDER  # noqa: F401
 from sklearn.neural_network import MLPRegressor
 
-from peers import Unsupported
+from peers import Unsupported, dense_only
 
 HIDDEN = {"identity": "identity", "sigmoid": "logistic", "tanh": "tanh", "relu": "relu"}
 OUTPUT = {
@@ -20,6 +20,7 @@ OUTPUT = {
 
 
 def prepare(case):
+    dense_only(case)
     widths, dtype = case.widths, np.dtype(case.dtype)
     if (case.output, case.loss) not in OUTPUT:
         raise Unsupported(f"no {case.output} output with {case.loss}")

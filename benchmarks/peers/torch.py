@@ -16,6 +16,10 @@ ACTIVATE = {
 
 
 def prepare(case):
+    if case.layers:
+        from peers import torch_layers
+
+        return torch_layers.prepare(case)
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     dtype = getattr(torch, case.dtype)
     X = torch.from_numpy(case.X)
@@ -33,7 +37,7 @@ def prepare(case):
 
     def evaluate(theta):
         vector = torch.from_numpy(theta).to(dtype)
-        layers = [[p.requires_grad_() for p in layer] for layer in split(vector, case.widths)]
+        layers = [[p.requires_grad_() for p in layer] for layer in split(vector, case.shapes)]
         a = X
         for n, (w, b) in enumerate(layers):
             a = F.linear(a, w, b)
