@@ -37,7 +37,7 @@ def _made(network: "Network", output: Any, loss: Any, with_lengths: bool) -> "tu
     dtype = network.dtype.name
     engine = core(dtype)
     output = names.compiled(output, "activation", dtype)
-    if network._structure.is_plain:
+    if network._is_plain:
         hidden = [names.compiled(g, "activation", dtype) for g in network.activations[:-1]]
         return engine, engine.Chain(network.widths, (*hidden, output), loss)
     p = network.program(with_lengths)

@@ -22,7 +22,7 @@ KINDS = {
 
 def describe(network: "Network") -> dict[str, Any]:
     """See Network.to_dict."""
-    plain = network._structure.is_plain
+    plain = network._is_plain
     each = [
         {name: _described(value) for name, value in layer.arguments().items()}
         for layer in network.layers

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Layered(Immutable, AsExpressions):
     """What a network is apart from its loss; see `Network`."""
 
-    __slots__ = ("_structure", "activations", "input_shape", "layers", "n_parameters",
+    __slots__ = ("_is_plain", "_structure", "activations", "input_shape", "layers", "n_parameters",
                  "output_shape", "shapes", "widths")  # fmt: skip
 
     layers: tuple[Layer, ...]
@@ -35,6 +35,7 @@ class Layered(Immutable, AsExpressions):
     shapes: tuple[tuple[int, int], ...]
     n_parameters: int
     _structure: Chain
+    _is_plain: bool  # see Chain.is_plain
 
     def _link(self, layers: Iterable[Layer], input_shape: Any) -> None:
         """Sets the attributes, after checking that each layer fits the one before."""
@@ -42,6 +43,7 @@ class Layered(Immutable, AsExpressions):
         linked = made.layers
         set_once = object.__setattr__
         set_once(self, "_structure", made)
+        set_once(self, "_is_plain", made.is_plain)
         set_once(self, "layers", linked)
         set_once(self, "input_shape", made.shapes[0])
         set_once(self, "output_shape", made.shapes[-1])

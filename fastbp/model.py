@@ -23,8 +23,8 @@ class Model:
         model(X)                        (m, K), as net.forward(theta, X)
         model(x)                        one sample, (s_0,) -> (K,)
 
-    In general X is (m, *input_shape) or (m, s_0), and one sample (s_0,) or of the input shape;
-    outputs are (m, *output_shape).
+    In general X is (m, *input_shape) or (m, s_0), and one sample (s_0,) or of the input shape (also
+    where that is (1, s_0)); outputs are (m, *output_shape).
 
     theta is checked, copied and packed once, here: changing it afterwards changes nothing. A call
     gives the bits of `Network.forward`. A model is immutable and may be called from any number of
@@ -51,13 +51,16 @@ class Model:
         If theta does not fit the network.
     """
 
-    __slots__ = ("_explicit_threads", "_is_finite", "_run", "n_threads", "network", "theta")
+    __slots__ = (
+        "_explicit_threads", "_is_finite", "_is_plain", "_run", "n_threads", "network", "theta",
+    )  # fmt: skip
 
     network: "Network"
     theta: "NDArray[np.float64]"
     n_threads: int
     _explicit_threads: int | None
     _is_finite: bool
+    _is_plain: bool
     _run: Any
 
     def __init__(self, network: "Network", theta: Any, n_threads: int | None = None) -> None:
@@ -65,6 +68,7 @@ class Model:
         copy.flags.writeable = False
         set_once = object.__setattr__
         set_once(self, "network", network)
+        set_once(self, "_is_plain", network._is_plain)
         set_once(self, "theta", copy)
         set_once(self, "n_threads", threads.resolve(n_threads))
         set_once(self, "_explicit_threads", n_threads)
@@ -73,7 +77,9 @@ class Model:
         # A copy of its own: somebody could make ours writeable again.
         set_once(self, "_run", engine.Model(chain, copy.copy(), self.n_threads).run)
 
-    def __call__(self, X: Any, out: "NDArray[Any] | None" = None) -> "NDArray[Any]":
+    def __call__(
+        self, X: Any, out: "NDArray[Any] | None" = None, lengths: Any = None
+    ) -> "NDArray[Any]":
         """The activations of the last layer, in the network's dtype.
 
         Parameters
@@ -83,6 +89,8 @@ class Model:
             C-contiguous ndarray of the network's dtype is read in place.
         out : ndarray, shape (m, K) or (K,), optional
             Where to write them: C-contiguous, of the network's dtype, and no memory of X.
+        lengths : array_like of int, shape (m,), optional
+            Of sequences: how many steps each sample has; see `Network.forward`.
 
         Returns
         -------
@@ -93,20 +101,19 @@ class Model:
         TypeError, ValueError
             If X does not fit the network or is not finite, or `out` cannot be written to.
         """
-        if self.network._structure.is_plain:
+        if self._is_plain and lengths is None:
             result = self._run(X, out)
             return self._checked(X, out, False) if result is None else result
-        shape = self.network.output_shape
         is_single = samples.is_one(X, self.network)
-        lead = () if is_single else (len(X),)
+        rows = self._sample(X) if is_single else X
+        shape = (*(() if is_single else (len(rows),)), *self.network.output_shape)
         if out is None:
-            return self._outputs(self._sample(X) if is_single else X, False).reshape(*lead, *shape)
-        data = samples.data(self._sample(X) if is_single else X, self.network)
-        self._check_out(out, data, is_single)
-        self._run(data, out.reshape(len(data), -1), False, True)
+            return self._outputs(rows, False, lengths).reshape(shape)
+        self._check_out(out, samples.data(rows, self.network), is_single)
+        out[...] = self._outputs(rows, False, lengths).reshape(shape)
         return out
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any, lengths: Any = None) -> Any:
         """What the network says about each sample, as `Network.predict`; of one sample, (s_0,),
         the class or the activations alone.
 
@@ -115,11 +122,9 @@ class Model:
         TypeError, ValueError
             As `Network.predict`.
         """
-        rows, is_single = self._rows(X)
-        values = predictions.predicted(self.network, partial(self._outputs, rows))
-        return values[0] if is_single else values
+        return self._said(predictions.predicted, X, lengths)
 
-    def predict_proba(self, X: Any) -> "NDArray[Any]":
+    def predict_proba(self, X: Any, lengths: Any = None) -> "NDArray[Any]":
         """Probabilities of the classes, as `Network.predict_proba`; of one sample a vector.
 
         Raises
@@ -127,8 +132,12 @@ class Model:
         TypeError, ValueError
             As `Network.predict_proba`.
         """
+        return self._said(predictions.probabilities, X, lengths)  # type: ignore[no-any-return]
+
+    def _said(self, what: Any, X: Any, lengths: Any) -> Any:
         rows, is_single = self._rows(X)
-        values = predictions.probabilities(self.network, partial(self._outputs, rows))
+        values = what(self.network, partial(self._outputs, rows, lengths=lengths))
+        values = predictions.cut(self.network, values, lengths)
         return values[0] if is_single else values
 
     def _rows(self, X: Any) -> tuple[Any, bool]:
@@ -143,13 +152,16 @@ class Model:
         """One sample as a row."""
         return samples.one(x, self.network)
 
-    def _outputs(self, X: Any, z: bool) -> "NDArray[Any]":
+    def _outputs(self, X: Any, z: bool, lengths: Any = None) -> "NDArray[Any]":
         """a(L), or z(L), of samples in rows: (m, *positions, K)."""
+        if lengths is not None:
+            return self.network._outputs(self.theta, X, z, lengths, self.n_threads)
         result = self._run(X, None, z)
+        if self._is_plain:
+            return self._checked(X, None, z) if result is None else result
         if result is None:
-            result = self._checked(X, None, z)
-        plain = self.network._structure.is_plain
-        return result if plain else predictions.shaped(self.network, result, None)
+            result = self._run(samples.data(X, self.network), None, z, True)
+        return predictions.shaped(self.network, result, None)
 
     def _checked(self, X: Any, out: Any, z: bool) -> "NDArray[Any]":
         """The same of what cannot be read as it is."""

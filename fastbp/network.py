@@ -133,11 +133,14 @@ class Network(Layered):
             If theta, X or lengths do not fit the network.
         """
         outputs = self._outputs(theta, X, False, lengths)
-        return outputs if outputs.ndim == 2 else outputs.reshape(-1, *self.output_shape)
+        plain = self._is_plain
+        return outputs if plain else outputs.reshape(-1, *self.output_shape)
 
-    def _outputs(self, theta: Any, X: Any, z: bool, lengths: Any = None) -> "NDArray[Any]":
+    def _outputs(
+        self, theta: Any, X: Any, z: bool, lengths: Any = None, n_threads: int | None = None
+    ) -> "NDArray[Any]":
         """a(L), or z(L), of samples: (m, *positions, K), 0 after the end of a sequence."""
-        n_threads = threads.get_num_threads()
+        n_threads = threads.get_num_threads() if n_threads is None else n_threads
         output: NDArray[Any] | None = None
         steps = None
         if lengths is None:
@@ -154,7 +157,7 @@ class Network(Layered):
             ends = () if steps is None else (steps,)
             output = engine.forward(chain, vector, data, n_threads, z, True, *ends)
         assert output is not None
-        return output if self._structure.is_plain else predictions.shaped(self, output, steps)
+        return output if self._is_plain else predictions.shaped(self, output, steps)
 
     def predict(self, theta: Any, X: Any, lengths: Any = None) -> "NDArray[Any]":
         """What the network says about each sample, or each step of a sequence.
@@ -338,7 +341,7 @@ class Network(Layered):
         return hash(self._fields())
 
     def _fields(self) -> tuple[Any, ...]:
-        return self.layers, self.loss, self.l2, self.dtype, self.reduction
+        return self.layers, self.input_shape, self.loss, self.l2, self.dtype, self.reduction
 
     def __repr__(self) -> str:
         return (

@@ -116,6 +116,8 @@ class Objective(Bound):
         set_once(self, "lengths", steps)
         self._begin(referred(zip(self._data, given, strict=True), self.sample_weight))
         engine, chain = compiled.cost_chain(network, steps is not None)
+        if labels is not None and labels.ndim > 1:
+            labels = labels.reshape(-1)
         problem = engine.BoundNetwork(
             chain, X, labels, matrix, self.sample_weight, self.l2, network.reduction == "mean",
             self.n_threads, *([] if steps is None else [steps]),

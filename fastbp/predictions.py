@@ -68,7 +68,7 @@ def predicted(network: "Network", outputs: Outputs) -> "NDArray[Any]":
         values = outputs(False)
         if single:
             return values[..., 0]
-        last = values.ndim > 2 or network._structure.is_plain
+        last = values.ndim > 2 or network._is_plain
         return values if last else values.reshape(-1, *network.output_shape)
     if single:
         values = outputs(output == "sigmoid")

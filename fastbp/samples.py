@@ -54,9 +54,7 @@ def is_one(X: Any, network: "Network") -> bool:
     shape = as_array(X, "X").shape
     if len(network.input_shape) == 1:
         return len(shape) == 1
-    return len(shape) == 1 or (
-        shape == network.input_shape and shape[1:] != (prod(network.input_shape),)
-    )
+    return len(shape) == 1 or shape == network.input_shape
 
 
 def lengths(value: Any, network: "Network", m: int) -> "NDArray[np.int64] | None":
@@ -116,10 +114,10 @@ def _refuse_shape(array: "NDArray[Any]", network: "Network", X: Any) -> NoReturn
         advice = f"for a single sample use {name}[None]"
     elif len(came) == len(shape) and came[1:] == shape[1:] and shape[0] == 1:
         advice = f"the axis of 1 is missing: {name}[:, None]"
-    elif len(came) == len(shape) + 1 and came[-1] == shape[0] and came[1:-1] == shape[1:]:
-        advice = f"channels come first: np.moveaxis({name}, -1, 1)"
     elif len(came) == 3 and len(shape) == 2 and came[1:] == shape[::-1]:
         advice = f"the axes are swapped: {name}.swapaxes(1, 2)"
+    elif len(came) == len(shape) + 1 and came[-1] == shape[0] and came[1:-1] == shape[1:]:
+        advice = f"channels come first: np.moveaxis({name}, -1, 1)"
     elif array.ndim >= 2 and prod(came[1:]) == n:
         advice = f"there are as many numbers: {name}.reshape(-1, {', '.join(map(str, shape))})"
     else:

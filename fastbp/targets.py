@@ -123,13 +123,13 @@ def _refuse_positions(array: "NDArray[Any]", network: "Network", m: int) -> NoRe
     shape = array.shape
     if array.ndim and shape[0] != m:
         advice = f"X has {m} samples and y has {shape[0]}: they must be the same"
-    elif array.ndim > 1 and shape[1] != lead[0]:
-        advice = f"each sample has outputs at {lead[0]} steps and y has {shape[1]}"
     elif shape in ((m,), (m, K)):
         advice = (
             "for one target for each sample leave out return_sequences=True of the last recurrent "
             "layer"
         )
+    elif array.ndim > 1 and shape[1] != lead[0]:
+        advice = f"each sample has outputs at {lead[0]} steps and y has {shape[1]}"
     else:
         advice = "give one target for each step"
     raise ValueError(f"y has shape {shape}; expected {wanted}; {advice}\n{network.table()}")
@@ -160,7 +160,7 @@ def _check_shape(array: "NDArray[Any]", K: int, m: int, y: Any, network: "Networ
             columns = "columns" if names is None else f"columns ({listed(names)})"
             advice += f" and y has {shape[1]} {columns}: give both the same number"
     text = f"y has shape {shape}; expected {wanted}; {advice}"
-    raise ValueError(text if network._structure.is_plain else f"{text}\n{network.table()}")
+    raise ValueError(text if network._is_plain else f"{text}\n{network.table()}")
 
 
 def _labels(array: "NDArray[Any]", K: int, y: Any) -> "NDArray[np.int64]":
