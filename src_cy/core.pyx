@@ -37,7 +37,8 @@ from elementary.elementary cimport (
     lanes_one_minus_square, lanes_polygamma, lanes_pow, lanes_round, lanes_sigmoid,
     lanes_sigmoid_slope, lanes_sign, lanes_sin, lanes_softplus, lanes_sqrt, lanes_tan, lanes_tanh,
 )
-from evaluation.circuit cimport CircuitData, CircuitRun, SampleCode, Term, run_samples
+from evaluation.circuit cimport CircuitData, CircuitRun, SampleCode, count_sums, run_samples
+from evaluation.circuit_sums cimport Term
 from evaluation.dense cimport (
     Dense, accumulate, accumulate_bias, backward, by_samples, delta_matrix, forward_units,
     pack_weights, packing_pieces, packs_delta,
@@ -46,7 +47,7 @@ from evaluation.network cimport evaluate
 from evaluation.parameters cimport ThetaBlock, add_in_double, delta_of, delta_size
 from evaluation.plan cimport Data, Evaluation, Plan, take
 from evaluation.tile cimport gathered_size
-from evaluation.weights cimport WeightParts, factor_for
+from evaluation.weights cimport wide_factor
 from evaluation.windows cimport copied_size, piece_columns, window_pieces
 from fastbp._threads cimport disown, try_own
 from matrix.gathered cimport Run

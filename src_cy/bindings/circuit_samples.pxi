@@ -62,7 +62,7 @@ cdef class BoundCircuit:
         samples.poll_tiles = 1 + POLL_WORK // (samples.tile * (code.n_gates + 1))
         samples.stride = row_stride(whole_registers(min(samples.tile, m)))
         samples.stream = code.n_outputs * m * <Py_ssize_t>sizeof(real) > STREAM_BYTES
-        samples.scratch = (rows + 2) * samples.stride + code.n_outputs * PARTS
+        samples.scratch = (rows + 2) * samples.stride + count_sums(samples) * PARTS
         self.n_threads = <int>max(1, min(
             n_threads, samples.n_chunks,
             1 + m * (code.n_gates + code.n_outputs) // <Py_ssize_t>GATE_SAMPLES))
@@ -118,21 +118,19 @@ cdef class BoundCircuit:
             if weights.shape[0] != m:
                 raise ValueError(f"{weights.shape[0]} weights for {m} samples")
             samples.weights = &weights[0]
-            samples.weight_factor = factor_for(np.max(sample_weight))
+            samples.weight_factor = wide_factor(np.max(sample_weight))
         return 0
 
     cdef int _new_scratch(self, CircuitRun *run) except -1:
         """One block: numbers and their registers, rows of the threads, partial sums."""
         cdef const Code *code = &self.samples.tape.code
-        cdef Py_ssize_t top = 0, splats, rows, scratch, partial, weights, sums
+        cdef Py_ssize_t top = 0, splats, rows, scratch, partial, sums
         cdef Py_ssize_t reals = sizeof(double) // sizeof(real)
         take(&top, code.n_numbers)
         splats = take(&top, code.n_numbers * LANES)
         rows = take(&top, self.n_threads * code.n_slots * <Py_ssize_t>(sizeof(Row) // sizeof(real)))
         scratch = take(&top, self.n_threads * self.samples.scratch)
-        partial = take(&top, code.n_outputs * PARTS * self.samples.n_chunks * reals)
-        weights = take(
-            &top, self.samples.n_chunks * <Py_ssize_t>(sizeof(WeightParts) // sizeof(real)))
+        partial = take(&top, count_sums(&self.samples) * PARTS * self.samples.n_chunks * reals)
         sums = take(&top, code.n_outputs * reals)
         run.numbers = <real *>allocate(top * sizeof(real))
         run.samples = &self.samples
@@ -140,7 +138,6 @@ cdef class BoundCircuit:
         run.rows = <Row *>(run.numbers + rows)
         run.scratch = run.numbers + scratch
         run.partial = <double *>(run.numbers + partial)
-        run.weights = <WeightParts *>(run.numbers + weights)
         run.sums = <double *>(run.numbers + sums)
         return 0
 

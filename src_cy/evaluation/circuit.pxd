@@ -8,25 +8,16 @@ have in common.
 """
 from libc.string cimport memcpy, memset
 
-from evaluation.weights cimport (
-    WeightParts, add_parts_of_tile, all_parts, factor_for, quotient, start_parts,
-)
+from evaluation.circuit_sums cimport Term, add_parts, add_up, gather_term, weigh_tile
+from evaluation.weights cimport factor_fits, largest_weight, quotient, wide_factor
 from fastbp._threads cimport parallel_for
-from matrix.sizes cimport PARTS, SUM_SAMPLES
+from matrix.sizes cimport PARTS, SUM_SAMPLES, TWO_OUTPUTS
 from simd.lanes cimport (
-    LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_stream, lanes_t, real,
-    stream_end,
+    LANES, lanes_load, lanes_splat, lanes_store, lanes_stream, real, stream_end,
 )
-from simd.lanes_math cimport lanes_eq, lanes_rounded, lanes_select
 from tape.numbers cimport run_threaded
 from tape.tape cimport Code, Column, Coming, Gate, Row, lay_rows, run_rows, whole_registers
 from work.polling cimport Polling, now, poll, start_polling
-
-
-# An output as it is added up: a row, or the product of two that needs no row of its own.
-cdef struct Term:
-    unsigned int a, b
-    bint product
 
 
 # A program laid out for samples.
@@ -63,8 +54,7 @@ cdef struct CircuitRun:
     real *splats                # a register of each
     Row *rows                   # n_slots for each thread
     real *scratch
-    double *partial             # n_chunks x n_outputs x PARTS
-    WeightParts *weights        # n_chunks
+    double *partial             # n_chunks x count_sums x PARTS
     double weight_factor        # all weights, and so all sums, are multiplied by it
     double *sums                # n_outputs
     real *values                # n_outputs x m instead of sums, or NULL
@@ -85,109 +75,48 @@ cdef inline void fetch(const Column *column, Py_ssize_t start, Py_ssize_t count,
         own[i] = own[0]
 
 
-cdef inline void add_terms(
-    Py_ssize_t columns, const Row *a, const Row *b, const real *w, bint some_left_out,
-    lanes_t *acc,
-) noexcept nogil:
-    """acc += a b w. The product a b is rounded before it is added, as it would be in a row."""
-    cdef Py_ssize_t i = 0, j = a.step // LANES, l = 0 if b == NULL else b.step // LANES, at
-    cdef lanes_t v, zero = lanes_splat(0), weight
-    cdef int k
-    while i < columns:
-        for k in range(PARTS // LANES):
-            at = i + k * LANES
-            if b == NULL:
-                v = lanes_load(a.at + at)
-            else:
-                v = lanes_rounded(lanes_load(a.at + j * at) * lanes_load(b.at + l * at))
-            if w == NULL:
-                acc[k] += v
-            elif not some_left_out:
-                acc[k] += v * lanes_load(w + at)
-            else:
-                weight = lanes_load(w + at)
-                # what is left out may be infinite or nan
-                acc[k] += lanes_select(lanes_eq(weight, zero), zero, v) * weight
-        i += PARTS
-
-
-cdef inline kernel_void add_up(
-    Py_ssize_t columns, const Row *a, const Row *b, const real *w, bint some_left_out,
-    real *running, double *parts, bint first, bint last,
-) noexcept nogil:
-    """running[i % PARTS] += a[i] b[i] w[i]; b and w are optional. The part depends on i alone, so
-    that every register width gives the same bits.
-
-    With the first columns `running` begins at 0; after the last, parts += running.
-    """
-    cdef lanes_t acc[16]
-    cdef real narrow[PARTS]
-    cdef int k
-    for k in range(PARTS // LANES):
-        acc[k] = lanes_splat(0) if first else lanes_load(running + k * LANES)
-    if b == NULL and w == NULL: add_terms(columns, a, NULL, NULL, False, acc)
-    elif w == NULL: add_terms(columns, a, b, NULL, False, acc)
-    elif some_left_out: add_terms(columns, a, b, w, True, acc)
-    elif b == NULL: add_terms(columns, a, NULL, w, False, acc)
-    else: add_terms(columns, a, b, w, False, acc)
-    if not last:
-        for k in range(PARTS // LANES):
-            lanes_store(running + k * LANES, acc[k])
-        return
-    for k in range(PARTS // LANES):
-        if sizeof(real) == sizeof(double):
-            lanes_store(<real *>parts + k * LANES, acc[k] + lanes_load(<real *>parts + k * LANES))
-        else:
-            lanes_store(narrow + k * LANES, acc[k])
-    if sizeof(real) != sizeof(double):
-        for k in range(PARTS):
-            parts[k] += narrow[k]
-
-
-cdef inline void add_parts(double *parts) noexcept nogil:
-    """Their sum to parts[0], in a tree."""
-    cdef int k, width = PARTS // 2
-    while width > 0:
-        for k in range(width):
-            parts[k] += parts[k + width]
-        width //= 2
-
-
 cdef inline void tile_sums(
-    const CircuitData *samples, const Row *rows, real *spare, bint some_left_out, Py_ssize_t count,
-    Py_ssize_t columns, bint first, bint last, double *partial,
+    const CircuitData *samples, const Row *rows, real *spare, const real *w, bint some_left_out,
+    Py_ssize_t count, Py_ssize_t columns, bint first, bint last, double *partial,
 ) noexcept nogil:
     """Adds the outputs of a tile to their sums.
 
-    `spare` holds three things: the weights; a row for an output of a tile that is not full, with 0
-    beyond its samples; the running sums of each output. first, last: whether the tile is the first
-    or the last of those that are summed in `real`.
+    `spare` holds three things: room for weights; a row for an output of a tile that is not full,
+    with 0 beyond its samples; the running sums of each output. w: the weights, or NULL. first,
+    last: whether the tile is the first or the last of those that are summed in `real`.
     """
     cdef const SampleCode *tape = samples.tape
     cdef const Code *code = &tape.code
-    cdef const real *w = spare if samples.weights != NULL else NULL
     cdef real *running = spare + 2 * samples.stride
-    cdef const Row *a
-    cdef const Row *b
+    cdef const Term *term
+    cdef const Term *before = NULL
+    cdef Term whole
     cdef Row row
-    cdef Py_ssize_t j, i
+    cdef Py_ssize_t j, at = 0
     row.at = spare + samples.stride
     row.step = LANES
+    whole = Term(0, 0, False)
     for j in range(code.n_outputs):
         if code.outputs[j] < code.n_numbers:
             continue
-        a = rows + tape.terms[j].a
-        b = rows + tape.terms[j].b if tape.terms[j].product else NULL
+        term = tape.terms + j
         if count < columns:
-            for i in range(count):
-                row.at[i] = a.at[i if a.step > 0 else 0]
-                if b != NULL:
-                    row.at[i] *= b.at[i if b.step > 0 else 0]
-            memset(row.at + count, 0, (columns - count) * sizeof(real))
-            a = &row
-            b = NULL
-        add_up(columns, a, b, w, some_left_out, running + j * PARTS, partial + j * PARTS, first,
-               last)
+            gather_term(term, rows, count, columns, row.at)
+            add_up(False, columns, &whole, NULL, &row, w, some_left_out, running + j * PARTS, NULL,
+                   partial + j * PARTS, NULL, first, last)
+        elif before != NULL:
+            add_up(True, columns, before, term, rows, w, some_left_out, running + at * PARTS,
+                   running + j * PARTS, partial + at * PARTS, partial + j * PARTS, first, last)
+            before = NULL
+        elif PARTS // LANES <= TWO_OUTPUTS:
+            before = term
+            at = j
+        else:
+            add_up(False, columns, term, NULL, rows, w, some_left_out, running + j * PARTS, NULL,
+                   partial + j * PARTS, NULL, first, last)
+    if before != NULL:
+        add_up(False, columns, before, NULL, rows, w, some_left_out, running + at * PARTS, NULL,
+               partial + at * PARTS, NULL, first, last)
 
 
 cdef inline void place_outputs(
@@ -236,6 +165,11 @@ cdef inline void tile_values(
             memcpy(out, rows[code.outputs[j]].at, count * sizeof(real))
 
 
+cdef inline Py_ssize_t count_sums(const CircuitData *samples) noexcept nogil:
+    """Of the outputs, and behind them of the weights."""
+    return samples.tape.code.n_outputs + (samples.weights != NULL)
+
+
 cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
     """The tiles of one chunk: their values, or the sums of their outputs."""
     cdef CircuitRun *run = <CircuitRun *>context
@@ -245,12 +179,14 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
     cdef Row *rows = run.rows + worker * code.n_slots
     cdef real *scratch = run.scratch + worker * samples.scratch
     cdef real *spare = scratch + (code.n_slots - code.n_numbers) * samples.stride
-    cdef double *partial = run.partial + chunk * code.n_outputs * PARTS
+    cdef Py_ssize_t n_sums = count_sums(samples)
+    cdef double *partial = run.partial + chunk * n_sums * PARTS
     cdef Py_ssize_t begin = chunk * samples.n_grains // samples.n_chunks * samples.grain
     cdef Py_ssize_t end = min(
         samples.m, (chunk + 1) * samples.n_grains // samples.n_chunks * samples.grain)
     cdef Py_ssize_t tile = 0, start, stop, columns, j
-    cdef bint some_left_out = False
+    cdef bint some_left_out = False, first, last
+    cdef const real *w = NULL
     cdef Coming coming
     coming.columns = samples.columns
     coming.n_columns = code.n_columns if samples.adjacent else 0
@@ -259,8 +195,7 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
     if run.values == NULL:
         # An earlier call for values may have left these rows in its result.
         place_outputs(run, rows, 0, False, scratch)
-        memset(partial, 0, code.n_outputs * PARTS * sizeof(double))
-        start_parts(&run.weights[chunk])
+        memset(partial, 0, n_sums * PARTS * sizeof(double))
     start = begin
     while start < end:
         if run.polling.stopped:
@@ -280,18 +215,21 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
             tile_values(run, rows, start, stop - start)
         else:
             run_rows(tape.sum_gates, tape.n_sum_gates, rows, columns, &coming, tape.piece)
+            first = (start - begin) % SUM_SAMPLES == 0
+            last = stop == end or (stop - begin) % SUM_SAMPLES == 0
             if samples.weights != NULL:
-                add_parts_of_tile(samples.weights + start, run.weight_factor, stop - start,
-                                  columns, spare, &run.weights[chunk], &some_left_out)
-            tile_sums(samples, rows, spare, some_left_out, stop - start, columns,
-                      (start - begin) % SUM_SAMPLES == 0,
-                      stop == end or (stop - begin) % SUM_SAMPLES == 0, partial)
+                weigh_tile(
+                    samples.weights + start, run.weight_factor, stop - start, columns, first, last,
+                    spare, spare + 2 * samples.stride + code.n_outputs * PARTS,
+                    partial + code.n_outputs * PARTS, &w, &some_left_out)
+            tile_sums(samples, rows, spare, w, some_left_out, stop - start, columns, first, last,
+                      partial)
         if worker == 0 and tile % samples.poll_tiles == 0:
             poll(context)
         tile += 1
         start = stop
     if run.values == NULL:
-        for j in range(code.n_outputs):
+        for j in range(n_sums):
             add_parts(partial + j * PARTS)
     elif samples.stream:
         stream_end()
@@ -320,21 +258,20 @@ cdef inline bint add_chunks(CircuitRun *run) noexcept nogil:
     the evaluation has to be repeated."""
     cdef const CircuitData *samples = run.samples
     cdef const Code *code = &samples.tape.code
-    cdef Py_ssize_t i, j, step = 1, chunk = code.n_outputs * PARTS
-    cdef double total = samples.m, largest = 0, factor = 1
+    cdef Py_ssize_t i, j, step = 1, n_sums = count_sums(samples), chunk = n_sums * PARTS
+    cdef double total = samples.m, factor = 1
     while step < samples.n_chunks:
         i = 0
         while i + step < samples.n_chunks:
-            for j in range(code.n_outputs):
+            for j in range(n_sums):
                 run.partial[i * chunk + j * PARTS] += run.partial[(i + step) * chunk + j * PARTS]
             i += 2 * step
         step *= 2
     if samples.weights != NULL:
-        total = 0
-        for i in range(samples.n_chunks):
-            total += all_parts(&run.weights[i], &largest)
+        total = run.partial[code.n_outputs * PARTS]
         factor = run.weight_factor
-        run.weight_factor = factor_for(largest)
+        if not factor_fits(total, samples.m):
+            run.weight_factor = wide_factor(largest_weight(samples.weights, samples.m))
     for j in range(code.n_outputs):
         if code.outputs[j] >= code.n_numbers:
             run.sums[j] = run.partial[j * PARTS]

@@ -1,24 +1,16 @@
 """Weights of samples: their sum, a power of two that keeps them in range, and what they multiply.
 
 A mean does not depend on the scale of its weights. Multiplied by the power of two that takes the
-largest to [1, 2), exactly, those of 1e-310 or 1e308 are as good as 1. A weight of 0 leaves its
-sample out: whatever overflows there, 0 is added.
+largest to [1, 2), exactly, those of 1e-310 or 1e308 are as good as 1; in circuits weights of
+ordinary size are left as they are. A weight of 0 leaves its sample out: whatever overflows there,
+0 is added.
 """
 cimport cython
 from libc.math cimport INFINITY, fmin, frexp, ldexp
 
-from matrix.sizes cimport WEIGHT_PARTS, WEIGHT_SUMS
-from simd.lanes cimport (
-    DOUBLES, LANES, doubles_load, doubles_splat, doubles_store, doubles_store_real, doubles_t,
-    kernel_void, lanes_load, lanes_splat, lanes_store, real,
-)
-from simd.lanes_math cimport doubles_max, doubles_min, lanes_eq, lanes_select
-
-
-cdef struct WeightParts:
-    double[32] sums
-    double largest
-    double[7] _             # whole lines of the cache: each thread writes its own
+from matrix.sizes cimport ORDINARY, WEIGHT_SUMS
+from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, real
+from simd.lanes_math cimport lanes_eq, lanes_select
 
 
 cdef inline double weight_sum(
@@ -141,73 +133,23 @@ cdef inline kernel_void leave_out(
         values += stride
 
 
-# The same tile by tile, on the thread that has the tile. What factor the weights need is known in
-# the end only, so that the factor used is that of the evaluation before.
+# Of circuits, whose tiles are weighed by the threads that have them. What factor the weights need
+# is known in the end only, so that the factor used is that of the evaluation before.
 
-cdef inline void start_parts(WeightParts *parts) noexcept nogil:
-    """No weights yet."""
-    cdef int k
-    parts.largest = 0
-    for k in range(WEIGHT_PARTS):
-        parts.sums[k] = 0
+cdef inline double wide_factor(double largest) noexcept nogil:
+    """As factor_for, but 1 for weights of ordinary size: these need not be multiplied."""
+    return 1 if ldexp(1, -ORDINARY) <= largest <= ldexp(1, ORDINARY) else factor_for(largest)
 
 
-cdef inline kernel_void add_parts_of_tile(
-    const double *weights, double factor, Py_ssize_t count, Py_ssize_t columns, real *out,
-    WeightParts *parts, bint *some_left_out,
-) noexcept nogil:
-    """As tile_weights; adds them to the sums of parts, and finds the largest."""
-    cdef doubles_t sums[16]         # enough for the shortest registers, of two doubles
-    cdef doubles_t largest[2]       # two in turn, since each maximum waits for the one before
-    cdef doubles_t least[2]
-    cdef doubles_t w
-    cdef double top[WEIGHT_PARTS]
-    cdef double low = INFINITY
-    cdef Py_ssize_t s
-    cdef int k
-    for k in range(2):
-        largest[k] = doubles_splat(parts.largest)
-        least[k] = doubles_splat(INFINITY)
-    for k in range(WEIGHT_PARTS // DOUBLES):
-        sums[k] = doubles_load(parts.sums + k * DOUBLES)
-    s = 0
-    while s + WEIGHT_PARTS <= count:
-        for k in range(WEIGHT_PARTS // DOUBLES):
-            w = doubles_load(weights + s + k * DOUBLES)
-            doubles_store_real(out + s + k * DOUBLES, doubles_splat(factor) * w)
-            sums[k] += doubles_splat(factor) * w
-            largest[k % 2] = doubles_max(largest[k % 2], w)
-            least[k % 2] = doubles_min(least[k % 2], w)
-        s += WEIGHT_PARTS
-    for k in range(WEIGHT_PARTS // DOUBLES):
-        doubles_store(parts.sums + k * DOUBLES, sums[k])
-    doubles_store(top, doubles_max(largest[0], largest[1]))
-    doubles_store(top + DOUBLES, doubles_min(least[0], least[1]))
-    for k in range(DOUBLES):
-        parts.largest = max(parts.largest, top[k])
-        low = min(low, top[DOUBLES + k])
-    for k in range(<int>(count - s)):
-        parts.sums[k] += factor * weights[s + k]
-        parts.largest = max(parts.largest, weights[s + k])
-        low = min(low, weights[s + k])
-        out[s + k] = <real>(factor * weights[s + k])
-    some_left_out[0] = not low > 0
-    if not <real>(factor * low) > 0:    # some are 0, or became it
-        for s in range(count):
-            out[s] = scaled(factor, weights[s])
-    for s in range(count, columns):
-        out[s] = 0
+cdef inline bint factor_fits(double total, Py_ssize_t m) noexcept nogil:
+    """Whether m weights of this sum, each times its factor, are surely within the range of `real`.
+
+    The largest lies between their mean and their sum.
+    """
+    return total >= m * ldexp(1, -2 * ORDINARY) and total <= ldexp(1, 3 * ORDINARY)
 
 
-cdef inline double all_parts(const WeightParts *parts, double *largest) noexcept nogil:
-    """The sum of a chunk's weights; largest[0] becomes the largest of them, if that is larger."""
-    cdef double sums[WEIGHT_PARTS]
-    cdef int k, width = WEIGHT_PARTS // 2
-    largest[0] = max(largest[0], parts.largest)
-    for k in range(WEIGHT_PARTS):
-        sums[k] = parts.sums[k]
-    while width > 0:
-        for k in range(width):
-            sums[k] += sums[k + width]
-        width //= 2
-    return sums[0]
+cdef inline double largest_weight(const double *weights, Py_ssize_t m) noexcept nogil:
+    cdef double largest
+    weight_sum(weights, m, 1, &largest)
+    return largest

@@ -108,6 +108,8 @@ enum {
     /* Circuits on samples */
     PARTS = 32,                    /* bits. Partial sums of an output */
     SUM_SAMPLES = 512,             /* bits. That are added up in `real`, then to sums in double */
+    TWO_OUTPUTS = 4,               /* registers of partial sums: where an output has no more, two
+                                    * are added up at once */
     ROW_BYTES = 24576,             /* bits. What the rows of a tile may take of the first-level
                                     * cache */
     MIN_COLUMNS = 64,              /* bits. Samples of a tile, at least and at most */
@@ -123,7 +125,8 @@ enum {
 
     /* Weights of samples */
     WEIGHT_SUMS = 8,               /* bits. Partial sums of the weights, side by side */
-    WEIGHT_PARTS = 32,             /* bits. The same of a chunk */
+    ORDINARY = 20,                 /* bits. Circuits: weights are not scaled if the largest lies
+                                    * between 2^-20 and 2^20 */
 
     /* Memory */
     HUGE_PAGE = 1 << 21,           /* bytes. Twice as much and more is laid in such pages */

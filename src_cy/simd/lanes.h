@@ -61,14 +61,26 @@ typedef double unaligned_doubles_t
 #define doubles_load(p) (*(const unaligned_doubles_t *)(p))
 #define doubles_store(p, v) ((void)(*(unaligned_doubles_t *)(p) = (v)))
 
-/* DOUBLES numbers, rounded to `real`. */
+/* LANES doubles times a factor, rounded to `real`. */
 #ifdef FASTBP_FLOAT32
-typedef float doubles_as_real_t
-    __attribute__((vector_size(LANES_BYTES / 2), aligned(sizeof(float)), may_alias));
-#define doubles_store_real(p, v) \
-    ((void)(*(doubles_as_real_t *)(p) = __builtin_convertvector(v, doubles_as_real_t)))
+typedef float half_lanes_t __attribute__((vector_size(LANES_BYTES / 2)));
+#define half_lanes(p, factor) \
+    __builtin_convertvector(doubles_load(p) * doubles_splat(factor), half_lanes_t)
+#if LANES_BYTES == 64
+#define lanes_from_doubles(p, factor)                                                     \
+    ((lanes_t)__builtin_shufflevector(half_lanes(p, factor), half_lanes((p) + 8, factor), \
+                                      0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
+#elif LANES_BYTES == 32
+#define lanes_from_doubles(p, factor)                                                     \
+    ((lanes_t)__builtin_shufflevector(half_lanes(p, factor), half_lanes((p) + 4, factor), \
+                                      0, 1, 2, 3, 4, 5, 6, 7))
 #else
-#define doubles_store_real doubles_store
+#define lanes_from_doubles(p, factor)                                                     \
+    ((lanes_t)__builtin_shufflevector(half_lanes(p, factor), half_lanes((p) + 2, factor), \
+                                      0, 1, 2, 3))
+#endif
+#else
+#define lanes_from_doubles(p, factor) (lanes_load(p) * lanes_splat(factor))
 #endif
 
 #if defined(__AVX2__) && !defined(__AVX512F__)

@@ -22,7 +22,7 @@ cdef extern from "simd/lanes.h" nogil:
     doubles_t doubles_splat(double x)
     doubles_t doubles_load(const double *p)
     void doubles_store(double *p, doubles_t v)
-    void doubles_store_real(real *p, doubles_t v)
+    lanes_t lanes_from_doubles(const double *p, double factor)
     void doubles_store_part(double *p, doubles_t v, Py_ssize_t n)
     real multiply_then_add(real a, real b, real c)
     const real *opaque_sum(const real *p, Py_ssize_t n)

@@ -178,24 +178,6 @@ static inline lanes_t lanes_minimum(lanes_t a, lanes_t b)
     lanes_select((ilanes_t)((a) == 0), c, lanes_rounded((a) * (b) + (c)))
 #endif
 
-/* Of doubles whatever `real` is; b where either is NaN. GCC makes two instructions of a comparison
- * and a choice where x86 has one for both. */
-#if defined(__AVX512F__)
-#define doubles_max(a, b) ((doubles_t)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
-#define doubles_min(a, b) ((doubles_t)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
-#elif defined(__AVX2__)
-#define doubles_max(a, b) ((doubles_t)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
-#define doubles_min(a, b) ((doubles_t)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
-#else
-typedef int64_t doubles_mask_t __attribute__((vector_size(LANES_BYTES), may_alias));
-static inline doubles_t doubles_chosen(doubles_mask_t mask, doubles_t a, doubles_t b)
-{
-    return (doubles_t)((mask & (doubles_mask_t)a) | (~mask & (doubles_mask_t)b));
-}
-#define doubles_max(a, b) doubles_chosen((doubles_mask_t)((a) > (b)), a, b)
-#define doubles_min(a, b) doubles_chosen((doubles_mask_t)((a) < (b)), a, b)
-#endif
-
 /* 1 or -1; zeros and NaN give themselves. */
 static inline lanes_t lanes_sign(lanes_t v)
 {
@@ -213,6 +195,21 @@ static inline lanes_t lanes_sign(lanes_t v)
 #define lanes_copysign(v, s) \
     ((lanes_t)(((ilanes_t)(v) & ~lanes_integer(SIGN_BIT, SIGN_BIT)) \
                | ((ilanes_t)(s) & lanes_integer(SIGN_BIT, SIGN_BIT))))
+
+/* The least lane. */
+static inline real lanes_least(lanes_t v)
+{
+#if defined(__AVX512F__) && defined(FASTBP_FLOAT32)
+    return _mm512_reduce_min_ps((__m512)v);
+#elif defined(__AVX512F__)
+    return _mm512_reduce_min_pd((__m512d)v);
+#else
+    real least = v[0];
+    for (int k = 1; k < LANES; k++)
+        least = v[k] < least ? v[k] : least;
+    return least;
+#endif
+}
 
 /* Whether the mask is set in any lane. */
 static inline int lanes_any(ilanes_t mask)

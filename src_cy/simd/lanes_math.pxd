@@ -1,7 +1,7 @@
 """Bits, comparisons and choices on registers (see lanes_math.h). A comparison gives a mask, an
 `ilanes_t` with all bits set in the lanes where it holds."""
 
-from simd.lanes cimport doubles_t, ilanes_t, lanes_t
+from simd.lanes cimport ilanes_t, lanes_t, real
 
 cdef extern from "simd/lanes_math.h" nogil:
     const int MANTISSA_BITS
@@ -33,8 +33,7 @@ cdef extern from "simd/lanes_math.h" nogil:
     lanes_t lanes_masked_product(lanes_t a, lanes_t b)  # a * b, but 0 where a is 0
     lanes_t lanes_masked_quotient(lanes_t a, lanes_t b)  # a / b, but 0 where a is 0
     lanes_t lanes_masked_sum(lanes_t a, lanes_t b, lanes_t c)  # a * b + c, but c where a is 0
-    doubles_t doubles_max(doubles_t a, doubles_t b)  # b where either is NaN
-    doubles_t doubles_min(doubles_t a, doubles_t b)  # b where either is NaN
+    real lanes_least(lanes_t v)
     lanes_t lanes_sign(lanes_t v)  # 1 or -1; zeros and NaN give themselves
     lanes_t lanes_abs(lanes_t v)
     lanes_t lanes_minus_abs(lanes_t v)
