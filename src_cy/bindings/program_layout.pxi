@@ -1,10 +1,6 @@
 # A program laid out: where the rows of a tile lie, what each step reads and writes, which columns
 # of positions are adjacent.
 
-cdef enum:
-    PROGRAM_TILE_BYTES = 1048576    # of values and deltas of a tile, if that leaves a cache line
-
-
 cdef class ProgramLayout:
     """The steps of a program laid out for tiles of S samples."""
     cdef Step *steps

@@ -5,9 +5,9 @@
  *     scattered_product   out[rows[k] + c] += sum_u P[u, k] q[u, c]
  *     gathered_sums       out[u, k]        += sum of delta[u, c] x[rows[k] + c] over all columns c
  *
- * The same table of rows serves all three. In C because the accumulators must stay in registers (see
- * block.h). Sums over columns are made in as many partial sums as a cache line has numbers, whatever
- * the register length, and then in a tree: v3 and v4 give the same bits.
+ * The same table of rows serves all three. In C because the accumulators must stay in registers
+ * (see block.h). Sums over columns are made in as many partial sums as a cache line has numbers,
+ * whatever the register length, and then in a tree: v3 and v4 give the same bits.
  */
 #ifndef FASTBP_GATHERED_H
 #define FASTBP_GATHERED_H
@@ -18,16 +18,6 @@
 #include "simd/lanes_math.h"
 
 #define LINE_REALS ((int)(64 / sizeof(real)))
-#define GATHERED_DEPTH 256 /* products that are summed before they are added to out */
-/* A block of gathered_sums: rows of delta and of x, whose products fill the registers. */
-#if BLOCK_COLUMNS == 4
-#define SUM_ROWS 6
-#define SUM_COLUMNS 4
-#else
-#define SUM_ROWS 4
-#define SUM_COLUMNS 3
-#endif
-
 #ifdef __clang__
 #define ALL_UNROLLED UNROLLED
 #else
@@ -37,7 +27,7 @@
 
 /* Positions whose columns lie side by side, in values and in deltas. */
 typedef struct {
-    const int32_t *inputs;       /* where the first position's inputs begin, from the values' start */
+    const int32_t *inputs;       /* where the first position's inputs begin, in the values */
     const int32_t *input_deltas; /* and their deltas, from the deltas' start */
     ptrdiff_t out;               /* the first unit's output, from the values' start */
     ptrdiff_t out_delta;
@@ -50,7 +40,8 @@ ALWAYS_INLINE int even_part(ptrdiff_t left, const int most) {
     return (int)((left + parts - 1) / parts);
 }
 
-/* acc = P[R, n] Q[n, C registers]. Row k of Q is at q + rows[k] if it is by_table, else q + k q_row. */
+/* acc = P[R, n] Q[n, C registers]. Row k of Q is at q + rows[k] if it is by_table, or else at
+ * q + k q_row. */
 ALWAYS_INLINE void gather_block(
     const int R, const int C, const int by_table, const real *p, ptrdiff_t p_row,
     ptrdiff_t p_column, const real *q, ptrdiff_t q_row, const int32_t *rows, ptrdiff_t n,

@@ -24,6 +24,10 @@
 #define BLOCK_COLUMNS of_registers(2, 4)
 /* Columns of a strip: as many as a block takes at once. */
 #define STRIP (BLOCK_COLUMNS * LANES)
+/* A block of sums over the columns of a table's rows: 4 x 3 sums, 3 of x and 1 of delta; or 6 x
+ * 4, 4 and 1. */
+#define SUM_ROWS of_registers(4, 6)
+#define SUM_COLUMNS of_registers(3, 4)
 
 enum {
     /* matrix/: the product */
@@ -34,6 +38,8 @@ enum {
     DEPTH = 64,                    /* bits. Products that are summed before the sum is added to
                                     * the addend: a panel of Q so deep stays in the first-level
                                     * cache */
+    GATHERED_DEPTH = 256,          /* bits. The same where rows are named by a table; they are
+                                    * not copied, and few distinct ones are read */
     PACK_ROWS = 48,                /* rows of P from which on it pays to copy a panel of Q, or
                                     * to pack P */
     PACK_STRIPS = 4,               /* strips of Q from which on it pays to pack P */
@@ -62,6 +68,10 @@ enum {
     CUSTOM_ROW = 256,              /* elements of a layer that a circuit as activation or loss
                                     * takes at once: its rows stay in the first-level cache */
 
+    TABLE_SUM_BYTES = 4096,        /* bits. Of a row: as many positions are summed for Delta at
+                                    * once, for a block's rows to stay in the first-level
+                                    * cache. */
+
     /* work/ */
     POLL_NANOSECONDS = 50000000,   /* between two looks for Ctrl-C, which is to be answered in
                                     * 100 ms */
@@ -71,6 +81,10 @@ enum {
     MIN_TILE = 32,                 /* bits. Below it the lanes and the blocks are not filled */
     TILE_BYTES = 393216,           /* bits. What a tile's arrays may take of the second-level
                                     * cache */
+    PROGRAM_TILE_BYTES = 1048576,  /* bits. The same of a program, of all its values and deltas:
+                                    * a tile has a cache line of samples, or more of them
+                                    * within this. 512 KB to 1 MB are best for lenet, spectra
+                                    * and lstm, 4 MB costs 5 to 20 % */
     TILE_ROW_BYTES = 512,          /* bits. Of a row of a tile where m is larger than MAX_TILE:
                                     * arrays of narrow layers then stay in the first-level
                                     * cache */

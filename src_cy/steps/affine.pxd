@@ -6,12 +6,9 @@ from matrix.gathered cimport (
     FROM_BOTH, FROM_NOTHING, FROM_OUT, FROM_ROWS, Run, gathered_product, gathered_sums, run_sums,
     scattered_product,
 )
+from matrix.sizes cimport TABLE_SUM_BYTES
 from simd.lanes cimport real
 from steps.step cimport TO_OUT, WITH_BIAS, Step
-
-cdef enum:
-    SUMMED_BYTES = 4096     # of a row: what gathered_sums takes at once stays in first-level caches
-
 
 cdef inline void affine_forward(const Step *step, const real *theta, real *values) noexcept nogil:
     cdef const real *W = theta + step.weights
@@ -46,7 +43,7 @@ cdef inline void affine_sums(
     cdef Py_ssize_t r = 0, n, columns
     while r < step.n_all_runs:
         n = columns = 0
-        while r + n < step.n_all_runs and columns * <Py_ssize_t>sizeof(real) < SUMMED_BYTES:
+        while r + n < step.n_all_runs and columns * <Py_ssize_t>sizeof(real) < TABLE_SUM_BYTES:
             columns += step.all_runs[r + n].columns
             n += 1
         gathered_sums(step.n_units, step.depth, step.all_runs + r, n, deltas, step.unit_row, values,

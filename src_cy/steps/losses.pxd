@@ -6,8 +6,8 @@ output it is for; it is finite for every finite z. Losses sum over the K outputs
 """
 from elementary.elementary cimport (
     lanes_abs, lanes_copysign, lanes_divide, lanes_eq, lanes_exp_negative, lanes_exp_parts,
-    lanes_fma, lanes_gt, lanes_log, lanes_log1p, lanes_lt, lanes_max, lanes_rounded,
-    lanes_select, lanes_softplus_excess, lanes_softplus_sigmoid, lanes_tanh,
+    lanes_fma, lanes_gt, lanes_log, lanes_log1p, lanes_lt, lanes_max, lanes_rounded, lanes_select,
+    lanes_softplus_excess, lanes_softplus_sigmoid, lanes_tanh,
 )
 from libc.math cimport INFINITY
 from simd.lanes cimport (
