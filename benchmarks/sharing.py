@@ -11,8 +11,8 @@ import sys
 from timeit import repeat
 
 from cases import CASES
+from peers.fastbp import prepare
 
-import fastbp
 from fastbp._memory import fingerprint
 
 
@@ -25,18 +25,14 @@ def main(names):
     print(f"{'case':12} {'evaluation':>10} {'cost':>8} {'data':>8} {'products/byte':>13}  shared")
     for name in names:
         case = CASES[name]
-        net = fastbp.mlp(
-            *case.widths, hidden=case.hidden, output=case.output, loss=case.loss, l2=case.l2,
-            dtype=case.dtype,
-        )  # fmt: skip
+        objective, theta = prepare(case), case.thetas(1)[0]
         y = case.targets if case.labels is None else case.labels
-        objective, theta = net.objective(case.X, y), case.thetas(1)[0]
         times = [
             best(lambda objective=objective, theta=theta: objective(theta)),
             best(lambda objective=objective, theta=theta: objective.cost(theta)),
             best(lambda arrays=(case.X, y), n=objective.n_threads: fingerprint(arrays, n)),
         ]
-        ratio = case.n_samples * net.n_parameters / (case.X.nbytes + y.nbytes)
+        ratio = case.n_samples * theta.size / (case.X.nbytes + y.nbytes)
         print(
             f"{name:12} {times[0]:10.1f} {times[1]:8.1f} {times[2]:8.1f} {ratio:13.1f}  "
             f"{objective._shares()}",
