@@ -30,13 +30,6 @@ from posix.stdlib cimport posix_memalign
 
 import numpy as np
 
-from elementary.elementary cimport (
-    lanes_arccos, lanes_arccosh, lanes_arcsin, lanes_arcsinh, lanes_arctanh, lanes_atan2, lanes_cos,
-    lanes_digamma, lanes_erf, lanes_exp, lanes_expm1, lanes_floor, lanes_gammaln, lanes_gaussian,
-    lanes_hypot, lanes_log, lanes_log1p, lanes_logaddexp, lanes_maximum, lanes_minimum, lanes_mod,
-    lanes_one_minus_square, lanes_polygamma, lanes_pow, lanes_round, lanes_sigmoid,
-    lanes_sigmoid_slope, lanes_sign, lanes_sin, lanes_softplus, lanes_sqrt, lanes_tan, lanes_tanh,
-)
 from evaluation.circuit cimport CircuitData, CircuitRun, SampleCode, count_sums, run_samples
 from evaluation.circuit_sums cimport Term
 from evaluation.dense cimport (
@@ -77,9 +70,13 @@ from steps.step cimport (
     AFFINE, AVERAGE, GATE, LARGEST, MAP, N_GATE_OPS, N_POOL_OPS, POOL, WITHIN, WITH_BIAS, Cleared,
     Step,
 )
-from tape.gates cimport MULTIPLY, N_GATES, gate_arity
-from tape.numbers cimport link, pair, run_threaded, threaded_t
-from tape.tape cimport Code, Column, Custom, Gate, Row, is_arithmetic, whole_registers
+from tape.gates cimport (
+    MAXIMUM, MINIMUM, MULTIPLY, N_GATES, SIGN, STOP, gate_arity, gate_name, is_short, pair_of,
+)
+from tape.numbers cimport link, run_threaded, threaded_t
+from tape.tape cimport (
+    Code, Column, Coming, Custom, Gate, Row, run_long, run_short, whole_registers,
+)
 from work.polling cimport now
 
 cdef extern from *:

@@ -18,6 +18,7 @@ def apply(level, dtype, name, *operands):
     engine = import_module(f"fastbp._core.{PRECISIONS[dtype]}_{level}")
     if name in ORDERS:
         name, operands = "polygamma", (np.full(np.shape(operands[0]), ORDERS[name]), *operands)
+    name = "power" if name == "pow" else name  # the gate is called as the function of NumPy
     return engine.apply_elementary(name, *[np.asarray(x, dtype) for x in operands])
 
 

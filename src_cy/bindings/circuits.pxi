@@ -301,6 +301,6 @@ def apply_gate(int op, double a, double b=0, double c=0):
         raise ValueError(f"no gate has the number {op}")
     numbers[1], numbers[2], numbers[3] = <real>a, <real>b, <real>c
     write_number_gate(&gates[0], &g)
-    link(N_GATES, &gates[1])
+    link(STOP, &gates[1])
     run_threaded(gates, numbers)
     return <double>numbers[0]

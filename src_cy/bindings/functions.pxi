@@ -66,67 +66,31 @@ def apply_circuit_loss(CustomFunction loss, a, y, int order):
     return buffers[3 if order == 0 else 2, :n].reshape(np.shape(a))
 
 
-ELEMENTARY = (
-    "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos", "tan", "sqrt", "sign",
-    "sigmoid_slope", "softplus", "gaussian", "pow", "atan2", "hypot", "minimum", "maximum",
-    "floor", "round", "arcsin", "arccos", "arcsinh", "arccosh", "arctanh", "gammaln", "digamma",
-    "one_minus_square", "mod", "logaddexp", "polygamma",
-)
-
-
-cdef kernel_void elementary(int function, Py_ssize_t n, real *x, const real *y) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    cdef lanes_t v, w
-    while i < n:
-        v = lanes_load(x + i)
-        w = lanes_load(y + i)
-        if function == 0: v = lanes_exp(v)
-        elif function == 1: v = lanes_expm1(v)
-        elif function == 2: v = lanes_log(v)
-        elif function == 3: v = lanes_log1p(v)
-        elif function == 4: v = lanes_tanh(v)
-        elif function == 5: v = lanes_sigmoid(v)
-        elif function == 6: v = lanes_erf(v)
-        elif function == 7: v = lanes_sin(v)
-        elif function == 8: v = lanes_cos(v)
-        elif function == 9: v = lanes_tan(v)
-        elif function == 10: v = lanes_sqrt(v)
-        elif function == 11: v = lanes_sign(v)
-        elif function == 12: v = lanes_sigmoid_slope(v)
-        elif function == 13: v = lanes_softplus(v)
-        elif function == 14: v = lanes_gaussian(v)
-        elif function == 15: v = lanes_pow(v, w)
-        elif function == 16: v = lanes_atan2(v, w)
-        elif function == 17: v = lanes_hypot(v, w)
-        elif function == 18: v = lanes_minimum(v, w)
-        elif function == 19: v = lanes_maximum(v, w)
-        elif function == 20: v = lanes_floor(v)
-        elif function == 21: v = lanes_round(v)
-        elif function == 22: v = lanes_arcsin(v)
-        elif function == 23: v = lanes_arccos(v)
-        elif function == 24: v = lanes_arcsinh(v)
-        elif function == 25: v = lanes_arccosh(v)
-        elif function == 26: v = lanes_arctanh(v)
-        elif function == 27: v = lanes_gammaln(v)
-        elif function == 28: v = lanes_digamma(v)
-        elif function == 29: v = lanes_one_minus_square(v)
-        elif function == 30: v = lanes_mod(v, w)
-        elif function == 31: v = lanes_logaddexp(v, w)
-        elif function == 32: v = lanes_polygamma(v, w)
-        lanes_store(x + i, v)
-        i += LANES
+cdef dict ELEMENTARY_GATES = {
+    gate_name(op).decode(): op for op in range(N_GATES)
+    if gate_arity(op) in (1, 2) and (not is_short(op) or op in (SIGN, MINIMUM, MAXIMUM))}
+ELEMENTARY = tuple(ELEMENTARY_GATES)
 
 
 def apply_elementary(name, x, y=None):
-    """The function of that name of x, elementwise; those of two operands take x and y, of one
-    shape, in this order."""
-    cdef Py_ssize_t n = np.size(x), padded = round_up(n)
+    """The gate of that name of x, elementwise; those of two operands take x and y, of one shape, in
+    this order."""
+    cdef int op = ELEMENTARY_GATES[name]
+    cdef Py_ssize_t n = np.size(x), columns = whole_registers(n)
+    cdef Row a, b
+    cdef Coming nothing_coming
     if y is not None and np.shape(y) != np.shape(x):
         raise ValueError(f"x has shape {np.shape(x)}, y has {np.shape(y)}")
-    buffers, = _tile((2, padded))
+    buffers, = _tile((3, max(columns, <Py_ssize_t>1)))
     buffers[0, :n] = np.ravel(x)
     buffers[1, :n] = 0 if y is None else np.ravel(y)
     cdef real[:, ::1] view = buffers
-    if n > 0:
-        elementary(ELEMENTARY.index(name), padded, &view[0, 0], &view[1, 0])
-    return buffers[0, :n].reshape(np.shape(x))
+    a.at, b.at = &view[0, 0], &view[1, 0]
+    a.step = b.step = LANES
+    nothing_coming.columns = NULL
+    nothing_coming.n_columns = nothing_coming.start = 0
+    if is_short(op):
+        run_short(op, columns, &a, &b, &a, &view[2, 0])
+    else:
+        run_long(op, columns, &a, &b, &view[2, 0], &nothing_coming)
+    return buffers[2, :n].reshape(np.shape(x))

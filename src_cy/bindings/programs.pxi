@@ -57,7 +57,7 @@ cdef int read_program(program, Code *code) except -1:
             code.gates[code.n_gates] = g
             code.n_gates += 1
         i += 1
-    link(N_GATES, code.number_gates + code.n_number_gates)
+    link(STOP, code.number_gates + code.n_number_gates)
     for i in range(code.n_constants):
         code.constants[i] = <real>constants[i]
     return 0
@@ -95,12 +95,12 @@ cdef inline bint join(Gate *g, const Gate *following) noexcept:
     cdef unsigned int out = g.out
     if g.a != following.a or g.out == following.a or g.out == following.out:
         return False
-    if pair(g.op, following.op) != 0:
-        g.op = pair(g.op, following.op)
+    if pair_of(g.op, following.op) != 0:
+        g.op = pair_of(g.op, following.op)
         g.b = following.out
         return True
-    if pair(following.op, g.op) != 0:
-        g.op = pair(following.op, g.op)
+    if pair_of(following.op, g.op) != 0:
+        g.op = pair_of(following.op, g.op)
         g.out = following.out
         g.b = out
         return True
@@ -110,7 +110,7 @@ cdef inline bint join(Gate *g, const Gate *following) noexcept:
 cdef Py_ssize_t count_long(const Gate *gates, Py_ssize_t n) noexcept:
     cdef Py_ssize_t i, count = 0
     for i in range(n):
-        count += not is_arithmetic(gates[i].op)
+        count += not is_short(gates[i].op)
     return count
 
 

@@ -6,16 +6,8 @@ from simd.lanes cimport (
     LANES, kernel_void, lanes_load, lanes_prefetch_far, lanes_splat, lanes_store, lanes_t, real,
 )
 from tape.gate_values cimport gate, two_gates
-from tape.gates cimport (
-    ABSOLUTE, ADD, ARCCOS, ARCCOSH, ARCSIN, ARCSINH, ARCTANH, ATAN2, COS, DIGAMMA, DIVIDE, EQUAL,
-    ERF, EXP, EXPM1, FLOOR, GAMMALN, GAUSSIAN, HYPOT, LESS, LESS_EQUAL, LOG, LOG1P, LOGADDEXP,
-    MASKED_DIVIDE, MASKED_MULTIPLY, MASKED_MULTIPLY_ADD, MASKED_PRODUCT, MAXIMUM, MINIMUM, MOD,
-    MULTIPLY, MULTIPLY_ADD, NEGATIVE, NOT_EQUAL, ONE_MINUS_SQUARE, POLYGAMMA, POWER, RELU, ROUND,
-    SELECT, SIGMOID, SIGMOID_SLOPE, SIGN, SIN, SOFTPLUS, SQRT, SUBTRACT, TAN, TANH,
-)
-from tape.numbers cimport (
-    ERF_AND_GAUSSIAN, PAIRS, SIGMOID_AND_SLOPE, SIN_AND_COS, SOFTPLUS_AND_SIGMOID, threaded_t,
-)
+from tape.gates cimport is_pair, is_short
+from tape.numbers cimport threaded_t
 
 cdef extern from * nogil:
     """
@@ -150,79 +142,35 @@ cdef inline void two_rows(
         i += LANES
 
 
+cdef extern from "tape/gates.h" nogil:
+    # f(op, ...) with the gate as a constant.
+    void with_short_gate(
+        void (*f)(int, Py_ssize_t, const Row *, const Row *, const Row *, real *) noexcept nogil,
+        int op, Py_ssize_t columns, const Row *a, const Row *b, const Row *c, real *out)
+    void with_long_gate(
+        void (*f)(int, Py_ssize_t, const Row *, const Row *, real *, const Coming *) noexcept nogil,
+        int op, Py_ssize_t columns, const Row *a, const Row *b, real *out, const Coming *coming)
+    void with_pair(
+        void (*f)(int, int, Py_ssize_t, const Row *, real *, real *, const Coming *) noexcept nogil,
+        int op, Py_ssize_t columns, const Row *a, real *out, real *other, const Coming *coming)
+
+
 cdef inline called_kernel_void run_pair(
     int op, Py_ssize_t columns, const Row *a, real *out, real *other, const Coming *coming,
 ) noexcept nogil:
-    if op == SIGMOID_AND_SLOPE: two_rows(SIGMOID, SIGMOID_SLOPE, columns, a, out, other, coming)
-    elif op == SIN_AND_COS: two_rows(SIN, COS, columns, a, out, other, coming)
-    elif op == SOFTPLUS_AND_SIGMOID: two_rows(SOFTPLUS, SIGMOID, columns, a, out, other, coming)
-    elif op == ERF_AND_GAUSSIAN: two_rows(ERF, GAUSSIAN, columns, a, out, other, coming)
+    with_pair(two_rows, op, columns, a, out, other, coming)
 
 
-cdef inline called_kernel_void run_arithmetic(
+cdef inline called_kernel_void run_short(
     int op, Py_ssize_t columns, const Row *a, const Row *b, const Row *c, real *out,
 ) noexcept nogil:
-    if op == ADD: short_row(ADD, columns, a, b, c, out)
-    elif op == SUBTRACT: short_row(SUBTRACT, columns, a, b, c, out)
-    elif op == MULTIPLY: short_row(MULTIPLY, columns, a, b, c, out)
-    elif op == MULTIPLY_ADD: short_row(MULTIPLY_ADD, columns, a, b, c, out)
-    elif op == DIVIDE: short_row(DIVIDE, columns, a, b, c, out)
-    elif op == NEGATIVE: short_row(NEGATIVE, columns, a, b, c, out)
-    elif op == ABSOLUTE: short_row(ABSOLUTE, columns, a, b, c, out)
-    elif op == RELU: short_row(RELU, columns, a, b, c, out)
-    elif op == MINIMUM: short_row(MINIMUM, columns, a, b, c, out)
-    elif op == MAXIMUM: short_row(MAXIMUM, columns, a, b, c, out)
-    elif op == LESS: short_row(LESS, columns, a, b, c, out)
-    elif op == LESS_EQUAL: short_row(LESS_EQUAL, columns, a, b, c, out)
-    elif op == EQUAL: short_row(EQUAL, columns, a, b, c, out)
-    elif op == NOT_EQUAL: short_row(NOT_EQUAL, columns, a, b, c, out)
-    elif op == SELECT: short_row(SELECT, columns, a, b, c, out)
-    elif op == MASKED_MULTIPLY: short_row(MASKED_MULTIPLY, columns, a, b, c, out)
-    elif op == MASKED_PRODUCT: short_row(MASKED_PRODUCT, columns, a, b, c, out)
-    elif op == MASKED_DIVIDE: short_row(MASKED_DIVIDE, columns, a, b, c, out)
-    elif op == MASKED_MULTIPLY_ADD: short_row(MASKED_MULTIPLY_ADD, columns, a, b, c, out)
-    elif op == SIGN: short_row(SIGN, columns, a, b, c, out)
+    with_short_gate(short_row, op, columns, a, b, c, out)
 
 
-cdef inline called_kernel_void run_elementary(
+cdef inline called_kernel_void run_long(
     int op, Py_ssize_t columns, const Row *a, const Row *b, real *out, const Coming *coming,
 ) noexcept nogil:
-    if op == SQRT: row(SQRT, columns, a, b, out, coming)
-    elif op == EXP: row(EXP, columns, a, b, out, coming)
-    elif op == EXPM1: row(EXPM1, columns, a, b, out, coming)
-    elif op == LOG: row(LOG, columns, a, b, out, coming)
-    elif op == LOG1P: row(LOG1P, columns, a, b, out, coming)
-    elif op == SIN: row(SIN, columns, a, b, out, coming)
-    elif op == COS: row(COS, columns, a, b, out, coming)
-    elif op == TAN: row(TAN, columns, a, b, out, coming)
-    elif op == TANH: row(TANH, columns, a, b, out, coming)
-    elif op == SIGMOID: row(SIGMOID, columns, a, b, out, coming)
-    elif op == SOFTPLUS: row(SOFTPLUS, columns, a, b, out, coming)
-    elif op == ERF: row(ERF, columns, a, b, out, coming)
-    elif op == SIGMOID_SLOPE: row(SIGMOID_SLOPE, columns, a, b, out, coming)
-    elif op == GAUSSIAN: row(GAUSSIAN, columns, a, b, out, coming)
-    elif op == POWER: row(POWER, columns, a, b, out, coming)
-    elif op == HYPOT: row(HYPOT, columns, a, b, out, coming)
-    elif op == ATAN2: row(ATAN2, columns, a, b, out, coming)
-    elif op == FLOOR: row(FLOOR, columns, a, b, out, coming)
-    elif op == ROUND: row(ROUND, columns, a, b, out, coming)
-    elif op == ARCSIN: row(ARCSIN, columns, a, b, out, coming)
-    elif op == ARCCOS: row(ARCCOS, columns, a, b, out, coming)
-    elif op == ARCSINH: row(ARCSINH, columns, a, b, out, coming)
-    elif op == ARCCOSH: row(ARCCOSH, columns, a, b, out, coming)
-    elif op == ARCTANH: row(ARCTANH, columns, a, b, out, coming)
-    elif op == GAMMALN: row(GAMMALN, columns, a, b, out, coming)
-    elif op == DIGAMMA: row(DIGAMMA, columns, a, b, out, coming)
-    elif op == ONE_MINUS_SQUARE: row(ONE_MINUS_SQUARE, columns, a, b, out, coming)
-    elif op == MOD: row(MOD, columns, a, b, out, coming)
-    elif op == LOGADDEXP: row(LOGADDEXP, columns, a, b, out, coming)
-    elif op == POLYGAMMA: row(POLYGAMMA, columns, a, b, out, coming)
-
-
-cdef inline bint is_arithmetic(int op) noexcept nogil:
-    """Whether a gate costs no more than the loop around it."""
-    return (ADD <= op <= DIVIDE or MINIMUM <= op <= MAXIMUM or LESS <= op <= MASKED_MULTIPLY_ADD
-            or op == NEGATIVE or op == ABSOLUTE or op == RELU or op == SIGN)
+    with_long_gate(row, op, columns, a, b, out, coming)
 
 
 cdef inline void run_rows(
@@ -234,15 +182,15 @@ cdef inline void run_rows(
     cdef Coming part = coming[0]
     cdef Py_ssize_t left = coming.n_columns
     for _ in range(n_gates):
-        if is_arithmetic(g.op):
-            run_arithmetic(g.op, columns, rows + g.a, rows + g.b, rows + g.c, rows[g.out].at)
+        if is_short(g.op):
+            run_short(g.op, columns, rows + g.a, rows + g.b, rows + g.c, rows[g.out].at)
             g += 1
             continue
         part.n_columns = min(left, piece)
-        if g.op > PAIRS:
+        if is_pair(g.op):
             run_pair(g.op, columns, rows + g.a, rows[g.out].at, rows[g.b].at, &part)
         else:
-            run_elementary(g.op, columns, rows + g.a, rows + g.b, rows[g.out].at, &part)
+            run_long(g.op, columns, rows + g.a, rows + g.b, rows[g.out].at, &part)
         left -= part.n_columns
         part.columns += part.n_columns
         g += 1

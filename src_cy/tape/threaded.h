@@ -8,19 +8,13 @@
 #define FASTBP_THREADED_H
 
 #include "simd/lanes.h"
+#include "tape/gates.h"
 
 typedef struct threaded {
     const void *go;
-    void (*call)(const struct threaded *, real *); /* of a GO_CALL gate: all that is no arithmetic */
+    void (*call)(const struct threaded *, real *); /* of gates that are no arithmetic */
     uint32_t out, a, b, c;
 } threaded_t;
-
-enum {
-    GO_ADD, GO_SUBTRACT, GO_MULTIPLY, GO_DIVIDE, GO_MULTIPLY_ADD, GO_NEGATIVE, GO_ABSOLUTE,
-    GO_SQRT, GO_RELU, GO_MINIMUM, GO_MAXIMUM, GO_LESS, GO_LESS_EQUAL, GO_EQUAL, GO_NOT_EQUAL,
-    GO_SELECT, GO_MASKED_MULTIPLY, GO_MASKED_PRODUCT, GO_MASKED_DIVIDE, GO_MASKED_MULTIPLY_ADD,
-    GO_CALL, GO_STOP
-};
 
 #ifdef FASTBP_FLOAT32
 #define real_abs __builtin_fabsf
@@ -35,6 +29,9 @@ enum {
 #define C s[g->c]
 #define GATE(label, value) label: s[g->out] = (value); g++; goto *g->go;
 
+#define GATE_LABEL(name, text, operands, kind, label, ...) &&label,
+#define PAIR_LABEL(...) &&call,
+
 #if defined(__clang__)
 #define KEEP_JUMPS
 #else
@@ -42,14 +39,13 @@ enum {
 #define KEEP_JUMPS optimize("no-gcse", "no-crossjumping")
 #endif
 
-/* Runs the gates from g to GO_STOP on the numbers s[slot]; without gates, the address of each GO. */
+/* Runs the gates from g to GATE_STOP on the numbers s[slot]; without gates, the address of the code
+ * of each. */
 __attribute__((noinline, KEEP_JUMPS))
 static const void *const *run_threaded(const threaded_t *g, real *s)
 {
     static const void *const labels[] = {
-        &&add, &&subtract, &&multiply, &&divide, &&multiply_add, &&negative, &&absolute, &&square_root,
-        &&relu, &&minimum, &&maximum, &&less, &&less_equal, &&equal, &&not_equal, &&select,
-        &&masked_multiply, &&masked_product, &&masked_divide, &&masked_multiply_add, &&call, &&stop};
+        GATES(GATE_LABEL) &&stop, PAIRS_OF_GATES(PAIR_LABEL)};
     if (g == NULL)
         return labels;
     goto *g->go;
@@ -81,13 +77,39 @@ stop:
     return NULL;
 }
 
-static inline void link_threaded(threaded_t *g, int go)
+/* Gates and pairs on numbers, defined in numbers.pxd; and a function for each, in which the gate is
+ * a constant: everything that it calls is inlined. */
+static void fastbp_number(int op, const threaded_t *g, real *s);
+static void fastbp_two_numbers(int first, int second, const threaded_t *g, real *s);
+
+#define CALL_OF_GATE(name, ...) \
+    static kernel_void number_##name(const threaded_t *g, real *s) { \
+        fastbp_number(GATE_##name, g, s); \
+    }
+#define CALL_OF_PAIR(name, first, second, ...) \
+    static kernel_void number_##name(const threaded_t *g, real *s) { \
+        fastbp_two_numbers(GATE_##first, GATE_##second, g, s); \
+    }
+#define NAME_OF_CALL(name, ...) number_##name,
+GATES(CALL_OF_GATE)
+PAIRS_OF_GATES(CALL_OF_PAIR)
+
+/* Tells g where the code of its gate is; out, a, b, c are its slots. */
+static inline void link_gate(int op, threaded_t *g)
 {
-    g->go = run_threaded(NULL, NULL)[go];
+    static void (*const calls[])(const threaded_t *, real *) = {
+        GATES(NAME_OF_CALL) NULL, PAIRS_OF_GATES(NAME_OF_CALL)};
+    g->go = run_threaded(NULL, NULL)[op];
+    g->call = calls[op];
 }
 
 #undef A
 #undef B
 #undef C
 #undef GATE
+#undef GATE_LABEL
+#undef PAIR_LABEL
+#undef CALL_OF_GATE
+#undef CALL_OF_PAIR
+#undef NAME_OF_CALL
 #endif
