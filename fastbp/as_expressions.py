@@ -26,11 +26,11 @@ class AsExpressions(Advising):
         theta : array_like or ExpressionArray, shape (n_parameters,)
             Numbers, or variables and expressions of them: a network inside a larger circuit.
         inputs : array_like or ExpressionArray, shape (s_0,) or (m, s_0)
-            Numbers, or expressions.
+            Numbers, or expressions; also of the input shape, or (m, *input_shape).
 
         Returns
         -------
-        ExpressionArray, shape (K,) or (m, K); of numbers alone an array of float64
+        ExpressionArray, shape output_shape or (m, *output_shape); of numbers an array of float64
             In float64, whatever the network's dtype, and to rounding what `forward` gives.
 
         Raises
@@ -43,7 +43,8 @@ class AsExpressions(Advising):
         return expressions(_network(self), theta, inputs)
 
     def circuit(self, theta: Any) -> "Circuit":
-        """The network with these parameters as a circuit of its inputs, a vector x.
+        """The network with these parameters as a circuit of its inputs, a vector x of all numbers of
+        one sample.
 
             f = net.circuit(theta)
             f(x), f.gradient(x), f.hessian(x), f.to_c("surrogate")
