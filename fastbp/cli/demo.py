@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastbp
+from fastbp import preparation
 from fastbp.check import check_gradient
 from fastbp.cli import options, pictures, scores, screen, training
 from fastbp.cli.errors import CommandError
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     training.scipy_minimize()
     images, digits = load_digits()
     images /= 16
-    train, test = scores.split(len(digits), arguments.test, arguments.seed, digits)
+    train, test = preparation.split(len(digits), arguments.test, arguments.seed, digits)
     screen.say(
         f"Data: {len(digits)} handwritten digits of 8 x 8 pixels, "
         f"{len(train)} for training, {len(test)} held out\n"

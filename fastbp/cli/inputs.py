@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp import preparation
 from fastbp.cli.errors import CommandError
 from fastbp.cli.notes import distinct, numbers
 from fastbp.cli.table import Column, listed
@@ -54,15 +55,11 @@ class Inputs:
                 f"column {name!r} has no value in the training samples; leave it out: "
                 f"--ignore {name!r}"
             )
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = expanded.mean(axis=0, where=there)
-            scale = expanded.std(axis=0, where=there)
+        mean, scale = preparation.mean_and_deviation(expanded)
         finite = np.isfinite(mean) & np.isfinite(scale)
         if not finite.all():
             name = owners[int(np.flatnonzero(~finite)[0])]
             raise CommandError(f"column {name!r} is too large to standardise; rescale it")
-        # rounding leaves a constant column a deviation of about 1e-16 of its value
-        scale = np.where(scale > 1e-13 * np.abs(mean), scale, 0.0)
         # 0 and 1 stay 1 apart: a category that is rare would be a large number otherwise
         flags = np.array([name in categories for name in owners], dtype=bool)
         scale[flags & (scale > 0)] = 1.0
@@ -86,10 +83,7 @@ class Inputs:
 
     def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """What the network is given of samples as `Table.read` gives them."""
-        safe = np.where(self.scale > 0, self.scale, 1.0)
-        result = np.where(self.scale > 0, (self._expanded(X) - self.mean) / safe, 0.0)
-        result[np.isnan(result)] = 0.0
-        return result
+        return preparation.standardised(self._expanded(X), self.mean, self.scale)
 
     def _expanded(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """A column for each number, and for each category one of 0 and 1; nan where missing."""

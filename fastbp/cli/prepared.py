@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastbp
-from fastbp.cli import options, scores
+from fastbp import preparation
+from fastbp.cli import options
 from fastbp.cli.errors import CommandError
 from fastbp.cli.inputs import DROP, Categories, Inputs
 from fastbp.cli.survey import categories_of
@@ -61,11 +62,11 @@ def prepared(arguments: argparse.Namespace) -> Prepared:
     classes = _classes(target_name, data, task, loss) if options.is_classifier(loss) else None
     texts = data.texts or []
     labels = None if classes is None else classes.encode(texts)
-    train, test = scores.split(len(texts), arguments.test, arguments.seed, labels)
+    train, test = preparation.split(len(texts), arguments.test, arguments.seed, labels)
     validation = train[:0]
     if arguments.validation:
         part = None if labels is None else labels[train]
-        left, right = scores.split(len(train), arguments.validation, arguments.seed + 1, part)
+        left, right = preparation.split(len(train), arguments.validation, arguments.seed + 1, part)
         train, validation = train[left], train[right]
         if not len(validation):
             raise CommandError(

@@ -1,4 +1,4 @@
-"""Held-out samples, and how well a prediction fits."""
+"""How well a prediction fits."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,26 +11,6 @@ from fastbp.cli import screen
 from fastbp.cli.targets import Classes, Quantity
 
 WIDEST = 30  # a confusion table of more classes is not read by anybody
-
-
-def split(
-    n: int, fraction: float, seed: int, labels: NDArray[np.int64] | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of the training and of the held-out samples, each class in its share.
-
-    A class keeps at least one sample for training.
-    """
-    rng = np.random.default_rng(seed)
-    groups = (
-        [np.arange(n)]
-        if labels is None
-        else [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    )
-    held_out = np.zeros(n, dtype=bool)
-    for group in groups:
-        size = min(round(fraction * len(group)), len(group) - 1)
-        held_out[rng.permutation(group)[:size]] = True
-    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
 def accuracy(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:

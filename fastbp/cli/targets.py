@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fastbp.cli import notes
 from fastbp.cli.errors import CommandError
 from fastbp.cli.table import MISSING, Data, number
+from fastbp.preparation import CONSTANT, Numbering
 
 FEW = 20  # whole numbers with more distinct values than this are quantities, not classes
 SAMPLES_PER_CLASS = 5
@@ -39,10 +40,8 @@ class Classes:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Labels 0 to K - 1; -1 for a class that is not known."""
-        index = {label: i for i, label in enumerate(self.labels)}
         whole = isinstance(self.labels[0], int)
-        keys = [_whole(text) if whole else text for text in texts]
-        return np.array([-1 if key is None else index.get(key, -1) for key in keys], np.int64)
+        return Numbering(self.labels).encode([_whole(text) if whole else text for text in texts])
 
     def known(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Which rows name a class, and the classes of those; -1 for one never seen."""
@@ -52,7 +51,7 @@ class Classes:
 
     def decode(self, predictions: NDArray[Any]) -> list[int | str]:
         """The names of class indices."""
-        return [self.labels[i] for i in predictions.tolist()]
+        return Numbering(self.labels).decode(predictions)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, texts and lists, for `from_dict`."""
@@ -84,7 +83,7 @@ class Quantity:
             mean, scale = float(y.mean()), float(y.std())
         if not np.isfinite([mean, scale]).all():
             raise CommandError(f"column {name!r} is too large to standardise; rescale it")
-        if scale <= 1e-13 * abs(mean):
+        if scale <= CONSTANT * abs(mean):
             raise CommandError(
                 f"column {name!r} is always {mean:g} in the training samples; "
                 "there is nothing to learn"

@@ -11,8 +11,8 @@ import pytest
 from tables import flowers, plane, write
 
 import fastbp
-from fastbp import files
-from fastbp.cli import blas, choices, scores, training
+from fastbp import files, preparation
+from fastbp.cli import blas, choices, training
 
 
 def noisy(m=60, n=8):
@@ -106,7 +106,7 @@ def test_a_network_that_does_better_is_not_doubted(run):
     out = run("train", "t.csv", "--target", "y", "--l2", "0.01")[1]
     assert "does no worse" not in out
     X, y = curved()
-    train, test = scores.split(len(y), 0.2, 0)
+    train, test = preparation.split(len(y), 0.2, 0)
     mean, std = X[train].mean(axis=0), X[train].std(axis=0)
     A = np.column_stack([np.ones(len(y)), (X - mean) / std])
     t = (y - y[train].mean()) / y[train].std()
@@ -142,8 +142,8 @@ def test_training_stops_where_validation_samples_are_best(run):
     assert re.search(r"^Validation: R2 ", out, re.MULTILINE)
     # the same points by hand, without a limit
     network, theta, extra = files.load("t.fastbp")
-    train, _ = scores.split(60, 0.2, 0)
-    left, right = scores.split(len(train), 0.3, 1)
+    train, _ = preparation.split(60, 0.2, 0)
+    left, right = preparation.split(len(train), 0.3, 1)
     train, validation = train[left], train[right]
     Z = (X - X[train].mean(axis=0)) / X[train].std(axis=0)
     t = (y - y[train].mean()) / y[train].std()

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastbp import layout
+from fastbp import layout, preparation
 from fastbp.cli import scores, screen
 from fastbp.cli.progress import Progress, duration
 
@@ -77,15 +77,15 @@ def test_durations_read_well():
 @pytest.mark.parametrize("fraction", [0, 0.2, 0.5, 0.99])
 def test_split_takes_the_same_share_of_every_class(fraction):
     labels = np.repeat([0, 1, 2, 3], [100, 50, 10, 1])
-    train, test = scores.split(len(labels), fraction, 7, labels)
+    train, test = preparation.split(len(labels), fraction, 7, labels)
     assert sorted([*train, *test]) == list(range(len(labels)))
     for label, size in enumerate([100, 50, 10, 1]):
         held_out = int((labels[test] == label).sum())
         assert held_out == min(round(fraction * size), size - 1)
-    again = scores.split(len(labels), fraction, 7, labels)
+    again = preparation.split(len(labels), fraction, 7, labels)
     assert np.array_equal(train, again[0])
     assert fraction in (0, 0.99) or not np.array_equal(
-        train, scores.split(len(labels), fraction, 8, labels)[0]
+        train, preparation.split(len(labels), fraction, 8, labels)[0]
     )
 
 

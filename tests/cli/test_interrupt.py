@@ -11,8 +11,8 @@ import pytest
 from tables import flowers, write
 
 import fastbp
-from fastbp import files
-from fastbp.cli import scores, training
+from fastbp import files, preparation
+from fastbp.cli import training
 from fastbp.cli.errors import CommandError
 
 # A shell may start us with SIGINT ignored, which children inherit and Python keeps.
@@ -128,7 +128,7 @@ def test_ctrl_c_in_train_writes_the_best_so_far():
     rows = flowers()
     numbers = np.array([row[:4] for row in rows[1:]], float)
     labels = np.array([extra["target"]["classes"].index(row[4]) for row in rows[1:]])
-    train, _ = scores.split(len(labels), 0.2, 0, labels)
+    train, _ = preparation.split(len(labels), 0.2, 0, labels)
     scale = np.array(extra["inputs"]["scale"])
     X = np.where(scale > 0, (numbers - extra["inputs"]["mean"]) / np.where(scale > 0, scale, 1), 0)
     cost = float(re.findall(r"cost (\S+)", out)[-1])

@@ -11,8 +11,8 @@ import pytest
 from tables import column, flowers, plane, write
 
 import fastbp
-from fastbp import files
-from fastbp.cli import options, scores, training
+from fastbp import files, preparation
+from fastbp.cli import options, training
 from fastbp.datasets import DIGITS
 
 FAST = ["--widths", "4", "--maxiter", "30"]
@@ -191,7 +191,7 @@ def test_held_out_samples_do_not_touch_the_standardisation(run):
     run("train", "plane.csv", "--target", "y", "--test", 0.5, *FAST)
     extra = files.load("plane.fastbp").extra
     numbers = np.array(plane()[1:], float)
-    train, test = scores.split(200, 0.5, 0)
+    train, test = preparation.split(200, 0.5, 0)
     assert len(test) == 100
     assert np.allclose(extra["inputs"]["mean"], numbers[train, :2].mean(axis=0))
     assert np.allclose(extra["inputs"]["scale"], numbers[train, :2].std(axis=0))
