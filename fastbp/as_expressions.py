@@ -30,7 +30,7 @@ class AsExpressions(Advising):
 
         Returns
         -------
-        ExpressionArray, shape output_shape or (m, *output_shape); of numbers an array of float64
+        ExpressionArray, shape output_shape or (m, *output_shape); of numbers alone an ndarray
             In float64, whatever the network's dtype, and to rounding what `forward` gives.
 
         Raises
@@ -43,8 +43,8 @@ class AsExpressions(Advising):
         return expressions(_network(self), theta, inputs)
 
     def circuit(self, theta: Any) -> "Circuit":
-        """The network with these parameters as a circuit of its inputs, a vector x of all numbers of
-        one sample.
+        """The network with these parameters as a circuit of its inputs, a vector x of the numbers
+        of one sample.
 
             f = net.circuit(theta)
             f(x), f.gradient(x), f.hessian(x), f.to_c("surrogate")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from layer_cases import CASES, SEQUENCES, data
+from layer_formulas import forward
 from program_reference import Reference
 from torch_network import mean_cost
 
@@ -25,6 +26,19 @@ def reference(net, X, y, lengths=None, **settings):
 def assert_near(found, expected):
     scale = max(1e-300, abs(np.asarray(expected)).max())
     assert abs(np.asarray(found) - expected).max() <= TOLERANCE * scale
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_are_those_of_the_formulas(name):
+    net = made(name)
+    theta, X, y, lengths = data(net, 4, seed=3)
+    for ends in [None, lengths] if name in SEQUENCES else [None]:
+        found = reference(net, X, y, ends).forward(theta).reshape(4, *net.output_shape)
+        for x, a, n in zip(X, found, lengths, strict=True):
+            expected = forward(net, theta, x, None if ends is None else n)
+            if ends is not None and a.ndim == 2:
+                a, expected = a[:n], expected[:n]
+            assert_near(a, expected)
 
 
 @pytest.mark.parametrize("m", [1, 5])
