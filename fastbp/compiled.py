@@ -37,12 +37,9 @@ def _made(network: "Network", output: Any, loss: Any, with_lengths: bool) -> "tu
     dtype = network.dtype.name
     engine = core(dtype)
     output = names.compiled(output, "activation", dtype)
-    if network._is_plain:
-        hidden = [names.compiled(g, "activation", dtype) for g in network.activations[:-1]]
-        return engine, engine.Chain(network.widths, (*hidden, output), loss)
     p = network.program(with_lengths)
     functions = tuple(names.compiled(g, "activation", dtype) for g in p.functions)
     steps = network.input_shape[0] if with_lengths else 1
-    return engine, engine.ProgramChain(
+    return engine, engine.Chain(
         p.arrays, p.thetas, functions, p.steps, p.table, p.output, p.positions, output, loss, steps
     )

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from chains import dense_chain
 from problems import DTYPES, LARGE, SAMPLES, WIDE, Case, hidden_names, name_of, table
 
 import fastbp
@@ -127,7 +128,7 @@ def digests():
         for n in (4, 8, 12):  # products that underflow: the sign of a zero too
             shape = ((1, n, 1), ("tanh", "identity"), "squared_error")
             one = np.ones((1, 1), dtype)
-            chain = core(dtype).Chain(*shape)
+            chain = dense_chain(core(dtype), *shape)
             problem = core(dtype).BoundNetwork(chain, one, None, 0 * one, None, 0.0, True, 1)
             theta = np.zeros(3 * n + 1)
             theta[2 * n] = np.finfo(dtype).tiny ** 0.7

@@ -3,6 +3,7 @@
 from itertools import count
 
 import numpy as np
+from chains import dense_chain
 from oracle import SIGNED, Oracle, one_hot
 
 from fastbp._core import core
@@ -122,7 +123,7 @@ class Case:
 
     def chain(self):
         o = self.oracle
-        return self.core.Chain(o.widths, o.activations, o.loss)
+        return dense_chain(self.core, o.widths, o.activations, o.loss)
 
     def problem(self, n_threads=1, X=None):
         o = self.oracle

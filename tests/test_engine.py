@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import oracle
 import pytest
+from chains import dense_chain
 from oracle import Oracle, numbers
 from problems import (
     DTYPES,
@@ -125,7 +126,7 @@ def test_large_preactivations(loss, output, dtype):
         reference = Oracle((1, k), (output,), loss, np.array([[z]]), y)
         if reference.distance_to_kink(theta) < 4 * eps:
             continue  # rounding may take either side
-        chain = core(dtype).Chain((1, k), (output,), loss)
+        chain = dense_chain(core(dtype), (1, k), (output,), loss)
         problem = core(dtype).BoundNetwork(
             chain, reference.X, None, y.astype(dtype), None, 0.0, True, 1
         )
@@ -190,7 +191,7 @@ def test_float32_sums_in_double():
     """A million equal terms: a float32 sum over them all would be off by a hundredth."""
     m = 1 << 20
     X, targets = np.full((m, 1), 0.1, np.float32), np.zeros((m, 1), np.float32)
-    chain = core("float32").Chain((1, 1), ("identity",), "squared_error")
+    chain = dense_chain(core("float32"), (1, 1), ("identity",), "squared_error")
     problem = core("float32").BoundNetwork(chain, X, None, targets, None, 0.0, False, 2)
     cost, gradient = problem.evaluate(np.array([0.0, 1.0]), True)
     x = float(np.float32(0.1))

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from arrays import with_entry
+from chains import dense_chain
 
 import fastbp
 from fastbp import kernels
@@ -63,10 +64,10 @@ def half_bound(**wrong):
         "widths": (2, 3, 1), "activations": ("tanh", "sigmoid"), "loss": "cross_entropy",
     }  # fmt: skip
     if network.keys() & wrong.keys():
-        fails(engine.Chain, **{**network, **wrong})
+        fails(dense_chain, engine, **{**network, **wrong})
         return
     arguments = {
-        "chain": engine.Chain(**network), "X": X, "labels": None, "targets": ROW,
+        "chain": dense_chain(engine, **network), "X": X, "labels": None, "targets": ROW,
         "sample_weight": None, "l2": 0.0, "mean": True, "n_threads": 1,
     }  # fmt: skip
     fails(engine.BoundNetwork, **{**arguments, **wrong})

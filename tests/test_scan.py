@@ -3,6 +3,7 @@ of callers who come past the checks of Python."""
 
 import numpy as np
 import pytest
+from chains import dense_chain
 from problems import DTYPES
 
 import fastbp
@@ -59,7 +60,7 @@ def test_what_was_not_made_is_refused():
     ):
         with pytest.raises(RuntimeError, match=r"not (made|bound)"):
             call()
-    made = engine.Chain((2, 1), ("identity",), "squared_error")
+    made = dense_chain(engine, (2, 1), ("identity",), "squared_error")
     for wrong in (None, 3, object()):
         with pytest.raises(TypeError):
             engine.BoundNetwork(wrong, X, None, y, None, 0.0, True, 1)
@@ -91,7 +92,7 @@ def test_what_was_not_made_is_refused():
 def test_data_that_would_be_read_beyond_its_end(wrong):
     engine = core("float64")
     arguments = {
-        "chain": engine.Chain((2, 1), ("identity",), "squared_error"), "X": np.ones((3, 2)),
+        "chain": dense_chain(engine, (2, 1), ("identity",), "squared_error"), "X": np.ones((3, 2)),
         "labels": None, "targets": np.ones((3, 1)), "sample_weight": None, "l2": 0.0, "mean": True,
         "n_threads": 1,
     }  # fmt: skip

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from chains import dense_chain
 
 import fastbp
 from fastbp._core import core
@@ -188,7 +189,7 @@ def test_a_cycle_with_an_objective_is_collected():
 
     net = fastbp.mlp(3, 2)
     X = np.zeros((5, 3)).view(Owner)
-    chain = core("float64").Chain(net.widths, net.activations, net.loss)
+    chain = dense_chain(core("float64"), net.widths, net.activations, net.loss)
     objective = core("float64").BoundNetwork(chain, X, None, np.zeros((5, 2)), None, 0.0, True, 1)
     X.objective = objective
     gone = weakref.ref(X)

@@ -15,11 +15,20 @@ from fastbp._recorder import Program
 class Chain(Protocol):
     """A network as the engine runs it."""
 
+    # A program (fastbp/layers/program.py): int32 arrays in C order; functions are names, or
+    # CustomFunction.
     def __init__(
         self,
-        widths: tuple[int, ...],
-        activations: tuple[Any, ...],  # names, or CustomFunction
+        arrays: NDArray[np.int32],
+        thetas: NDArray[np.int32],
+        functions: tuple[Any, ...],
+        steps: NDArray[np.int32],
+        table: NDArray[np.int32],
+        output: int,
+        positions: int,
+        output_function: Any,
         loss: Any,
+        input_steps: int = 1,
     ) -> None: ...
 
 
@@ -184,21 +193,6 @@ class Engine(Protocol):
         z: bool = False,
         is_checked: bool = False,
         lengths: NDArray[np.int64] | None = None,  # of sequences
-    ) -> Any: ...
-
-    # A Chain of a program (fastbp/layers/program.py): int32 arrays in C order.
-    def ProgramChain(
-        self,
-        arrays: NDArray[np.int32],
-        thetas: NDArray[np.int32],
-        functions: tuple[Any, ...],
-        steps: NDArray[np.int32],
-        table: NDArray[np.int32],
-        output: int,
-        positions: int,
-        output_function: Any,
-        loss: Any,
-        input_steps: int = 1,
     ) -> Any: ...
 
     # fastbp.kernels: matrices in C order of `real`, Delta and D of float64. None: not to be read as

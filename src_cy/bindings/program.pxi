@@ -146,45 +146,9 @@ cdef const int32_t *whole_numbers(array, Py_ssize_t columns, what) except NULL:
     return <const int32_t *>cnp.PyArray_DATA(<cnp.ndarray>array)
 
 
-def ProgramChain(arrays, thetas, tuple functions, steps, table, Py_ssize_t output,
-                 Py_ssize_t positions, output_function, loss, Py_ssize_t input_steps=1):
-    """A Chain of a program.
-
-    Parameters
-    ----------
-    arrays : int32, (n, 2): rows, and the array whose twin it is, or -1
-    thetas : int32, (n, 2): height, width
-    functions : names of activations, or circuits as CustomFunction
-    steps : int32, (n, 12)
-    table : int32, (n,): rows, or -1
-    output : the last array's number; its rows are z of the output, `positions` times K
-    output_function, loss : as of a Chain
-    input_steps : of a sequence of inputs; 1: X is none
-    """
-    cdef Chain self = Chain.__new__(Chain)
-    cdef ProgramCode *code = &self.code
-    cdef Plan *plan = &self.plan
-    cdef Py_ssize_t i, rows, top = 0
-    cdef double total = 0
-    kept = [np.array(each) for each in (arrays, thetas, steps, table)]    # nobody may change them
-    code.arrays = whole_numbers(kept[0], 2, "arrays")
-    code.thetas = whole_numbers(kept[1], 2, "thetas")
-    code.steps = whole_numbers(kept[2], STEP_COLUMNS, "steps")
-    code.table = whole_numbers(kept[3], 0, "table")
-    code.n_arrays, code.n_thetas, code.n_steps, code.n_table = [len(each) for each in kept]
-    code.n_functions = len(functions)
-    self._choose_loss(loss, output_function)
-    self.functions = (*functions, output_function, loss)
-    self.circuit_size = most_scratch(self.functions)
-    self.program = kept
-    code.first = <Py_ssize_t *>allocate((code.n_arrays + 1) * sizeof(Py_ssize_t))
-    code.functions = <Function *>allocate((code.n_functions + 1) * sizeof(Function))
-    for i in range(code.n_functions):
-        read_function(&code.functions[i], functions[i])
-        if code.functions[i].circuit == NULL and activations[
-                code.functions[i].activation].output_only:
-            raise ValueError(f"{functions[i]!r} is for outputs only")
-    read_function(&plan.output_g, output_function)
+cdef int read_arrays(ProgramCode *code) except -1:
+    """Where the rows of each array begin."""
+    cdef Py_ssize_t i, rows, twin, top = 0
     for i in range(code.n_arrays):
         rows, twin = code.arrays[2 * i], code.arrays[2 * i + 1]
         code.first[i] = top
@@ -193,28 +157,80 @@ def ProgramChain(arrays, thetas, tuple functions, steps, table, Py_ssize_t outpu
             raise ValueError(f"array {i} of {rows} rows is no twin of array {twin}")
         top += rows
     code.first[code.n_arrays] = code.n_rows = top
-    if top > MAX_OFFSET // 16 or not 0 < output < code.n_arrays or positions < 1 or (
-            code.arrays[2 * output] % positions != 0):
-        raise ValueError(f"{top} rows, output {output}, {positions} positions")
+    if top > MAX_OFFSET // 16:
+        raise ValueError(f"a sample of {top} rows is too large")
+    return 0
+
+
+cdef int read_functions(ProgramCode *code, tuple functions) except -1:
+    cdef Py_ssize_t i
+    for i in range(code.n_functions):
+        read_function(&code.functions[i], functions[i])
+        if code.functions[i].circuit == NULL and activations[
+                code.functions[i].activation].output_only:
+            raise ValueError(f"{functions[i]!r} is for outputs only")
+    return 0
+
+
+cdef int read_sizes(const ProgramCode *code, Py_ssize_t output, Plan *plan) except -1:
+    """How many parameters, multiply-adds and outputs a network has, each step checked."""
+    cdef Py_ssize_t i
+    cdef double total = 0
+    cdef const int32_t *s
     for i in range(code.n_thetas):
         if code.thetas[2 * i] < 1 or code.thetas[2 * i + 1] < 1:
             raise ValueError(f"Theta {i} is empty")
         total += code.thetas[2 * i] * (1.0 + code.thetas[2 * i + 1])
     check_size(total)
     plan.n_parameters = <Py_ssize_t>total
-    code.output = code.first[output]
-    plan.multiply_adds = 0
     for i in range(code.n_steps):
-        check_step(code, code.steps + i * STEP_COLUMNS, f"step {i}")
-        if code.steps[i * STEP_COLUMNS] == AFFINE:
-            plan.multiply_adds += (<Py_ssize_t>code.steps[i * STEP_COLUMNS + 3]
-                                   * code.steps[i * STEP_COLUMNS + 5]
-                                   * code.steps[i * STEP_COLUMNS + 7])
+        s = code.steps + i * STEP_COLUMNS
+        check_step(code, s, f"step {i}")
+        if s[0] == AFFINE:
+            plan.multiply_adds += <Py_ssize_t>s[3] * s[5] * s[7]
     plan.n_in = code.arrays[0]
-    plan.positions = positions
-    plan.n_out = code.arrays[2 * output] // positions
-    if input_steps < 1 or plan.n_in % input_steps != 0:
-        raise ValueError(f"{plan.n_in} inputs are no sequence of {input_steps} steps")
-    plan.n_steps_in = input_steps
-    self.is_made = True
-    return self
+    plan.n_out = code.arrays[2 * output] // plan.positions
+    return 0
+
+
+cdef bint takes_all(const ProgramCode *code, const int32_t *s, Py_ssize_t before,
+                    Py_ssize_t theta) noexcept:
+    """Whether an AFFINE step is a dense layer: all of the array before, by all of this Theta."""
+    cdef Py_ssize_t k
+    if not (s[0] == AFFINE and s[1] == theta and s[3] == code.thetas[2 * theta]
+            and s[5] == code.thetas[2 * theta + 1] == code.arrays[2 * before]
+            and s[7] == 1 and s[9] == 1 and s[11] == WITH_BIAS):
+        return False
+    for k in range(s[5]):
+        if code.table[s[6] + k] != code.first[before] + k:
+            return False
+    return True
+
+
+cdef list dense_layers(const ProgramCode *code, tuple functions, output):
+    """(n_in, n_out, activation) of the layers of a program that is a plain chain of dense ones;
+    None for any other."""
+    cdef Py_ssize_t i = 0, before = 0, z
+    cdef const int32_t *s
+    layers = []
+    while i < code.n_steps:
+        s = code.steps + i * STEP_COLUMNS
+        if len(layers) == code.n_thetas or not takes_all(code, s, before, len(layers)):
+            return None
+        z = array_of(code, s[8])
+        if s[8] != code.first[z] or code.arrays[2 * z] != s[3]:
+            return None
+        before, n_in, n_out, activation = z, s[5], s[3], "identity"
+        i += 1
+        s = code.steps + i * STEP_COLUMNS
+        if code.first[z] == code.output:
+            activation = output
+        elif i < code.n_steps and s[0] == MAP:
+            if s[2] != code.first[z] or s[4] != code.arrays[2 * z]:
+                return None
+            before, activation = array_of(code, s[3]), functions[s[1]]
+            i += 1
+        layers.append((n_in, n_out, activation))
+    if len(layers) != code.n_thetas or code.first[before] != code.output:
+        return None
+    return layers

@@ -63,19 +63,26 @@ cdef int check_size(double total) except -1:
 
 @cython.final
 cdef class Chain:
-    """Dense layers one after the other, and a loss: all that data and parameters have no part in.
+    """A network's program and its loss: all that data and parameters have no part in.
+
+    A program that is a plain chain of dense layers runs on schedules of its own (placement.pxi).
 
     Parameters
     ----------
-    widths : tuple of int, s_0 ... s_L
-    activations : tuple of L names, or circuits as Elementwise
-    loss : str, or Elementwise
+    arrays : int32, (n, 2): rows, and the array whose twin it is, or -1
+    thetas : int32, (n, 2): height, width
+    functions : tuple of names of activations, or circuits as CustomFunction
+    steps : int32, (n, 12); see fastbp/layers/program.py
+    table : int32, (n,): rows, or -1
+    output : number of the array whose rows are z of the outputs, `positions` times K
+    output_function, loss : names, or CustomFunction
+    input_steps : of a sequence of inputs; 1: X is none
     """
-    cdef Plan plan                  # the layers and the loss; nothing of it depends on samples
-    cdef ProgramCode code           # or its program (program.pxi)
+    cdef Plan plan                  # nothing of it depends on samples
+    cdef ProgramCode code
     cdef object program             # keeps its numbers alive
     cdef bint is_made
-    cdef tuple functions            # activations and loss: names, or circuits to be kept alive
+    cdef tuple functions            # all of them: circuits are kept alive
     cdef Py_ssize_t circuit_size    # scratch of those that are circuits
 
     def __cinit__(self):
@@ -87,13 +94,40 @@ cdef class Chain:
         free(self.code.first)
         free(self.code.functions)
 
-    def __init__(self, tuple widths, tuple activations, loss):
-        if self.is_made:
+    def __init__(self, arrays, thetas, tuple functions, steps, table, Py_ssize_t output,
+                 Py_ssize_t positions, output_function, loss, Py_ssize_t input_steps=1):
+        cdef ProgramCode *code = &self.code
+        cdef Plan *plan = &self.plan
+        if code.first != NULL:
             raise RuntimeError("a Chain is made once")
-        self._choose_loss(loss, activations[len(activations) - 1])
-        self.functions = (*activations, loss)
+        kept = [np.array(each) for each in (arrays, thetas, steps, table)]  # nobody changes them
+        code.arrays = whole_numbers(kept[0], 2, "arrays")
+        code.thetas = whole_numbers(kept[1], 2, "thetas")
+        code.steps = whole_numbers(kept[2], STEP_COLUMNS, "steps")
+        code.table = whole_numbers(kept[3], 0, "table")
+        code.n_arrays, code.n_thetas, code.n_steps, code.n_table = [len(each) for each in kept]
+        code.n_functions = len(functions)
+        self.program = kept
+        self._choose_loss(loss, output_function)
+        self.functions = (*functions, output_function, loss)
         self.circuit_size = most_scratch(self.functions)
-        self._make_layers(widths)
+        code.first = <Py_ssize_t *>allocate((code.n_arrays + 1) * sizeof(Py_ssize_t))
+        code.functions = <Function *>allocate((code.n_functions + 1) * sizeof(Function))
+        read_functions(code, functions)
+        read_function(&plan.output_g, output_function)
+        read_arrays(code)
+        if not 0 < output < code.n_arrays or positions < 1 or (
+                code.arrays[2 * output] % positions != 0):
+            raise ValueError(f"no output {output} at {positions} positions")
+        code.output = code.first[output]
+        plan.positions = positions
+        read_sizes(code, output, plan)
+        if input_steps < 1 or plan.n_in % input_steps != 0:
+            raise ValueError(f"{plan.n_in} inputs are no sequence of {input_steps} steps")
+        plan.n_steps_in = input_steps
+        layers = dense_layers(code, functions, output_function)
+        if layers is not None and positions == input_steps == 1:
+            self._make_layers(layers)
         self.is_made = True
 
     cdef int _choose_loss(self, loss, output) except -1:
@@ -107,32 +141,24 @@ cdef class Chain:
         self.plan.other_label = -1 if losses[self.plan.loss].signed_labels else 0
         return 0
 
-    cdef int _make_layers(self, tuple widths) except -1:
+    cdef int _make_layers(self, list layers) except -1:
         cdef Plan *plan = &self.plan
         cdef Dense *layer
-        cdef Py_ssize_t l, n_layers = len(self.functions) - 1
-        if len(widths) != n_layers + 1:
-            raise ValueError(f"{n_layers} layers have {n_layers + 1} widths, not {len(widths)}")
-        total = sum([n_out * (n_in + 1) for n_in, n_out in zip(widths, widths[1:])])
-        check_size(total)
-        plan.n_layers = n_layers
+        cdef Py_ssize_t l, at = 0, n_layers = len(layers)
         plan.layers = <Dense *>allocate(n_layers * sizeof(Dense))
         for l in range(n_layers):
             layer = &plan.layers[l]
-            layer.n_in = widths[l]
-            layer.n_out = widths[l + 1]
-            read_function(&layer.g, self.functions[l])
+            layer.n_in, layer.n_out, activation = layers[l]
+            read_function(&layer.g, activation)
             # Where z is not kept, a overwrites it. Some losses start from the last layer's z.
             layer.keeps_z = (layer.g.circuit != NULL or l == n_layers - 1
                              or activations[layer.g.activation].keeps != KEEPS_NOTHING)
             layer.theta.n_in = layer.n_in
             layer.theta.n_out = layer.n_out
-            layer.theta.at = plan.n_parameters
+            layer.theta.at = at
             layer.theta.columns = round_up(layer.n_in)
-            plan.n_parameters += layer.n_out * (layer.n_in + 1)
-        plan.n_in = plan.layers[0].n_in
-        plan.n_out = plan.layers[n_layers - 1].n_out
-        plan.positions = plan.n_steps_in = 1
+            at += layer.n_out * (layer.n_in + 1)
+        plan.n_layers = n_layers
         plan.multiply_adds = plan.n_parameters
         return 0
 
