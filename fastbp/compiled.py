@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from fastbp._core.interface import Engine
     from fastbp.network import Network
 
+MOST = 2**40  # parameters: with more some size of the engine would not fit 64 bits
+
 
 def chain(network: "Network", with_lengths: bool = False) -> "tuple[Engine, Any]":
     """The engine of the network's dtype, and the network there; made once.
@@ -37,6 +39,12 @@ def _made(network: "Network", output: Any, loss: Any, with_lengths: bool) -> "tu
     dtype = network.dtype.name
     engine = core(dtype)
     output = names.compiled(output, "activation", dtype)
+    if network.n_parameters > MOST:  # said before a program of as many rows is made
+        raise MemoryError(
+            f"a network of {network.n_parameters} parameters needs "
+            f"{network.n_parameters * network.dtype.itemsize / 1e12:.3g} TB for theta alone; make "
+            "its layers narrower"
+        )
     p = network.program(with_lengths)
     functions = tuple(names.compiled(g, "activation", dtype) for g in p.functions)
     steps = network.input_shape[0] if with_lengths else 1
