@@ -53,7 +53,8 @@ cdef inline bint is_zero(Graph g, int32_t i) noexcept:
 
 
 cdef int32_t without_factor(Graph g, int32_t bar, int32_t x, int depth=8) except -2:
-    """y where bar = x * y, or a sum of such products; else -1.
+    """y where bar = x * y, or a product or quotient with x among its factors, or a sum of these;
+    else -1.
 
     The slope of a root is infinite at 0, but that of its square is not: the root cancels.
     """
@@ -62,7 +63,16 @@ cdef int32_t without_factor(Graph g, int32_t bar, int32_t x, int depth=8) except
     if bar == x:
         return constant_node(g, 1)
     if node.op == MULTIPLY or node.op == MASKED_MULTIPLY or node.op == MASKED_PRODUCT:
-        return node.b if node.a == x else node.a if node.b == x else -1
+        if node.a == x or node.b == x:
+            return node.b if node.a == x else node.a
+        a = without_factor(g, node.a, x, depth - 1) if depth > 0 else -1
+        if a >= 0:
+            return masked(g, a, node.b)
+        b = without_factor(g, node.b, x, depth - 1) if depth > 0 else -1
+        return b if b < 0 else masked(g, node.a, b)
+    if depth > 0 and (node.op == DIVIDE or node.op == MASKED_DIVIDE):
+        a = without_factor(g, node.a, x, depth - 1)
+        return a if a < 0 else masked_quotient(g, a, node.b)
     if depth == 0 or (node.op != ADD and node.op != SUBTRACT and node.op != NEGATIVE):
         return -1
     a = without_factor(g, node.a, x, depth - 1)
