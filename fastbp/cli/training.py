@@ -1,7 +1,6 @@
 """Training through scipy that keeps the best point, whatever ends it."""
 
 import argparse
-import math
 import sys
 import time
 import warnings
@@ -17,6 +16,7 @@ from fastbp.cli import blas
 from fastbp.cli.errors import CommandError
 from fastbp.cli.progress import Progress, Silent, duration
 from fastbp.objective import Objective
+from fastbp.watch import Enough, Validation, Watch
 
 WITH_GRADIENT = ("L-BFGS-B", "TNC", "BFGS", "CG", "Newton-CG", "SLSQP", "trust-constr")
 WITHOUT_GRADIENT = ("Nelder-Mead", "Powell", "COBYLA", "COBYQA")
@@ -75,38 +75,8 @@ class Outcome:
         )
 
 
-class _Enough(Exception):
-    """Ends a method, and says why."""
-
-
-@dataclass
-class Validation:
-    """Samples that training does not see: what they cost says when to stop.
-
-    objective : of these samples, without a penalty
-    patience : iterations without a lower cost after which training ends
-    """
-
-    objective: Objective
-    patience: int
-    cost: float = math.inf
-    theta: NDArray[np.float64] | None = None
-    iteration: int = 0
-
-    def look(self, theta: NDArray[np.float64], iteration: int) -> None:
-        """Keep the point if it is the best so far; `_Enough` if there was none for long."""
-        cost = self.objective.cost(theta)
-        if cost < self.cost:
-            self.cost, self.theta, self.iteration = cost, theta, iteration
-        elif iteration - self.iteration >= self.patience:
-            raise _Enough(
-                f"stopped: {self.patience} iterations without a lower cost of the validation "
-                "samples (--patience)"
-            )
-
-
-class _Watch:
-    """The objective as scipy calls it: remembers the best point and feeds the progress line."""
+class _Watch(Watch):
+    """A `Watch` that feeds the progress line."""
 
     def __init__(
         self,
@@ -116,62 +86,17 @@ class _Watch:
         validation: Validation | None,
         quiet: bool,
     ) -> None:
-        self.objective = objective
-        self.validation = validation
-        self.progress = Silent() if quiet else Progress(sys.stdout, maxiter)
-        self.maxiter = maxiter
         # COBYLA's iterations are its evaluations, and it does not report them
-        self.counts_evaluations = method == "COBYLA"
-        self.iterations = 0
-        self.evaluations = 0
-        self.seconds_objective = 0.0
+        super().__init__(objective, maxiter, validation, method == "COBYLA")
+        self.progress = Silent() if quiet else Progress(sys.stdout, maxiter)
         self.seconds_display = 0.0
-        # one tuple, so that Ctrl-C cannot part the cost from its theta
-        self.best: tuple[float, NDArray[np.float64] | None, float | None] = (math.inf, None, None)
-
-    def with_gradient(self, theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        start = time.perf_counter()
-        cost, gradient = self.objective(theta)
-        self._took(start)
-        if cost < self.best[0]:
-            norm = math.sqrt(float(np.square(gradient).sum()))
-            self.best = (cost, np.array(theta, dtype=np.float64), norm)
-        self._show()
-        return cost, gradient
-
-    def without_gradient(self, theta: NDArray[np.float64]) -> float:
-        start = time.perf_counter()
-        cost = self.objective.cost(theta)
-        self._took(start)
-        if cost < self.best[0]:
-            self.best = (cost, np.array(theta, dtype=np.float64), None)
-        if self.counts_evaluations:
-            self.iterations = self.evaluations
-            self._stop_at_limit()
-        self._show()
-        return cost
-
-    def callback(self, *_: Any) -> None:
-        if not self.counts_evaluations:
-            self.iterations += 1
-            self._show()
-            self._stop_at_limit()
 
     def finish(self) -> None:
+        """The last state of the line."""
         self.progress.finish(self.iterations, self.evaluations, self.best[0], self.best[2])
 
-    def _stop_at_limit(self) -> None:
-        best = self.best[1]
-        if self.validation is not None and best is not None:
-            self.validation.look(best, self.iterations)
-        if self.iterations >= self.maxiter:
-            raise _Enough(f"reached {self.maxiter} iterations (--maxiter)")
-
-    def _took(self, start: float) -> None:
-        self.seconds_objective += time.perf_counter() - start
-        self.evaluations += 1
-
-    def _show(self) -> None:
+    def show(self) -> None:
+        """The line as it is now, if one is due."""
         start = time.perf_counter()
         self.progress.update(self.iterations, self.evaluations, self.best[0], self.best[2])
         self.seconds_display += time.perf_counter() - start
@@ -227,8 +152,8 @@ def train(
                 options=_options(method, maxiter),
             )
         message = str(result.message)
-    except _Enough as enough:
-        message = str(enough)
+    except Enough as enough:
+        message = f"{enough} (--{enough.rule})"
     except KeyboardInterrupt:
         message = "interrupted; going on with the best so far"
         if quiet or watch.best[1] is None:
