@@ -52,11 +52,11 @@ cdef void free_room(real *room) noexcept:
         give_spare(<char *>room - BLOCK_HEAD)
 
 
-cdef int check_size(double total) except -1:
+cdef int check_size(total) except -1:
     """Below the limit no size, tiles of all threads included, leaves 63 bits."""
     if total > 2.0**40:
         raise MemoryError(
-            f"a network of {total:.0f} parameters needs {total * sizeof(real) / 1e12:.3g} TB for "
+            f"a network of {int(total)} parameters needs {total * sizeof(real) / 1e12:.3g} TB for "
             "theta alone; make its layers narrower")
     return 0
 
