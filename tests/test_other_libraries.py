@@ -31,7 +31,7 @@ every_width = pytest.mark.parametrize("widths", WIDTHS, ids=str)
 
 def test_the_page_defines_the_functions():
     there = {"from_rows", "to_rows", "from_columns", "to_columns", "from_keras", "to_keras"}
-    assert there == set(FUNCTIONS)
+    assert there | {"torch_parts", "from_torch", "to_torch"} == set(FUNCTIONS)
 
 
 @every_width
@@ -165,3 +165,66 @@ def test_torch_there_and_back(hidden, module, output, K):
             layer.weight.copy_(torch.from_numpy(W))
             layer.bias.copy_(torch.from_numpy(b))
     np.testing.assert_array_equal(theta_of(parameters), moved)
+
+
+# Layers besides Dense, of PyTorch
+
+HERE = {
+    "conv1d": ([fastbp.Conv1d(2, 3, 3), fastbp.Flatten(), fastbp.Dense(None, 2)], (2, 6)),
+    "conv2d": ([fastbp.Conv2d(2, 3, (2, 3)), fastbp.Flatten(), fastbp.Dense(None, 2)], (2, 4, 5)),
+    "rnn": ([fastbp.RNN(3, 4), fastbp.Dense(4, 2)], (5, 3)),
+    "lstm": ([fastbp.LSTM(3, 4), fastbp.Dense(4, 2)], (5, 3)),
+    "gru": ([fastbp.GRU(3, 4), fastbp.Dense(4, 2)], (5, 3)),
+    "both ways": ([fastbp.LSTM(3, 4, bidirectional=True), fastbp.Dense(8, 2)], (5, 3)),
+    "gru both ways": ([fastbp.GRU(3, 3, bidirectional=True), fastbp.Dense(6, 2)], (5, 3)),
+    "two layers": (
+        [fastbp.LSTM(3, 4, return_sequences=True, bidirectional=True), fastbp.LSTM(8, 4)], (5, 3)
+    ),
+}  # fmt: skip
+
+
+def as_modules(torch, layers):
+    """The modules of PyTorch with the arguments of these layers."""
+    for layer in layers:
+        kind = getattr(
+            torch.nn, {"Dense": "Linear"}.get(type(layer).__name__, type(layer).__name__)
+        )
+        if isinstance(layer, fastbp.Dense):
+            yield kind(layer.n_in, layer.n_out)
+        elif isinstance(layer, fastbp.Flatten):
+            yield kind()
+        elif isinstance(layer, fastbp.Conv1d | fastbp.Conv2d):
+            yield kind(layer.in_channels, layer.out_channels, layer.kernel_size)
+        else:
+            yield kind(layer.input_size, layer.hidden_size, batch_first=True,
+                       bidirectional=layer.bidirectional)  # fmt: skip
+
+
+def outputs(torch, layers, modules, x):
+    for layer, module in zip(layers, modules, strict=True):
+        x = module(x)
+        if isinstance(x, tuple):  # a recurrent module: states, and the last of each direction
+            states, last = x
+            last = last[0] if isinstance(last, tuple) else last
+            x = states if layer.return_sequences else last.swapaxes(0, 1).reshape(len(states), -1)
+    return x
+
+
+@pytest.mark.parametrize("case", HERE)
+def test_torch_layers_there_and_back(case):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    layers, shape = HERE[case]
+    net = fastbp.Network(layers, input_shape=shape)
+    modules = torch.nn.ModuleList(as_modules(torch, net.layers)).double()
+    X = torch.from_numpy(np.random.default_rng(0).normal(size=(6, *shape)))
+    theta = FUNCTIONS["from_torch"](net, modules.state_dict())
+    with torch.no_grad():
+        theirs = outputs(torch, net.layers, modules, X).numpy()
+        np.testing.assert_allclose(net.forward(theta, X), theirs, rtol=1e-10, atol=1e-13)
+        other = theta + 0.1
+        arrays = FUNCTIONS["to_torch"](net, other, modules.state_dict())
+        modules.load_state_dict({name: torch.from_numpy(a) for name, a in arrays.items()})
+        theirs = outputs(torch, net.layers, modules, X).numpy()
+    np.testing.assert_allclose(net.forward(other, X), theirs, rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(FUNCTIONS["from_torch"](net, arrays), other, rtol=1e-15)
