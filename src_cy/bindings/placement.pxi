@@ -89,7 +89,8 @@ cdef void place_window(Plan *plan) noexcept:
         layer = &plan.layers[l]
         layer.cached_inputs_at = -1
         if l > 0:       # X is where the user has it
-            layer.cached_inputs_at = take(&plan.n_cached, strips_size(plan.window, layer.n_in))
+            layer.cached_inputs_at = take(
+                &plan.n_cached, strips_size(round_up(layer.n_in), plan.window))
         layer.cached_delta_at = take(&plan.n_cached, plan.window * layer.n_out)
         layer.theta.bias_at = take(&plan.n_units, layer.n_out)
     plan.cached_biases_at = take(&plan.n_cached, plan.window // plan.tile * plan.n_units)
@@ -124,7 +125,7 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
         # Whole registers of units, so that a tile is transposed without looking at its edges.
         rows = round_up(layer.n_out)
         layer.layout = by_rows(NULL, plan.stride)
-        if packs_delta(layer):
+        if packs_delta(layer) or plan.window > 0:
             packed_delta_size = max(packed_delta_size, layer.n_out * plan.tile)
             if layer != last:       # losses take outputs by rows
                 layer.layout = by_strips(NULL, rows, samples)
@@ -147,8 +148,6 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
     layer = plan.layers
     if layer.transposed_at >= 0:
         plan.z_transposed_at = take(&top, strips_size(samples, layer.n_out))
-    else:
-        plan.x_transposed_at = take(&top, strips_size(layer.n_in, samples))
     plan.packed_delta_at = take(&top, packed_delta_size)
     plan.edges_at = take(&top, edges_size)
     plan.y_at = take(&top, last.n_out * plan.stride)

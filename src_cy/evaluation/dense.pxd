@@ -12,7 +12,8 @@ from matrix.dots cimport row_sums
 from matrix.layout cimport Strips, by_rows, by_strips, round_up, row_stride
 from matrix.packing cimport Matrix, matrix, matrix_of, pack, packed_if_worth, packing_pays
 from matrix.product cimport (
-    Addend, Ahead, broadcast_addend, factor, matrix_addend, multiply_add, nothing,
+    Addend, Ahead, broadcast_addend, factor, matrix_addend, multiply_add, multiply_add_transposed,
+    nothing,
 )
 from matrix.sizes cimport DEPTH
 from matrix.transpose cimport transpose_strips, transpose_to_strips
@@ -130,10 +131,10 @@ cdef inline void forward_units(
 
 
 cdef inline void forward(
-    const Dense *layer, const real *theta, const real *packed, Strips a, Py_ssize_t columns,
-    Strips z, Ahead *ahead,
+    const Dense *layer, const real *theta, const real *packed, Strips a, Py_ssize_t samples,
+    Py_ssize_t columns, Strips z, Ahead *ahead,
 ) noexcept nogil:
-    """z = W a + b."""
+    """z = W a + b, of a[unit, sample]; or of so many `samples` of a[sample, unit], as X lies."""
     cdef const real *Theta = theta + layer.theta.at
     cdef Py_ssize_t row = layer.n_in + 1
     cdef Matrix W = matrix(Theta + 1, row, 1)
@@ -141,7 +142,10 @@ cdef inline void forward(
     if layer.forward_at >= 0:
         W.packed = packed + layer.forward_at
         b = broadcast_addend(W.packed + layer.n_in * layer.n_out, 1)
-    multiply_add(layer.n_out, 0, columns, layer.n_in, b, W, a, z, ahead)
+    if samples > 0:
+        multiply_add_transposed(layer.n_out, 0, columns, layer.n_in, b, W, a, samples, z, ahead)
+    else:
+        multiply_add(layer.n_out, 0, columns, layer.n_in, b, W, a, z, ahead)
 
 
 cdef inline void backward(

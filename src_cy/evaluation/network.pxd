@@ -27,10 +27,13 @@ from work.polling cimport interruptible, poll, start_polling
 cdef inline void prefetch_tile(
     const Evaluation *run, Py_ssize_t tile, Py_ssize_t end, Ahead *ahead,
 ) noexcept nogil:
-    """Prefetches X of this tile while another is computed; nothing if it is not before `end`."""
+    """Prefetches X of this tile while another is computed; nothing if it is not before `end`.
+
+    In windows the first product prefetches X itself: it would leave the caches before its tile.
+    """
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t start = tile * plan.tile, row = run.data.x_row
-    if tile < end and row > 0 and not plan.gathers:
+    if tile < end and row > 0 and not plan.gathers and plan.window == 0:
         prefetch_next(ahead, <const char *>(run.data.X + start * row),
                       min(plan.tile, plan.m - start) * row * sizeof(real))
     else:
@@ -55,7 +58,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef Py_ssize_t K = plan.n_out * plan.positions
     cdef Py_ssize_t first = chunk * plan.n_tiles // plan.n_chunks
     cdef Py_ssize_t stop = (chunk + 1) * plan.n_tiles // plan.n_chunks
-    cdef Py_ssize_t tile, step = 1, end = stop, start, count, columns, place
+    cdef Py_ssize_t tile, start, count, columns, place
     cdef bint is_long = (
         plan.tile * plan.multiply_adds
         * (SAMPLE_MAJOR_SLOWNESS if plan.sample_major > 0 else 1) > LONG_TILE)
@@ -65,16 +68,13 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef bint some_left_out = False
     if plan.sums_in_double:
         sums = scratch + plan.sums_at
-    # A chunk of a window is one tile, and the next tile of this thread is about n_threads further.
-    if plan.window > 0:
-        step, end = run.n_threads, plan.n_tiles
     for tile in range(first, stop):
         if run.polling.stopped:
             return
         start = tile * plan.tile
         count = min(plan.tile, plan.m - start)
         columns = round_up(count)
-        prefetch_tile(run, tile + step, end, &ahead)
+        prefetch_tile(run, tile + 1, stop, &ahead)
         data = tile_data(run, scratch, start, count)
         if plan.n_layers == 0:
             program_forward(run, scratch, &data, count)

@@ -104,7 +104,7 @@ cdef struct Plan:
     Py_ssize_t n_cached         # reals of the cache of a window
     Py_ssize_t cached_biases_at  # where in the cache the sums of delta for the biases begin
     # where things are in the scratch of a thread
-    Py_ssize_t delta_at, below_at, z_transposed_at, x_transposed_at, a_transposed_at, edges_at
+    Py_ssize_t delta_at, below_at, z_transposed_at, a_transposed_at, edges_at
     Py_ssize_t y_at, cost_at, sums_at, packed_delta_at
     Py_ssize_t sample_major_at, double_at, circuit_at, weights_at
     Py_ssize_t gathered_at      # X and targets or labels of a tile

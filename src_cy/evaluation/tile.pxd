@@ -18,12 +18,12 @@ from evaluation.sample_major cimport (
 )
 from evaluation.sums cimport sum_cost
 from evaluation.weights cimport leave_out, multiply_weights, tile_weights
-from evaluation.windows cimport keep
+from evaluation.windows cimport activations_of, keep
 from matrix.layout cimport Strips, adjacent, by_rows, by_strips, round_up
 from matrix.packing cimport Matrix
 from matrix.product cimport Addend, Ahead
 from matrix.sizes cimport STRIP
-from matrix.transpose cimport transpose, transpose_strips, transpose_to_strips
+from matrix.transpose cimport transpose, transpose_strips
 from simd.lanes cimport LANES, real
 from steps.function cimport apply, multiply_by_slopes, output_loss
 
@@ -151,23 +151,24 @@ cdef inline void tile_forward(
 ) noexcept nogil:
     cdef const Plan *plan = run.plan
     cdef const Dense *layer
-    cdef Strips inputs = by_strips(scratch + plan.x_transposed_at, plan.layers.n_in, plan.padded), z
+    cdef Strips inputs = by_rows(data.X, data.x_row), z
+    cdef real *a
     cdef Py_ssize_t i
     for i in range(plan.n_layers):
         layer = plan.layers + i
-        z = layer_array(layer, scratch + layer.z_at)
+        a = activations_of(run, scratch, layer, start)
+        z = layer_array(layer, scratch + layer.z_at if layer.keeps_z else a)
         if layer.transposed_at >= 0:            # the first, unless it is wide
             forward_units(layer, run.packed, data.X, data.x_row, count, columns,
                           by_strips(scratch + plan.z_transposed_at, plan.padded, layer.n_out), z,
                           ahead)
         else:
-            if i == 0:
-                transpose_to_strips(count, layer.n_in, data.X, data.x_row, inputs)
-            forward(layer, run.theta, run.packed, inputs, columns, z, ahead)
+            forward(layer, run.theta, run.packed, inputs, count if i == 0 else 0, columns, z,
+                    ahead)
         if i < plan.n_layers - 1 or wants_output(run):
-            activate_samples(layer, run.gradient != NULL, columns, z.data, scratch + layer.a_at,
+            activate_samples(layer, run.gradient != NULL, columns, z.data, a,
                              scratch + plan.circuit_at)
-        inputs = layer_array(layer, scratch + layer.a_at)
+        inputs = layer_array(layer, a)
 
 
 cdef inline void tile_targets(
@@ -277,17 +278,19 @@ cdef inline void tile_backward(
     cdef real *below = scratch + plan.below_at
     cdef Strips delta
     cdef Addend slopes
+    cdef real *a
     cdef Py_ssize_t i
     for i in range(plan.n_layers - 1, -1, -1):
         if run.polling.stopped:
             return
         layer = plan.layers + i
         delta = layer_array(layer, delta_of)
-        if some_left_out and i > 0:
-            leave_samples_out(layer - 1, columns, scratch + plan.weights_at,
-                              scratch + (layer - 1).a_at)
+        if i > 0:
+            a = activations_of(run, scratch, layer - 1, start)
+            if some_left_out:
+                leave_samples_out(layer - 1, columns, scratch + plan.weights_at, a)
         if plan.window > 0:
-            keep(run, scratch, layer, delta, start, count, columns)
+            keep(run, layer, delta, start, count)
         else:
             add_to_sums(plan, scratch, data, layer, delta, start, count, columns, sums, fresh,
                         ahead)
@@ -298,8 +301,8 @@ cdef inline void tile_backward(
         backward(layer, run.theta, run.packed, delta, columns, slopes, layer_array(under, below),
                  ahead)
         if not slopes.multiply:
-            multiply_sample_slopes(under, columns, scratch + under.z_at, scratch + under.a_at,
-                                   below, scratch + plan.circuit_at)
+            multiply_sample_slopes(under, columns, scratch + under.z_at if under.keeps_z else a,
+                                   a, below, scratch + plan.circuit_at)
         if some_left_out:
             leave_samples_out(under, columns, scratch + plan.weights_at, below)
         delta_of, below = below, delta_of

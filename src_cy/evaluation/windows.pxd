@@ -11,9 +11,10 @@ from evaluation.parameters cimport add_in_double, regularize
 from evaluation.plan cimport Evaluation, Plan, data_row
 from matrix.layout cimport Strips, adjacent, by_rows, by_strips, column, round_up, strips_size
 from matrix.packing cimport matrix_of, pack_panels, packed_only
-from matrix.product cimport Addend, Ahead, group_columns, matrix_addend, multiply_add, nothing
+from matrix.product cimport (
+    Addend, Ahead, group_columns, matrix_addend, multiply_add, multiply_add_transposed, nothing,
+)
 from matrix.sizes cimport DEPTH, PIECE_COLUMNS, ROWS_AHEAD, STRIP, SUMMED
-from matrix.transpose cimport transpose_strips
 from simd.lanes cimport (
     LANES, kernel_void, lanes_load, lanes_load_part, lanes_prefetch, lanes_store, real,
 )
@@ -27,10 +28,21 @@ cdef enum:
 cdef inline Strips cached_inputs(
     const Evaluation *run, const Dense *layer, Py_ssize_t sample,
 ) noexcept nogil:
-    """at[sample, input], from this sample of the window on."""
-    cdef Strips at = by_strips(run.cached + layer.cached_inputs_at, run.plan.window, layer.n_in)
-    at.data += sample * at.row
-    return at
+    """a[input, sample] from this sample of the window on, the first of a tile."""
+    cdef Strips a = layer_array(layer - 1, run.cached + layer.cached_inputs_at)
+    a.data = column(a, sample)
+    return a
+
+
+cdef inline real *activations_of(
+    const Evaluation *run, real *scratch, const Dense *layer, Py_ssize_t start,
+) noexcept nogil:
+    """Where a of the layer is, of the tile that begins with this sample: where it is kept, or in
+    the scratch of the thread."""
+    cdef const Plan *plan = run.plan
+    if plan.window > 0 and run.gradient != NULL and layer != plan.layers + plan.n_layers - 1:
+        return cached_inputs(run, layer + 1, start - run.window_start).data
+    return scratch + layer.a_at
 
 
 cdef inline real *cached_biases(const Evaluation *run, Py_ssize_t sample) noexcept nogil:
@@ -57,19 +69,14 @@ cdef inline kernel_void copy_data(
 
 
 cdef inline void keep(
-    const Evaluation *run, real *scratch, const Dense *layer, Strips delta, Py_ssize_t start,
-    Py_ssize_t count, Py_ssize_t columns,
+    const Evaluation *run, const Dense *layer, Strips delta, Py_ssize_t start, Py_ssize_t count,
 ) noexcept nogil:
-    """What Delta of a layer is made of: delta packed, its sums, and the inputs, transposed."""
-    cdef const Dense *under = layer - 1
+    """What Delta of a layer is made of beside its inputs: delta packed, and its sums."""
     cdef Py_ssize_t first = start - run.window_start
     accumulate_bias(layer, delta, count, True, cached_biases(run, first))
     # In panels of DEPTH samples, of which all tiles but the last are multiples.
     pack_panels(layer.n_out, count, matrix_of(delta),
                 run.cached + layer.cached_delta_at + first * layer.n_out)
-    if layer != run.plan.layers:    # X is where the user has it
-        transpose_strips(layer.n_in, columns, layer_array(under, scratch + under.a_at),
-                         cached_inputs(run, layer, first))
 
 
 cdef inline void add_to_gradient(
@@ -155,8 +162,9 @@ cdef inline void delta_times_inputs(
     cdef Py_ssize_t s = 0, n, full = min(stop, layer.n_in // LANES * LANES)
     cdef Strips inputs
     if layer != plan.layers:
-        multiply_add(layer.n_out, start, stop, count, addend, packed_only(delta),
-                     cached_inputs(run, layer, first), Delta, ahead)
+        multiply_add_transposed(layer.n_out, start, stop, count, addend, packed_only(delta),
+                                cached_inputs(run, layer, first), round_up(layer.n_in), Delta,
+                                ahead)
         return
     if start < full and not plan.gathers:
         inputs = by_rows(run.data.X + (run.window_start + first) * run.data.x_row, run.data.x_row)

@@ -27,12 +27,6 @@ typedef struct {
     ptrdiff_t lines; /* so many at the begin of each block, or one at each step of a sum */
 } Target;
 
-#ifdef __clang__
-#define UNROLLED(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
-#else
-#define UNROLLED(i, n) _Pragma("GCC unroll 12") for (int i = 0; i < (n); i++)
-#endif
-
 /* out = addend + P[count R, n] Q[n, C registers], block after block of R rows; n > 0. R and C are
  * known to the compiler. The addend comes last: it arrives while the last products are summed, and
  * no register waits for it. Of a packed P there are many blocks, each of which prefetches a

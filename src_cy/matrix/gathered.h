@@ -18,11 +18,6 @@
 #include "simd/lanes_math.h"
 
 #define LINE_REALS ((int)(64 / sizeof(real)))
-#ifdef __clang__
-#define ALL_UNROLLED UNROLLED
-#else
-#define ALL_UNROLLED(i, n) _Pragma("GCC unroll 24") for (int i = 0; i < (n); i++)
-#endif
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* Positions whose columns lie side by side, in values and in deltas. */
@@ -177,12 +172,12 @@ static void scattered_product(
 
 /* out[i] += the sum of the numbers of acc[i], for n registers, in a tree: upper half to lower. */
 ALWAYS_INLINE void add_sums(const int n, lanes_t *acc, real *out) {
-    ALL_UNROLLED(group, (n + LANES - 1) / LANES) {
+    UNROLLED(group, (n + LANES - 1) / LANES) {
         const int first = group * LANES;
         lanes_t part[LANES];
         real sums[LANES];
-        ALL_UNROLLED(i, LANES) part[i] = lanes_splat(0);
-        ALL_UNROLLED(i, LANES) if (first + i < n) part[i] = acc[first + i];
+        UNROLLED(i, LANES) part[i] = lanes_splat(0);
+        UNROLLED(i, LANES) if (first + i < n) part[i] = acc[first + i];
 #define ROUND(w)                                                               \
     if (LANES >= 2 * (w)) UNROLLED(i, w) {                                     \
             lanes_t a = part[i], b = part[(i + (w)) % LANES];                  \
@@ -190,7 +185,7 @@ ALWAYS_INLINE void add_sums(const int n, lanes_t *acc, real *out) {
         }
         ROUND(8) ROUND(4) ROUND(2) ROUND(1)
         lanes_store(sums, part[0]);
-        ALL_UNROLLED(i, LANES) if (first + i < n) out[first + i] += sums[i];
+        UNROLLED(i, LANES) if (first + i < n) out[first + i] += sums[i];
     }
 }
 
@@ -228,7 +223,7 @@ ALWAYS_INLINE void sums_block(
         UNROLLED(r, R) UNROLLED(c, C) total[r * C + c][v] = acc[r][c];
     }
     lanes_t one[SUM_ROWS * SUM_COLUMNS];
-    ALL_UNROLLED(i, SUM_ROWS * SUM_COLUMNS) if (i < R * C) {
+    UNROLLED(i, SUM_ROWS * SUM_COLUMNS) if (i < R * C) {
         if (LINE_REALS / LANES >= 4) UNROLLED(v, LINE_REALS / LANES / 4 * 2)
             total[i][v] += total[i][v + LINE_REALS / LANES / 4 * 2];
         if (LINE_REALS / LANES >= 2) total[i][0] += total[i][1];

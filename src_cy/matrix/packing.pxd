@@ -3,9 +3,9 @@ order in which blocks read them."""
 from libc.string cimport memcpy
 
 from matrix.layout cimport Strips
-from matrix.sizes cimport BLOCK_ROWS, DEPTH, PACK_ROWS, PACK_STRIPS, STRIP, TRANSPOSED_ROWS
-from matrix.transpose cimport shuffle
-from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_store, lanes_store_high, lanes_t, real
+from matrix.sizes cimport BLOCK_ROWS, DEPTH, PACK_ROWS, PACK_STRIPS, STRIP
+from matrix.transpose cimport pack_lanes
+from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_store, real
 
 
 cdef struct Matrix:
@@ -59,28 +59,13 @@ cdef inline int even_piece(Py_ssize_t left, const int most, Py_ssize_t pieces) n
     return piece
 
 
-cdef inline void pack_lanes(
-    const int R, const real *p, Py_ssize_t p_row, real *out,
+cdef inline void pack_block(
+    const int R, Py_ssize_t n, Matrix p, real *out, bint more,
 ) noexcept nogil:
-    """out[k, r] = p[r, k], a register of each row; writes less than a register beyond the end."""
-    cdef lanes_t a[6][16]
-    cdef int transposed = min(LANES, <int>TRANSPOSED_ROWS), i, g
-    for g in range((R + transposed - 1) // transposed):
-        for i in range(transposed):
-            a[g][i] = lanes_load(p + min(g * transposed + i, R - 1) * p_row)
-        shuffle(transposed, a[g])
-    # What a store writes beyond its column is overwritten by the next store.
-    for i in range(transposed):
-        for g in range((R + transposed - 1) // transposed):
-            lanes_store(out + i * R + g * LANES, a[g][i])
-    # 16 lanes of 8 rows: each register holds two columns, and all rows are in one group.
-    if transposed < LANES:
-        for i in range(transposed):
-            lanes_store_high(out + (transposed + i) * R, a[0][i])
+    """out[k, r] = p[r, k], of a part of p that lies in one strip.
 
-
-cdef inline void pack_block(const int R, Py_ssize_t n, Matrix p, real *out) noexcept nogil:
-    """out[k, r] = p[r, k], of a part of p that lies in one strip."""
+    more: what lies behind it in `out` is still to be written, and may be written too much of.
+    """
     cdef real last[16 * 6 + 16]
     cdef Py_ssize_t k = 0
     cdef int i, r
@@ -89,7 +74,7 @@ cdef inline void pack_block(const int R, Py_ssize_t n, Matrix p, real *out) noex
             memcpy(out + k * R, p.data + k * p.column, R * sizeof(real))
         return
     if p.column == 1:
-        while k + 2 * LANES <= n:
+        while k + (LANES if more else 2 * LANES) <= n:
             pack_lanes(R, p.data + k, p.row, out + k * R)
             k += LANES
         if k + LANES <= n:
@@ -103,13 +88,15 @@ cdef inline void pack_block(const int R, Py_ssize_t n, Matrix p, real *out) noex
         k += 1
 
 
-cdef inline void pack_part(int R, Py_ssize_t n, Matrix p, real *out) noexcept nogil:
-    if R == 6: pack_block(6, n, p, out)
-    elif R == 5: pack_block(5, n, p, out)
-    elif R == 4: pack_block(4, n, p, out)
-    elif R == 3: pack_block(3, n, p, out)
-    elif R == 2: pack_block(2, n, p, out)
-    else: pack_block(1, n, p, out)
+cdef inline void pack_part(
+    int R, Py_ssize_t n, Matrix p, real *out, bint more,
+) noexcept nogil:
+    if R == 6: pack_block(6, n, p, out, more)
+    elif R == 5: pack_block(5, n, p, out, more)
+    elif R == 4: pack_block(4, n, p, out, more)
+    elif R == 3: pack_block(3, n, p, out, more)
+    elif R == 2: pack_block(2, n, p, out, more)
+    else: pack_block(1, n, p, out, more)
 
 
 cdef inline kernel_void pack(
@@ -125,7 +112,8 @@ cdef inline kernel_void pack(
         R = even_piece(rows - r, BLOCK_ROWS, (rows - r + BLOCK_ROWS - 1) // BLOCK_ROWS)
         k = 0
         while k < n:
-            pack_part(R, min(width, n - k), from_column(p, k), out + k * R)
+            pack_part(R, min(width, n - k), from_column(p, k), out + k * R,
+                      k + width < n or r + R < rows)
             k += width
         out += R * n
         p.data += R * p.row

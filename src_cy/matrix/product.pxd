@@ -17,12 +17,13 @@ the same bits.
 from libc.string cimport memset
 
 from matrix.block cimport Target, sized_blocks
-from matrix.layout cimport Strips, by_rows, column
+from matrix.layout cimport Strips, adjacent, by_rows, column
 from matrix.packing cimport Matrix, even_piece, from_column
 from matrix.sizes cimport (
     BLOCK_COLUMNS, BLOCK_LINES, BLOCK_ROWS, CACHE_LINE, DEPTH, GROUP_BYTES, PACK_ROWS, STRIP,
     THIN_COLUMNS,
 )
+from matrix.transpose cimport transpose
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_store, lanes_t, real
 
 
@@ -97,6 +98,21 @@ cdef inline Addend nothing() noexcept nogil:
     return matrix_addend(by_rows(NULL, 0))
 
 
+cdef struct Operand:
+    # Q: at[k, c], or at[c, k] where it is transposed, of which `count` rows exist.
+    Strips at
+    bint transposed
+    Py_ssize_t count
+
+
+cdef inline const real *panel_of(const Operand *q, Py_ssize_t k, Py_ssize_t c) noexcept nogil:
+    """Where the panel from row k and column c on begins, a multiple of STRIP where it lies by
+    strips."""
+    if q.transposed:
+        return column(q.at, k) + c * q.at.row
+    return column(q.at, c) + k * q.at.row
+
+
 cdef inline kernel_void any_blocks(
     int R, int C, const real *p, Py_ssize_t p_row, Py_ssize_t p_column,
     const real *q, Py_ssize_t q_row, Py_ssize_t n, const Target *target,
@@ -134,29 +150,61 @@ cdef inline void copy_panel(
     else: copy_columns(4, n, q, q_row, panel)
 
 
+cdef inline void transpose_panel(
+    Py_ssize_t columns, Py_ssize_t n, Strips source, Py_ssize_t count, real *panel,
+) noexcept nogil:
+    """panel[n, columns] = source[c, k], of which `count` rows exist: 0 beyond them."""
+    cdef Py_ssize_t k = 0, width
+    while k < n:
+        width = adjacent(source, k, n)
+        transpose(min(columns, count), width, column(source, k), source.row, panel + k * columns,
+                  columns, True)
+        k += width
+
+
 cdef inline void multiply_panel(
-    int C, Py_ssize_t rows, Py_ssize_t n, Matrix p, const real *q, Py_ssize_t q_row,
-    const real *next_q, Target target, Ahead *ahead,
+    int C, Py_ssize_t rows, Py_ssize_t n, Matrix p, const Operand *operand, Py_ssize_t c,
+    const real *q, const real *next_q, Target target, Ahead *ahead,
 ) noexcept nogil:
     """out[rows, C registers] = addend + P[rows, n] Q[n, C registers] with n <= DEPTH.
 
-    All rows of P pass over a panel of Q that stays in the first-level cache. If P has PACK_ROWS
-    rows or more, the panel is copied first, so that it is aligned, and on 4 pages of memory instead
-    of up to 64; a panel whose rows are adjacent needs no copy. The first blocks then prefetch the
-    next panel of Q: one cache line of each row, then the next line of each; if the panel is
-    adjacent, line after line. The other blocks prefetch the caller's data. Blocks of a packed P
-    prefetch P itself.
+    All rows of P pass over a panel of Q that stays in the first-level cache. A transposed panel is
+    transposed into a copy. If P has PACK_ROWS rows or more, any other panel is copied too, so that
+    it is aligned, and on 4 pages of memory instead of up to 64; a panel whose rows are adjacent
+    needs no copy. The first blocks then prefetch the next panel of Q: one cache line of each row,
+    then the next line of each; if the panel is adjacent or transposed, line after line. The other
+    blocks prefetch the caller's data. Blocks of a packed P prefetch P itself.
     """
     cdef lanes_t copied[DEPTH * 4]
-    cdef Py_ssize_t r = 0, piece_step = q_row * sizeof(real), piece_lines = n, groups
-    cdef Py_ssize_t lines = n, asked = 0
+    cdef Py_ssize_t r = 0, groups, lines = n, asked = 0
+    cdef Py_ssize_t q_row = operand.at.row, piece_step = q_row * sizeof(real), piece_lines = n
+    cdef Py_ssize_t piece_jump = CACHE_LINE // <Py_ssize_t>sizeof(real)
     cdef int R, most = BLOCK_ROWS, pieces = 0
-    if rows >= PACK_ROWS:
+    cdef Strips source
+    if operand.transposed:
+        source = operand.at
+        source.data = <real *>q
+        transpose_panel(C * LANES, n, source, operand.count - c, <real *>copied)
+        q = <real *>copied
+        q_row = C * LANES
+        piece_step = CACHE_LINE
+        if source.strip == STRIP:       # by rows
+            pieces = C * LANES
+            piece_lines = n * sizeof(real) // CACHE_LINE + 1
+            piece_jump = source.row
+        else:
+            pieces = <int>((n + STRIP - 1) // STRIP)
+            piece_lines = C * LANES * source.row * sizeof(real) // CACHE_LINE + 1
+            piece_jump = source.strip
+    elif rows >= PACK_ROWS:
         pieces = (C * LANES * <int>sizeof(real) + CACHE_LINE - 1) // CACHE_LINE
         if q_row != C * LANES:
             copy_panel(C, n, q, q_row, <real *>copied)
             q = <real *>copied
             q_row = C * LANES
+            # Of rows across the edges of cache lines the last line is new, the first was read with
+            # the strip before.
+            next_q += piece_jump - 1
         else:
             piece_step = CACHE_LINE
             piece_lines = n * pieces
@@ -178,7 +226,7 @@ cdef inline void multiply_panel(
             if asked >= piece_lines:
                 asked = 0
                 pieces -= 1
-                next_q += CACHE_LINE // sizeof(real)
+                next_q += piece_jump
         elif ahead.next < ahead.end:
             target.ahead = ahead.next
             target.step = ahead.step
@@ -226,12 +274,35 @@ cdef inline void multiply_add(
     Py_ssize_t rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n, Addend addend, Matrix p,
     Strips q, Strips out, Ahead *ahead,
 ) noexcept nogil:
-    """out = addend + P[rows, n] Q[n, :] from column start to stop, multiples of LANES; n > 0.
+    """out = addend + P[rows, n] Q[n, :] from column start to stop, multiples of LANES; n > 0."""
+    cdef Operand operand
+    operand.at = q
+    operand.transposed = False
+    operand.count = 0
+    multiply(rows, start, stop, n, addend, p, &operand, strip_width(rows, q, out), out, ahead)
 
-    P passes once for each group of columns, whose part of out stays in the second-level cache.
+
+cdef inline void multiply_add_transposed(
+    Py_ssize_t rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n, Addend addend, Matrix p,
+    Strips source, Py_ssize_t count, Strips out, Ahead *ahead,
+) noexcept nogil:
+    """The same with Q[k, c] = source[c, k], c < count: each panel of it is transposed when its turn
+    comes, so that the transposed matrix never lies in memory. start is a multiple of STRIP."""
+    cdef Operand operand
+    operand.at = source
+    operand.transposed = True
+    operand.count = count
+    multiply(rows, start, stop, n, addend, p, &operand, STRIP, out, ahead)
+
+
+cdef inline void multiply(
+    Py_ssize_t rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n, Addend addend, Matrix p,
+    const Operand *q, Py_ssize_t width, Strips out, Ahead *ahead,
+) noexcept nogil:
+    """P passes once for each group of columns, whose part of out stays in the second-level cache.
     A product that is given up leaves out unfinished.
     """
-    cdef Py_ssize_t group = group_columns(rows), width = strip_width(rows, q, out)
+    cdef Py_ssize_t group = group_columns(rows)
     cdef Py_ssize_t end, k, c, next_c, depth
     cdef const real *next_q
     cdef Matrix part
@@ -256,15 +327,15 @@ cdef inline void multiply_add(
             while c < end:
                 next_c = min((c // width + 1) * width, end)
                 if next_c < end:
-                    next_q = column(q, next_c) + k * q.row
+                    next_q = panel_of(q, k, next_c)
                 else:
-                    next_q = column(q, start) + (k + depth) * q.row
+                    next_q = panel_of(q, k + depth, start)
                 target.addend = to.at.data
                 if to.at.data != NULL and not to.broadcast:
                     target.addend = column(to.at, c)
                 target.out = column(out, c)
-                multiply_panel(<int>((next_c - c) // LANES), rows, depth, part,
-                               column(q, c) + k * q.row, q.row, next_q, target, ahead)
+                multiply_panel(<int>((next_c - c) // LANES), rows, depth, part, q, c,
+                               panel_of(q, k, c), next_q, target, ahead)
                 c = next_c
             k += depth
             to = matrix_addend(out)

@@ -1,55 +1,18 @@
-"""Transposition in registers: rows exchange single lanes, then pairs, then fours, ..."""
+"""Matrices transposed, a block of registers at a time (see transpose.h)."""
 from libc.string cimport memcpy
 
 from matrix.layout cimport Strips, column
 from matrix.sizes cimport STRIP
 from simd.lanes cimport (
-    LANES, kernel_void, lanes_even_1, lanes_even_2, lanes_even_4, lanes_even_8, lanes_load,
-    lanes_odd_1, lanes_odd_2, lanes_odd_4, lanes_odd_8, lanes_splat, lanes_store, lanes_t, real,
+    LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real,
 )
 
 
-cdef inline void shuffle(const int rows, lanes_t *a) noexcept nogil:
-    """The registers of `a` as rows of a matrix, transposed: log2(rows) rounds.
-
-    With fewer rows than lanes, register i of the result holds columns i, i + rows, ...
-    """
-    cdef lanes_t b
-    cdef int i
-    for i in range(rows // 2):
-        b = lanes_even_1(a[2 * i], a[2 * i + 1])
-        a[2 * i + 1] = lanes_odd_1(a[2 * i], a[2 * i + 1])
-        a[2 * i] = b
-    if rows > 2:
-        for i in range(rows):
-            if i & 2 == 0:
-                b = lanes_even_2(a[i], a[i + 2])
-                a[i + 2] = lanes_odd_2(a[i], a[i + 2])
-                a[i] = b
-    if rows > 4:
-        for i in range(rows):
-            if i & 4 == 0:
-                b = lanes_even_4(a[i], a[i + 4])
-                a[i + 4] = lanes_odd_4(a[i], a[i + 4])
-                a[i] = b
-    if rows > 8:
-        for i in range(8):
-            b = lanes_even_8(a[i], a[i + 8])
-            a[i + 8] = lanes_odd_8(a[i], a[i + 8])
-            a[i] = b
-
-
-cdef inline void transpose_block(
-    const real *source, Py_ssize_t source_row, real *out, Py_ssize_t out_row,
-) noexcept nogil:
-    """out[c, r] = source[r, c], LANES x LANES."""
-    cdef lanes_t a[16]
-    cdef int i
-    for i in range(LANES):
-        a[i] = lanes_load(source + i * source_row)
-    shuffle(LANES, a)
-    for i in range(LANES):
-        lanes_store(out + i * out_row, a[i])
+cdef extern from "matrix/transpose.h" nogil:
+    void shuffle(int rows, lanes_t *a)
+    void transpose_block(
+        const real *source, Py_ssize_t source_row, real *out, Py_ssize_t out_row)
+    void pack_lanes(int R, const real *p, Py_ssize_t p_row, real *out)
 
 
 cdef inline kernel_void transpose_strips(

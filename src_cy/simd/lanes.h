@@ -235,6 +235,13 @@ typedef real unaligned_half_t __attribute__((vector_size(32), aligned(sizeof(rea
 #define lanes_store_high(p, v) ((void)0)
 #endif
 
+/* A loop over registers, unrolled before the compiler decides where an array of them lies. */
+#ifdef __clang__
+#define UNROLLED(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
+#else
+#define UNROLLED(i, n) _Pragma("GCC unroll 24") for (int i = 0; i < (n); i++)
+#endif
+
 /* Return type of a kernel: everything it calls is inlined into it, so that the sizes of register
  * blocks are constants and coefficients stay in registers. */
 #define kernel_void __attribute__((flatten)) void
