@@ -1,7 +1,7 @@
 /* Transposition in registers: rows exchange single lanes, then pairs, then fours, ...
  *
  * In C for the reason block.h gives: arrays of registers stay in registers only if all loops over
- * them are unrolled early. Through the stack a transposition took two to three times as long.
+ * them are unrolled early.
  */
 #ifndef FASTBP_TRANSPOSE_H
 #define FASTBP_TRANSPOSE_H
