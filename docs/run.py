@@ -12,7 +12,8 @@ levels differ in the last place. A word after `text` asks for another comparison
     text words          the same words, any numbers: a table of rounding errors
     text varies         not compared: what depends on the machine
 
-Between `<!-- made by NAME -->` and `<!-- end -->` is what site/formulas.py makes of the sources.
+Between `<!-- made by NAME -->` and `<!-- end -->` is what site/formulas.py makes of the sources; in
+a module, between `# made by NAME` and `# end`.
 
 A block ```python figure=NAME.svg leaves a matplotlib figure, which `--update` writes to figures/;
 without matplotlib it is left out.
@@ -42,7 +43,11 @@ FIGURES = DOCS / "figures"
 RTOL, ATOL = 1e-6, 1e-9
 
 FENCE = re.compile(r"^```(\w+)[ \t]*([^\n]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
-MADE = re.compile(r"(<!-- made by (\w+) -->)\n.*?(<!-- end -->)", re.DOTALL)
+MADE = re.compile(
+    r"(?P<page><!-- made by (?P<of>\w+) -->)\n.*?(?P<end><!-- end -->)"
+    r"|^(?P<code># made by (?P<part>\w+))\n.*?(?P<last>^# end$)",
+    re.DOTALL | re.MULTILINE,
+)
 NEEDS = re.compile(r"needs=(\w+)")
 # Digits that belong to a name (v4, float64) are no number.
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])")
@@ -65,6 +70,11 @@ class Mismatch(Exception):
 
 def pages() -> list[Path]:
     return [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+
+
+def sources() -> list[Path]:
+    """Modules with parts that are made of other sources."""
+    return [ROOT / "fastbp" / "names.py"]
 
 
 def blocks(page: str) -> list[Block]:
@@ -126,7 +136,12 @@ def generated(page: str) -> str:
     sys.path.insert(0, str(DOCS / "site"))
     from formulas import PARTS
 
-    return MADE.sub(lambda found: f"{found[1]}\n\n{PARTS[found[2]]()}\n{found[3]}", page)
+    def anew(found: re.Match[str]) -> str:
+        if found["code"]:
+            return f"{found['code']}\n{PARTS[found['part']]()}{found['last']}"
+        return f"{found['page']}\n\n{PARTS[found['of']]()}\n{found['end']}"
+
+    return MADE.sub(anew, page)
 
 
 def is_missing(block: Block) -> bool:
@@ -237,7 +252,7 @@ def main(argv: list[str] | None = None) -> int:
     # What a shell starts in the background has it ignored; a page shows what Ctrl-C does.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     failures = 0
-    for path in [page.resolve() for page in arguments.pages] or pages():
+    for path in [page.resolve() for page in arguments.pages] or [*pages(), *sources()]:
         with tempfile.TemporaryDirectory() as folder:
             before = os.getcwd()
             os.chdir(folder)  # what a page writes is thrown away

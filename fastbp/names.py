@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# made by literals
 HiddenActivation = Literal[
     "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "silu", "gelu", "sin",
     "gaussian",
@@ -27,6 +28,7 @@ Loss = Literal[
     "cross_entropy", "squared_error", "absolute_error", "quantile", "huber", "log_cosh", "poisson",
     "hinge", "squared_hinge", "multiclass_hinge", "weston_watkins",
 ]  # fmt: skip
+# end
 Reduction = Literal["mean", "sum"]
 REDUCTIONS = get_args(Reduction)
 # Losses of classes that exclude each other, one output each: targets are labels or one-hot rows.

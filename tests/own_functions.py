@@ -2,20 +2,16 @@
 
 import numpy as np
 
+import fastbp
 from fastbp import circuit, variable, variables
 from fastbp.circuits import (  # fmt: skip
     absolute,
-    erf,
     exp,
-    expm1,
     log,
     log1p,
     maximum,
-    relu,
-    sigmoid,
-    sin,
     softplus,
-    tanh,
+    steps,
     where,
 )
 
@@ -24,13 +20,9 @@ A, Y = variables("a y")
 V = variables("v", 2)
 E = A - Y
 
-ACTIVATIONS = {
-    "identity": Z, "sigmoid": sigmoid(Z), "tanh": tanh(Z), "relu": relu(Z),
-    "leaky_relu": where(Z > 0, Z, 0.01 * Z), "elu": where(Z > 0, Z, expm1(where(Z > 0, 0, Z))),
-    "softplus": softplus(Z), "silu": Z * sigmoid(Z), "gelu": Z * (1 + erf(Z / np.sqrt(2))) / 2,
-    "sin": sin(Z), "gaussian": exp(-(Z**2)),
-}  # fmt: skip
-ACTIVATIONS = {name: circuit(e) for name, e in ACTIVATIONS.items()}
+ACTIVATIONS = {  # gate by gate, as `net.expressions` has them
+    name: circuit(steps.activated(name, Z)) for name in fastbp.activations(hidden=True)
+}
 
 # (loss, output): the loss of a, and the output it then follows
 LOSSES = {

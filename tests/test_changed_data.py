@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from interrupting import counted, stop_in_the_middle
 from numpy.lib.stride_tricks import as_strided
+from oracle import SIGNED
+from problems import needs_classes, pairs
 
 import fastbp
 from fastbp._memory import fingerprint
@@ -313,16 +315,18 @@ def test_a_model_never_follows_its_theta():
 
 
 NO_CLASS = [3, -1, 10**12, np.iinfo(np.int64).min, np.iinfo(np.int64).max]
+# Every (loss, output) that takes labels, and what other classes than the sample's have as target;
+# None: no row of targets says that there is no class.
 WITH_LABELS = {
-    ("sigmoid", "cross_entropy"): 0, ("identity", "squared_error"): 0, ("tanh", "hinge"): -1,
-    ("softmax", "cross_entropy"): None, ("identity", "multiclass_hinge"): None,
-}  # fmt: skip
+    (loss, output): None if needs_classes(loss, output) else -1 if loss in SIGNED else 0
+    for loss, output in pairs()
+}
 
 
 @pytest.mark.parametrize("names", WITH_LABELS)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_label_changed_to_no_class_is_a_sample_of_no_class(names, dtype):
-    output, loss = names
+    loss, output = names
     net = fastbp.mlp(3, 4, 3, output=output, loss=loss, dtype=dtype)
     X, y = RNG.normal(size=(70, 3)).astype(dtype), np.arange(70) % 3
     theta = net.init(seed=0)

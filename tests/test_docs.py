@@ -52,6 +52,13 @@ def test_page_prints_what_it_shows(page):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("path", runner.sources(), ids=lambda path: path.stem)
+def test_modules_have_what_is_made_of_other_sources(path):
+    text = path.read_text(encoding="utf-8")
+    assert runner.MADE.search(text)
+    assert runner.generated(text) == text
+
+
 def test_pages_are_found():
     names = {page.name for page in PAGES}
     examples = {"regularised_network", "curve_fitting", "digit_network", "golden_formulas"}

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from problems import pairs
 from scipy.optimize import minimize
 
 import fastbp
@@ -360,9 +361,9 @@ def test_labels_changed_after_binding_are_no_place_in_memory():
     np.testing.assert_array_equal(objective(theta)[1], D)
 
 
-@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "multiclass_hinge", "huber"])
-def test_a_nan_in_theta_is_not_a_flat_place(loss):
-    net = fastbp.mlp(3, 4, 3, hidden="relu", loss=loss)
+@pytest.mark.parametrize(("loss", "output"), list(pairs()))
+def test_a_nan_in_theta_is_not_a_flat_place(loss, output):
+    net = fastbp.mlp(3, 4, 3, hidden="relu", output=output, loss=loss)
     theta = net.init(seed=0)
     theta[-4:] = np.nan
     J, D = net.objective(X, np.arange(30) % 3)(theta)

@@ -8,6 +8,7 @@ A formula is the first sentence of a kernel's docstring, up to a comma, colon or
 """
 
 import re
+import textwrap
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,9 @@ import fastbp
 from fastbp._core import core
 
 SOURCES = Path(__file__).resolve().parents[2] / "src_cy"
-ROW = re.compile(r'(activation|loss)_row\(\s*table, (\w+), "(\w+)"(?:, (?:"(\w+)"|NULL))?')
+# In the table of losses: number, name, output activation; in that of activations: name, kernel.
+LOSS = re.compile(r'loss_row\(\s*table, (\w+), "(\w+)", (?:"(\w+)"|NULL)')
+ACTIVATION = re.compile(r'_row\(what, call, "(\w+)"(?:, (\w+))?')
 KERNEL = re.compile(
     r'^cdef inline \w+ (\w+)\([^)]*\)[^:]*:\n    """(.*?)"""', re.MULTILINE | re.DOTALL
 )
@@ -72,8 +75,11 @@ def kernels() -> dict[str, str]:
 
 def rows(kind: str) -> Iterator[tuple[str, str | None, str]]:
     """The rows of a table: name, output activation (of losses of z), docstring of the kernel."""
-    for found, number, name, output in ROW.findall(sources()):
-        if found == kind:
+    if kind == "activation":
+        for name, kernel in ACTIVATION.findall(sources()):
+            yield name, None, kernels()[kernel or name]
+    else:
+        for number, name, output in LOSS.findall(sources()):
             yield name, output or None, kernels()[number.lower()]
 
 
@@ -247,4 +253,21 @@ def losses() -> str:
     return "\n".join(parts)
 
 
-PARTS = {"activations": activations, "losses": losses}
+def literals() -> str:
+    """The types of names, for type checkers, which cannot ask the engine."""
+    engine = core("float64")
+    hidden = [name for name in engine.ACTIVATIONS if name not in engine.OUTPUT_ONLY]
+    last = ", ".join(f'"{name}"' for name in engine.OUTPUT_ONLY)
+    listed = {"HiddenActivation": hidden, "Loss": list(engine.LOSSES)}
+    texts = {
+        name: f"{name} = Literal[\n"
+        + textwrap.fill(", ".join(f'"{each}"' for each in names) + ",", 100,
+                        initial_indent="    ", subsequent_indent="    ")
+        + "\n]  # fmt: skip\n"
+        for name, names in listed.items()
+    }  # fmt: skip
+    output = f"Activation = Literal[HiddenActivation, {last}]\n"
+    return texts["HiddenActivation"] + output + texts["Loss"]
+
+
+PARTS = {"activations": activations, "losses": losses, "literals": literals}

@@ -25,9 +25,9 @@ class Dense(Layer):
         Number of inputs and of outputs, at least 1. Where the layers before determine n_in it may
         be left out: Dense(None, 10), or Dense(n_out=10).
     activation : str or Circuit
-        Name of g: "identity", "sigmoid", "tanh", "relu", "leaky_relu" (slope 0.01), "elu"
-        (alpha 1), "softplus", "silu", "gelu" (exact), "sin", "gaussian" (exp(-z^2)), or, in the
-        last layer only, "softmax". Or a circuit of one variable z, whose value is g(z).
+        Name of g, one of `fastbp.activations()`: "tanh", or "elu(0.5)" where it has a parameter;
+        in the last layer also "softmax". Or a circuit of one variable z, whose value is g(z).
+        The page of formulas has them all.
 
     Raises
     ------

@@ -12,6 +12,7 @@ from elementary.elementary cimport (
     lanes_softplus_sigmoid, lanes_tanh_rest, lanes_with_sign,
 )
 from libc.math cimport INFINITY
+from libc.string cimport memset
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
 from steps.parameter cimport Parameter, no_parameter, parameter
 from steps.softmax cimport softmax, softmax_errors, softmax_slopes
@@ -244,31 +245,124 @@ cdef inline void each_error(
         error += stride
 
 
-cdef inline void activation_row(
-    Activation *table, int i, const char *name, int keeps, bint output_only, bint increasing,
+cdef enum:          # what is done with a row of the table
+    DESCRIBE, ACTIVATE, MULTIPLY_SLOPES, OUTPUT_ERRORS
+
+cdef struct Call:
+    # Arguments of the function below that asks for it.
+    int order               # of MULTIPLY_SLOPES
+    bint keep               # of ACTIVATE
+    Py_ssize_t rows
+    Py_ssize_t columns
+    Py_ssize_t stride
+    real *z
+    const real *a
+    const real *y
+    real *out
+    real p
+    Activation *row         # of DESCRIBE
+
+
+cdef inline Call call_of(
+    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, const real *z, const real *a,
+    const real *y, real *out, real p,
 ) noexcept nogil:
-    table[i].name = name
-    table[i].keeps = keeps
-    table[i].output_only = output_only
-    table[i].increasing = increasing
-    table[i].parameter = no_parameter()
+    cdef Call call
+    memset(&call, 0, sizeof(Call))
+    call.rows, call.columns, call.stride = rows, columns, stride
+    call.z, call.a, call.y, call.out, call.p = <real *>z, a, y, out, p
+    return call
 
 
-cdef inline void activation_table(Activation *table) noexcept nogil:
-    activation_row(table, IDENTITY, "identity", KEEPS_NOTHING, False, True)
-    activation_row(table, SIGMOID, "sigmoid", KEEPS_SLOPE, False, True)
-    activation_row(table, TANH, "tanh", KEEPS_SLOPE, False, True)
-    activation_row(table, RELU, "relu", KEEPS_NOTHING, False, True)
-    activation_row(table, LEAKY_RELU, "leaky_relu", KEEPS_NOTHING, False, True)
-    activation_row(table, ELU, "elu", KEEPS_SLOPE, False, True)
-    activation_row(table, SOFTPLUS, "softplus", KEEPS_NOTHING, False, True)
-    activation_row(table, SILU, "silu", KEEPS_Z, False, False)
-    activation_row(table, GELU, "gelu", KEEPS_Z, False, False)
-    activation_row(table, SIN, "sin", KEEPS_Z, False, False)
-    activation_row(table, GAUSSIAN, "gaussian", KEEPS_Z, False, False)
-    activation_row(table, SOFTMAX, "softmax", KEEPS_NOTHING, True, True)
-    table[<int>LEAKY_RELU].parameter = parameter("s", 0.01, 0, INFINITY, True)
-    table[<int>ELU].parameter = parameter("alpha", 1, 0, INFINITY, False)
+cdef inline void describe(
+    Activation *row, const char *name, int keeps, bint increasing, Parameter own,
+) noexcept nogil:
+    row.name = name
+    row.keeps = keeps
+    row.output_only = False
+    row.increasing = increasing
+    row.parameter = own
+
+
+cdef inline void plain_row(
+    int what, Call call, const char *name, function_t g, int keeps, bint increasing,
+    Parameter own,
+) noexcept nogil:
+    """One whose slopes follow from a, and from z if it is kept."""
+    if what == DESCRIBE:
+        describe(call.row, name, keeps, increasing, own)
+    elif what == ACTIVATE:
+        each(g, 0, call.rows, call.columns, call.stride, call.z, call.z, call.out, call.p)
+    elif what == MULTIPLY_SLOPES:
+        orders(g, call.order, call.rows, call.columns, call.stride, call.z, call.a, call.out,
+               call.p)
+    else:
+        each_error(g, call.rows, call.columns, call.stride, call.z, call.y, call.out, call.p)
+
+
+cdef inline void limited_row(
+    int what, Call call, const char *name, limited_t g, function_t slopes, bint increasing,
+    Parameter own,
+) noexcept nogil:
+    """One that keeps its slopes; `slopes` gives g' and g'' from them."""
+    if what == DESCRIBE:
+        describe(call.row, name, KEEPS_SLOPE, increasing, own)
+    elif what == ACTIVATE:
+        limited(g, call.keep, call.rows, call.columns, call.stride, call.z, call.out, call.p)
+    elif what == MULTIPLY_SLOPES:
+        orders(slopes, call.order, call.rows, call.columns, call.stride, call.z, call.a, call.out,
+               call.p)
+    else:
+        each_limited(g, True, call.rows, call.columns, call.stride, call.z, call.y, call.out,
+                     call.p)
+
+
+cdef inline void softmax_row(int what, Call call, const char *name) noexcept nogil:
+    """No function of each unit by itself."""
+    if what == DESCRIBE:
+        describe(call.row, name, KEEPS_NOTHING, True, no_parameter())
+        call.row.output_only = True
+    elif what == ACTIVATE:
+        softmax(call.rows, call.columns, call.stride, call.z, call.out)
+    elif what == MULTIPLY_SLOPES:
+        softmax_slopes(call.rows, call.columns, call.stride, call.a, call.out)
+    else:
+        softmax_errors(call.rows, call.columns, call.stride, call.z, call.y, call.out)
+
+
+cdef inline void table_row(int what, int activation, Call call) noexcept nogil:
+    """The table. `what` is known to the compiler, so that each use is a chain of comparisons."""
+    cdef Parameter none = no_parameter()
+    if activation == IDENTITY:
+        # Nothing is to be done for z in the place of a, or with slopes of 1.
+        if not (what == ACTIVATE and call.z == call.out
+                or what == MULTIPLY_SLOPES and call.order != 2):
+            plain_row(what, call, "identity", identity, KEEPS_NOTHING, True, none)
+    elif activation == SIGMOID:
+        limited_row(what, call, "sigmoid", sigmoid, sigmoid_slopes, True, none)
+    elif activation == TANH: limited_row(what, call, "tanh", tanh, tanh_slopes, True, none)
+    elif activation == RELU: plain_row(what, call, "relu", relu, KEEPS_NOTHING, True, none)
+    elif activation == LEAKY_RELU:
+        plain_row(what, call, "leaky_relu", leaky_relu, KEEPS_NOTHING, True,
+                  parameter("s", 0.01, 0, INFINITY, True))
+    elif activation == ELU:
+        limited_row(what, call, "elu", elu, elu_slopes, True,
+                    parameter("alpha", 1, 0, INFINITY, False))
+    elif activation == SOFTPLUS:
+        plain_row(what, call, "softplus", softplus, KEEPS_NOTHING, True, none)
+    elif activation == SILU: plain_row(what, call, "silu", silu, KEEPS_Z, False, none)
+    elif activation == GELU: plain_row(what, call, "gelu", gelu, KEEPS_Z, False, none)
+    elif activation == SIN: plain_row(what, call, "sin", sin, KEEPS_Z, False, none)
+    elif activation == GAUSSIAN: plain_row(what, call, "gaussian", gaussian, KEEPS_Z, False, none)
+    elif activation == SOFTMAX: softmax_row(what, call, "softmax")
+
+
+cdef inline kernel_void activation_table(Activation *table) noexcept nogil:
+    cdef Call call = call_of(0, 0, 0, NULL, NULL, NULL, NULL, 0)
+    cdef int i
+    for i in range(<int>N_ACTIVATIONS):
+        call.row = table + i
+        table_row(DESCRIBE, i, call)
 
 
 cdef inline kernel_void activate(
@@ -280,20 +374,9 @@ cdef inline kernel_void activate(
     Arrays are [rows units, columns samples] with one row stride; columns is a multiple of LANES,
     and z may be the same array as a unless something of it is kept.
     """
-    if activation == IDENTITY:
-        if a != z:
-            each(identity, 0, rows, columns, stride, z, z, a, p)
-    elif activation == SIGMOID: limited(sigmoid, keep, rows, columns, stride, z, a, p)
-    elif activation == TANH: limited(tanh, keep, rows, columns, stride, z, a, p)
-    elif activation == RELU: each(relu, 0, rows, columns, stride, z, z, a, p)
-    elif activation == LEAKY_RELU: each(leaky_relu, 0, rows, columns, stride, z, z, a, p)
-    elif activation == ELU: limited(elu, keep, rows, columns, stride, z, a, p)
-    elif activation == SOFTPLUS: each(softplus, 0, rows, columns, stride, z, z, a, p)
-    elif activation == SILU: each(silu, 0, rows, columns, stride, z, z, a, p)
-    elif activation == GELU: each(gelu, 0, rows, columns, stride, z, z, a, p)
-    elif activation == SIN: each(sin, 0, rows, columns, stride, z, z, a, p)
-    elif activation == GAUSSIAN: each(gaussian, 0, rows, columns, stride, z, z, a, p)
-    elif activation == SOFTMAX: softmax(rows, columns, stride, z, a)
+    cdef Call call = call_of(rows, columns, stride, z, NULL, NULL, a, p)
+    call.keep = keep
+    table_row(ACTIVATE, activation, call)
 
 
 cdef inline kernel_void multiply_slopes(
@@ -302,20 +385,9 @@ cdef inline kernel_void multiply_slopes(
 ) noexcept nogil:
     """out *= g' (order 1) or g'' (2), from what `activate` has left in z and a; softmax: its
     Jacobian, no order 2."""
-    if activation == IDENTITY:
-        if order == 2:
-            each(identity, 2, rows, columns, stride, z, a, out, p)
-    elif activation == SIGMOID: orders(sigmoid_slopes, order, rows, columns, stride, z, a, out, p)
-    elif activation == TANH: orders(tanh_slopes, order, rows, columns, stride, z, a, out, p)
-    elif activation == RELU: orders(relu, order, rows, columns, stride, z, a, out, p)
-    elif activation == LEAKY_RELU: orders(leaky_relu, order, rows, columns, stride, z, a, out, p)
-    elif activation == ELU: orders(elu_slopes, order, rows, columns, stride, z, a, out, p)
-    elif activation == SOFTPLUS: orders(softplus, order, rows, columns, stride, z, a, out, p)
-    elif activation == SILU: orders(silu, order, rows, columns, stride, z, a, out, p)
-    elif activation == GELU: orders(gelu, order, rows, columns, stride, z, a, out, p)
-    elif activation == SIN: orders(sin, order, rows, columns, stride, z, a, out, p)
-    elif activation == GAUSSIAN: orders(gaussian, order, rows, columns, stride, z, a, out, p)
-    elif activation == SOFTMAX: softmax_slopes(rows, columns, stride, a, out)
+    cdef Call call = call_of(rows, columns, stride, z, a, NULL, out, p)
+    call.order = order
+    table_row(MULTIPLY_SLOPES, activation, call)
 
 
 cdef inline kernel_void output_errors(
@@ -323,15 +395,4 @@ cdef inline kernel_void output_errors(
     const real *y, real *error, real p,
 ) noexcept nogil:
     """error = g(z) - y with all its digits, then z = g'(z); after softmax z = a."""
-    if activation == IDENTITY: each_error(identity, rows, columns, stride, z, y, error, p)
-    elif activation == SIGMOID: each_limited(sigmoid, True, rows, columns, stride, z, y, error, p)
-    elif activation == TANH: each_limited(tanh, True, rows, columns, stride, z, y, error, p)
-    elif activation == RELU: each_error(relu, rows, columns, stride, z, y, error, p)
-    elif activation == LEAKY_RELU: each_error(leaky_relu, rows, columns, stride, z, y, error, p)
-    elif activation == ELU: each_limited(elu, True, rows, columns, stride, z, y, error, p)
-    elif activation == SOFTPLUS: each_error(softplus, rows, columns, stride, z, y, error, p)
-    elif activation == SILU: each_error(silu, rows, columns, stride, z, y, error, p)
-    elif activation == GELU: each_error(gelu, rows, columns, stride, z, y, error, p)
-    elif activation == SIN: each_error(sin, rows, columns, stride, z, y, error, p)
-    elif activation == GAUSSIAN: each_error(gaussian, rows, columns, stride, z, y, error, p)
-    elif activation == SOFTMAX: softmax_errors(rows, columns, stride, z, y, error)
+    table_row(OUTPUT_ERRORS, activation, call_of(rows, columns, stride, z, NULL, y, error, p))

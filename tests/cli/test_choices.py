@@ -8,11 +8,13 @@ import sys
 
 import numpy as np
 import pytest
+from oracle import SIGNED
 from tables import flowers, plane, write
 
 import fastbp
 from fastbp import files, preparation
 from fastbp.cli import blas, choices, training
+from fastbp.names import OF_CLASSES
 
 
 def noisy(m=60, n=8):
@@ -118,7 +120,7 @@ def test_a_network_that_does_better_is_not_doubted(run):
     assert found == pytest.approx(r2, abs=2e-4)
 
 
-@pytest.mark.parametrize("loss", ["hinge", "multiclass_hinge", "cross_entropy", "squared_hinge"])
+@pytest.mark.parametrize("loss", ["cross_entropy", *OF_CLASSES, *SIGNED])
 def test_linear_models_of_classes(run, loss):
     write("flowers.csv", flowers())
     out = run("train", "flowers.csv", "--target", "kind", "--loss", loss, "--test", 0, "--l2", 1)[1]
