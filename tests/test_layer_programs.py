@@ -5,6 +5,7 @@ import pytest
 from layer_cases import CASES, SEQUENCES, data
 from layer_formulas import forward
 from program_reference import Reference
+from sound_steps import check
 from torch_network import mean_cost
 
 from fastbp import Network
@@ -87,39 +88,4 @@ def test_gradients_in_long_double_are_the_same(name):
 @pytest.mark.parametrize("name", [*SEQUENCES, "conv2d", "lenet"])
 def test_steps_write_each_row_once_and_read_what_is_written(name):
     for ends in [False, True] if name in SEQUENCES else [False]:
-        program = made(name).program(ends)
-        firsts = np.concatenate([[0], np.cumsum(program.arrays[:, 0])])
-        written = np.zeros(firsts[-1], int)
-        written[: program.arrays[0, 0]] = 1
-        twins = set(program.arrays[:, 1].tolist()) - {-1}
-
-        def read(rows, written=written, firsts=firsts, twins=twins):
-            rows = np.asarray(rows).ravel()
-            rows = rows[rows >= 0]
-            assert (written[rows] == 1).all()
-            assert twins.isdisjoint(np.searchsorted(firsts, rows, "right") - 1)
-
-        for kind, *c in program.steps.tolist():
-            if kind == 0:
-                _, _, units, _, depth, at, positions, out, per_unit, per_position, flags = c
-                read(program.table[at : at + positions * depth])
-                rows = out + np.add.outer(
-                    np.arange(units) * per_unit, np.arange(positions) * per_position
-                )
-                assert len(np.unique(rows)) == rows.size
-                assert (written[rows] == (1 if flags & 2 else 0)).all()
-                written[rows] = 1
-            elif kind == 1:
-                _, z, a, n = c[:4]
-                assert (written[z : z + n] == 1).all()
-                written[a : a + n] += 1
-            elif kind == 2:
-                op, out, n, *operands = c[:6]
-                for row in operands[: 2 if op == 2 else 3]:
-                    read(np.arange(row, row + n if row >= 0 else row))
-                written[out : out + n] += 1
-            else:
-                _, out, n, window, at, _ = c[:6]
-                read(program.table[at : at + n * window])
-                written[out : out + n] += 1
-        assert (written == 1).all()
+        check(made(name).program(ends))

@@ -60,6 +60,18 @@ cdef int check_read(const ProgramCode *code, Py_ssize_t row, Py_ssize_t n, what)
     return 0
 
 
+cdef int check_written(const ProgramCode *code, Py_ssize_t row, Py_ssize_t n, what) except -1:
+    """As check_rows; X is read only, and a twin is written by maps only."""
+    cdef Py_ssize_t array
+    check_rows(code, row, n, what)
+    array = array_of(code, row)
+    if array == 0:
+        raise ValueError(f"{what}: X is written")
+    if code.arrays[2 * array + 1] >= 0:
+        raise ValueError(f"{what}: array {array} is written by maps only, it is a twin")
+    return 0
+
+
 cdef int check_table(
     const ProgramCode *code, Py_ssize_t at, Py_ssize_t n, Py_ssize_t window, bint some, what,
 ) except -1:
@@ -92,9 +104,7 @@ cdef int check_affine(const ProgramCode *code, const int32_t *s, what) except -1
     if s[9] < 1 or s[10] < 1 or not 0 <= s[11] <= 3:
         raise ValueError(f"{what}: bad strides or flags")
     last = s[8] + (s[3] - 1) * <Py_ssize_t>s[9] + (s[7] - 1) * <Py_ssize_t>s[10]
-    check_rows(code, s[8], last - s[8] + 1, what)
-    if s[8] < code.first[1]:
-        raise ValueError(f"{what}: X is written")
+    check_written(code, s[8], last - s[8] + 1, what)
     return 0
 
 
@@ -114,7 +124,7 @@ cdef int check_step(const ProgramCode *code, const int32_t *s, what) except -1:
     if s[0] == GATE:
         if not 0 <= s[1] < N_GATE_OPS:
             raise ValueError(f"{what}: no operation {s[1]}")
-        check_rows(code, s[2], s[3], what)
+        check_written(code, s[2], s[3], what)
         if (s[1] == WITHIN and (s[4] < 0 or s[6] < 0)) or (
                 s[1] != WITHIN and (s[4] < 0) != (s[5] < 0)) or (
                 s[1] != WITHIN and s[4] < 0 and s[6] < 0):
@@ -125,15 +135,11 @@ cdef int check_step(const ProgramCode *code, const int32_t *s, what) except -1:
             check_read(code, s[5], s[3], what)
         if s[6] >= 0 and s[1] != WITHIN:
             check_read(code, s[6], s[3], what)
-        if s[2] < code.first[1]:
-            raise ValueError(f"{what}: X is written")
         return 0
     if s[0] == POOL:
         if not 0 <= s[1] < N_POOL_OPS or (s[1] == AVERAGE and s[6] < 1):
             raise ValueError(f"{what}: no operation {s[1]} with divisor {s[6]}")
-        check_rows(code, s[2], s[3], what)
-        if s[2] < code.first[1]:
-            raise ValueError(f"{what}: X is written")
+        check_written(code, s[2], s[3], what)
         return check_table(code, s[5], s[3], s[4], s[1] == LARGEST, what)
     raise ValueError(f"{what}: no kind {s[0]}")
 
@@ -148,17 +154,28 @@ cdef const int32_t *whole_numbers(array, Py_ssize_t columns, what) except NULL:
 
 cdef int read_arrays(ProgramCode *code) except -1:
     """Where the rows of each array begin."""
-    cdef Py_ssize_t i, rows, twin, top = 0
+    cdef Py_ssize_t i, k, rows, twin, top = 0
     for i in range(code.n_arrays):
         rows, twin = code.arrays[2 * i], code.arrays[2 * i + 1]
         code.first[i] = top
         if rows < 1 or not -1 <= twin < i or (twin >= 0 and (
                 i == 0 or twin == 0 or code.arrays[2 * twin] != rows)):
             raise ValueError(f"array {i} of {rows} rows is no twin of array {twin}")
+        for k in range(i if twin >= 0 else 0):
+            if code.arrays[2 * k + 1] == twin or (k == twin and code.arrays[2 * k + 1] >= 0):
+                raise ValueError(f"array {i} is not the only twin of array {twin}, or twin of one")
         top += rows
     code.first[code.n_arrays] = code.n_rows = top
     if top > MAX_OFFSET // 16:
         raise ValueError(f"a sample of {top} rows is too large")
+    return 0
+
+
+cdef int check_output(const ProgramCode *code, Py_ssize_t output) except -1:
+    cdef Py_ssize_t i
+    for i in range(code.n_arrays):
+        if code.arrays[2 * i + 1] == output or code.arrays[2 * output + 1] >= 0:
+            raise ValueError(f"output {output} is a twin, or has one")
     return 0
 
 

@@ -48,11 +48,16 @@ cdef class ProgramLayout:
         return <int32_t>(at if at >= 0 else self.dropped_at)
 
 
-cdef bint follows(const int32_t *rows, const int32_t *before, Py_ssize_t n) noexcept:
-    """Whether all rows of a position lie one further on than those of the position before."""
+cdef bint follows(
+    const ProgramCode *code, const int32_t *rows, const int32_t *before, Py_ssize_t n,
+) noexcept:
+    """Whether all rows of a position lie one further on than those of the position before: in
+    the same array, since the next array may be anywhere."""
     cdef Py_ssize_t k
     for k in range(n):
         if rows[k] != (before[k] + 1 if before[k] >= 0 else -1):
+            return False
+        if rows[k] >= 0 and rows[k] == code.first[array_of(code, rows[k])]:
             return False
     return True
 
@@ -61,7 +66,8 @@ cdef Py_ssize_t run_length(const ProgramCode *code, const int32_t *s, Py_ssize_t
     """How many positions from p on are one run."""
     cdef const int32_t *rows = code.table + s[6] + p * s[5]
     cdef Py_ssize_t n = 1
-    while p + n < s[7] and s[10] == 1 and follows(rows + n * s[5], rows + (n - 1) * s[5], s[5]):
+    while p + n < s[7] and s[10] == 1 and follows(
+            code, rows + n * s[5], rows + (n - 1) * s[5], s[5]):
         n += 1
     return n
 
@@ -335,7 +341,7 @@ cdef int place_program(Workspace self) except -1:
     self.layout = lay_program(code, plan.thetas, S)
     plan.steps = self.layout.steps
     plan.n_steps = code.n_steps
-    plan.n_rows = code.n_rows
+    plan.n_value_rows = self.layout.n_values // S
     plan.output_z = self.layout.value(code, code.output)
     plan.output_delta = self.layout.delta(code, code.output)
     plan.values_at = take(&top, self.layout.n_values)

@@ -119,6 +119,7 @@ cdef class Chain:
         if not 0 < output < code.n_arrays or positions < 1 or (
                 code.arrays[2 * output] % positions != 0):
             raise ValueError(f"no output {output} at {positions} positions")
+        check_output(code, output)
         code.output = code.first[output]
         plan.positions = positions
         read_sizes(code, output, plan)

@@ -4,6 +4,7 @@ Every array of the program lies in the scratch of a thread row after row, a row 
 samples in whole cache lines. Rows are not reused: values and deltas of all steps live until the
 tile is done, so that Delta of weights that many steps share is made at once.
 """
+from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from evaluation.plan cimport Data, Evaluation, Plan
@@ -17,13 +18,18 @@ from steps.gate cimport gate_backward, gate_forward
 from steps.pool cimport pool_backward, pool_forward
 from steps.step cimport AFFINE, GATE, MAP, Step
 
+cdef enum:
+    WHOLE = 1 << 30     # a length beyond all steps: that of samples without lengths
+
 
 cdef inline void take_data(
     const Plan *plan, const Data *data, real *scratch, Py_ssize_t count,
 ) noexcept nogil:
     """X feature-major. Columns without a sample repeat the first: numbers as likely as any. What
-    is beyond the end of a sequence becomes 0."""
-    cdef Py_ssize_t S = plan.padded, s, r, n = plan.n_in, step = plan.n_in // plan.n_steps_in
+    is beyond the end of a sequence becomes 0. Lengths are read as they are now, which may be other
+    ones than were bound: only those from 0 to the steps there are can be used."""
+    cdef Py_ssize_t S = plan.padded, s, r, n = plan.n_in, T = plan.n_steps_in
+    cdef int64_t length
     cdef real *X = scratch + plan.values_at
     cdef real *lengths = scratch + plan.lengths_at
     transpose(count, n, data.X, data.x_row, X, S, True)
@@ -31,12 +37,13 @@ cdef inline void take_data(
         for r in range(n):
             for s in range(count, S):
                 X[r * S + s] = X[r * S]
-    if data.lengths == NULL:
-        return
     for s in range(S):
-        lengths[s] = <real>data.lengths[s if s < count else 0]
-        for r in range(max(<Py_ssize_t>0, <Py_ssize_t>lengths[s]) * step, n):
-            X[r * S + s] = 0
+        length = WHOLE
+        if data.lengths != NULL:
+            length = min(max(<int64_t>0, data.lengths[s if s < count else 0]), <int64_t>T)
+            for r in range(<Py_ssize_t>length * (n // T), n):
+                X[r * S + s] = 0
+        lengths[s] = <real>length
 
 
 cdef inline void program_forward(
@@ -134,7 +141,7 @@ cdef inline void program_backward(
     if fresh:
         memset(sums, 0, plan.n_delta * sizeof(real))
     if some_left_out:
-        leave_out(plan.n_rows, S, S, w, values)
+        leave_out(plan.n_value_rows, S, S, w, values)
     for i in range(plan.n_steps - 1, -1, -1):
         if run.polling.stopped:
             return

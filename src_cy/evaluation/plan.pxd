@@ -73,7 +73,7 @@ cdef struct Plan:
     # The program, for a tile (passes.pxd): places in values and deltas, in reals
     Step *steps
     Py_ssize_t n_steps
-    Py_ssize_t n_rows
+    Py_ssize_t n_value_rows
     Py_ssize_t n_steps_in       # steps of a sequence of inputs; 1: X is no sequence
     Py_ssize_t multiply_adds    # of a sample's forward pass
     Function output_g
