@@ -224,7 +224,7 @@ class Reference:
                 flat = np.moveaxis(V[source], 1, 0).reshape(depth, -1)
                 block[:, 1 + column : 1 + column + depth] += delta.reshape(n_units, -1) @ flat.T
                 back = W.T @ delta.swapaxes(0, 1)  # (positions, depth, m)
-                np.add.at(d, self.home[source], back)
+                self._add_back(d, self.home[source], back)
             elif kind_of_step == MAP:
                 function, z_row, a, n = c[:4]
                 assert (self.home[a : a + n] == np.arange(z_row, z_row + n)).all()
@@ -238,12 +238,18 @@ class Reference:
                 if op == 1:
                     np.add.at(d, self.home[source], (delta / divisor)[:, None])
                 else:
-                    winners = np.take_along_axis(source, self._winners(V, source), axis=1)
-                    np.add.at(d, (self.home[winners], np.arange(len(self.X))), delta)
+                    self._maximum_back(V, d, source, delta)
             d[-1] = 0
         for Theta, block in zip(Thetas, D, strict=True):
             block[:, 1:] += self.l2 * Theta[:, 1:]
         return np.concatenate([block.ravel() for block in D]) / total
+
+    def _add_back(self, d, rows, value):
+        np.add.at(d, rows, value)
+
+    def _maximum_back(self, V, d, source, delta):
+        winners = np.take_along_axis(source, self._winners(V, source), axis=1)
+        np.add.at(d, (self.home[winners], np.arange(len(self.X))), delta)
 
     def _gate_back(self, V, d, c):
         op, out, n, a, b, e = c[:6]
