@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 import fastbp
 from fastbp.check import check_gradient
-from fastbp.cli import options, screen
+from fastbp.cli import layer_words, options, screen
 from fastbp.cli.errors import CommandError
 from fastbp.cli.inputs import DROP
 from fastbp.cli.targets import Classes, quantities
@@ -31,13 +31,16 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "data", nargs="?", metavar="DATA.csv", help="samples with their target; - is standard input"
     )
-    parser.add_argument(
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument(
         "--widths",
         type=options.widths,
         default=(64, 25, 10),
         metavar="WIDTHS",
         help="from the inputs to the outputs (default 64,25,10)",
     )
+    options.add_layers(sizes)
+    options.add_input_shape(parser)
     options.add_hidden(parser)
     options.add_loss(parser, "cross_entropy", "cross_entropy")
     parser.add_argument(
@@ -96,30 +99,30 @@ def run(arguments: argparse.Namespace) -> int:
 def _random(arguments: argparse.Namespace) -> tuple[Objective, NDArray[np.float64]]:
     """A network of the widths asked for, at a random theta, on random data."""
     widths, loss = arguments.widths, arguments.loss
-    if len(widths) < 2:
+    output = arguments.output or options.default_output(loss)
+    settings = {"loss": loss, "l2": arguments.l2, "dtype": arguments.dtype}
+    if arguments.layers is not None:
+        network = layer_words.network(arguments, None, output, **settings)
+    elif arguments.input_shape is not None:
+        raise CommandError("--input-shape is for --layers; with --widths the first is the inputs")
+    elif len(widths) < 2:
         raise CommandError("--widths needs at least the inputs and the outputs, as in 64,10")
-    network = fastbp.mlp(
-        *widths,
-        hidden=arguments.hidden,
-        output=arguments.output or options.default_output(loss),
-        loss=loss,
-        l2=arguments.l2,
-        dtype=arguments.dtype,
-    )
+    else:
+        network = fastbp.mlp(*widths, hidden=arguments.hidden, output=output, **settings)
     rng = np.random.default_rng(arguments.seed)
     m = arguments.samples or SAMPLES
-    X = rng.standard_normal((m, widths[0]))
+    X = rng.standard_normal((m, network.widths[0]))
     return network.objective(X, _random_target(rng, network, m)), network.init(rng)
 
 
 def _random_target(rng: np.random.Generator, network: Network, m: int) -> NDArray[Any]:
     """Labels, counts or quantities, as the loss takes them."""
-    k = network.widths[-1]
+    *steps, k = network._outputs_shape
     if options.is_classifier(network.loss):
-        return rng.integers(0, max(k, 2), m)
+        return rng.integers(0, max(k, 2), (m, *steps, 1)[: len(steps) + 1 + (k == 1)])
     if network.loss == "poisson":
-        return rng.poisson(2.0, (m, k)).astype(np.float64)
-    return rng.standard_normal((m, k))
+        return rng.poisson(2.0, (m, *steps, k)).astype(np.float64)
+    return rng.standard_normal((m, *steps, k))
 
 
 def _saved(arguments: argparse.Namespace) -> tuple[Objective, NDArray[np.float64]]:

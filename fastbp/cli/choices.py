@@ -21,13 +21,22 @@ ITERATIONS = 100
 Indices = NDArray[np.int64]
 
 
-def folds(n: int, seed: int, n_parameters: int) -> list[tuple[Indices, Indices]]:
+def multiplications(network: Network) -> int:
+    """How many one sample takes, forward: every weight once, or at every position."""
+    if network._structure.is_plain:
+        return network.n_parameters
+    affine = network.program().steps.astype(np.int64)
+    affine = affine[affine[:, 0] == 0]
+    return int((affine[:, 3] * affine[:, 5] * affine[:, 7]).sum())
+
+
+def folds(n: int, seed: int, multiplications: int) -> list[tuple[Indices, Indices]]:
     """Pairs of samples to train on and samples left out; [] where there are too few."""
     if n < FEWEST:
         return []
     order = np.random.default_rng(seed).permutation(n)[:MOST]
     fold = np.arange(len(order)) % FOLDS
-    which = range(FOLDS if n * n_parameters <= WORK else 1)
+    which = range(FOLDS if n * multiplications <= WORK else 1)
     return [(np.sort(order[fold != k]), np.sort(order[fold == k])) for k in which]
 
 

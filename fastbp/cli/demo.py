@@ -26,7 +26,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "gradient, and show what it learnt and got wrong. Ctrl-C during training keeps the best so "
         "far.",
     )
-    options.add_training(parser, widths_="25", maxiter=200)
+    options.add_widths(parser, "25")
+    options.add_training(parser, maxiter=200)
     options.add_l2(parser, 1.0)
     parser.set_defaults(run=run)
 

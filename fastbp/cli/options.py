@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from fastbp._core import PRECISIONS
+from fastbp.cli import layer_words
 from fastbp.cli.source import UTF_8, encoding
 from fastbp.names import Activation, activations, losses
 from fastbp.parameterised import canonical, without_parameter
@@ -110,16 +111,43 @@ def widths(text: str) -> tuple[int, ...]:
     return values
 
 
-def add_training(parser: argparse.ArgumentParser, *, widths_: str, maxiter: int) -> None:
-    """The options of a command that trains: ``demo`` and ``train``."""
+def add_widths(parser: argparse._ActionsContainer, default: str) -> None:
+    """``--widths``: of the hidden layers."""
     parser.add_argument(
         "--widths",
         type=widths,
-        default=widths(widths_),
+        default=widths(default),
         metavar="WIDTHS",
-        help=f"of the hidden layers, 'none' for none (default {widths_}); the first and the last "
+        help=f"of the hidden layers, 'none' for none (default {default}); the first and the last "
         "follow from the data",
     )
+
+
+def add_layers(parser: argparse._ActionsContainer) -> None:
+    """``--layers``: of all kinds, in words."""
+    parser.add_argument(
+        "--layers",
+        type=layer_words.chain,
+        metavar="LAYERS",
+        help=f"layers of any kind instead, such as {layer_words.EXAMPLE}: conv CHANNELS KERNEL, "
+        "maxpool KERNEL, avgpool KERNEL (stride, padding, dilation N), flatten, rnn N, gru N, "
+        "lstm N (bidirectional, sequences), dense N; activations by their names",
+    )
+
+
+def add_input_shape(parser: argparse.ArgumentParser) -> None:
+    """``--input-shape``: of a sample."""
+    parser.add_argument(
+        "--input-shape",
+        type=layer_words.shape,
+        metavar="SHAPE",
+        help="with --layers: the shape of a sample, channels x height x width (1x28x28), "
+        "channels x length or steps x features, whose numbers are in this order in its row",
+    )
+
+
+def add_training(parser: argparse.ArgumentParser, *, maxiter: int) -> None:
+    """The options of a command that trains: ``demo`` and ``train``."""
     parser.add_argument(
         "--maxiter",
         type=integer(1),

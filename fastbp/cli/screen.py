@@ -65,13 +65,14 @@ def network(net: Network) -> None:
     headline, _, table = str(net).partition("\n")
     say(headline, TITLE)
     if not layout.fits(table, columns()):
+        plain = net._structure.is_plain
         rows = [
             [f"layer {n}", ", ".join(f"{h} x (1 + {c - 1})" for h, c in shapes),
-             _name(layer.output_activation), str(layer.n_parameters)]
+             _name(layer.output_activation) if plain else repr(layer), str(layer.n_parameters)]
             for n, layer in enumerate(net.layers, 1)
             for shapes in [[matrix.shape for matrix in layer.matrices]]
         ]  # fmt: skip
-        header = ["layer", "Theta", "activation", "parameters"]
+        header = ["layer", "Theta", "activation" if plain else "kind", "parameters"]
         table = layout.listing(header, [*rows, ["total", "", "", str(net.n_parameters)]])
     show([(table, "")])
     say()

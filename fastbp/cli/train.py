@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastbp
-from fastbp.cli import choices, options, scores, screen, training
+from fastbp.cli import choices, layer_words, options, scores, screen, training
+from fastbp.cli.errors import CommandError
 from fastbp.cli.inputs import MISSING_WAYS
 from fastbp.cli.prepared import Prepared, prepared
 from fastbp.cli.source import STANDARD_INPUT
 from fastbp.cli.table import count, listed
 from fastbp.cli.targets import Classes, Quantity
 from fastbp.cli.trained import Trained, check_save
+from fastbp.layers.layer import by
 from fastbp.names import OF_CLASSES
 from fastbp.network import Network
 
@@ -89,7 +91,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="penalty on the weights, lambda/(2m) times their sum of squares (default auto: the "
         f"one of {', '.join(f'{l2:g}' for l2 in choices.L2)} that does best on samples left out)",
     )
-    options.add_training(parser, widths_="25", maxiter=500)
+    sizes = parser.add_mutually_exclusive_group()
+    options.add_widths(sizes, "25")
+    options.add_layers(sizes)
+    options.add_input_shape(parser)
+    options.add_training(parser, maxiter=500)
     parser.add_argument(
         "--validation",
         type=options.fraction,
@@ -115,8 +121,11 @@ def run(arguments: argparse.Namespace) -> int:
     stem = "model" if arguments.data == STANDARD_INPUT else Path(arguments.data).stem
     path = arguments.save or stem + ".fastbp"
     check_save(path, arguments.data)
+    if arguments.input_shape is not None and arguments.layers is None:
+        raise CommandError("--input-shape is for --layers; without them inputs are a vector")
     samples = prepared(arguments)
     X, y, train = samples.X, samples.y, samples.train
+    _network(samples, arguments, 0.0)  # says now what would be wrong with it
     _tell_data(samples)
 
     l2 = _l2(samples, arguments)
@@ -189,7 +198,7 @@ def _l2(samples: Prepared, arguments: argparse.Namespace) -> float:
         how = "on the validation samples"
     else:
         rows = train
-        parts = choices.folds(len(train), arguments.seed, network(0.0).n_parameters)
+        parts = choices.folds(len(train), arguments.seed, choices.multiplications(network(0.0)))
         how = f"by {len(parts)} fold{'s' if len(parts) > 1 else ''} of the training samples"
     l2, tried = choices.penalty(
         network, samples.X[rows], samples.y[rows], parts, seed=arguments.seed,
@@ -212,6 +221,8 @@ def _network(
     if isinstance(target, Classes) and (len(target.labels) > 2 or loss in OF_CLASSES):
         n_outputs = len(target.labels)
         output = "softmax" if loss == "cross_entropy" else output
+    if arguments.layers is not None and widths is None:
+        return _of_layers(samples, arguments, l2, n_outputs, output)
     return fastbp.mlp(
         samples.X.shape[1],
         *(arguments.widths if widths is None else widths),
@@ -224,6 +235,34 @@ def _network(
     )
 
 
+def _of_layers(
+    samples: Prepared, arguments: argparse.Namespace, l2: float, n_outputs: int, output: Any
+) -> Network:
+    """The network of --layers, whose outputs have to be those of the target."""
+    network = layer_words.network(
+        arguments, samples.X.shape[1], output, loss=samples.loss, l2=l2, dtype=arguments.dtype
+    )
+    # Two classes may have an output each.
+    is_pair = isinstance(samples.target, Classes) and n_outputs == 1
+    softmax = network.activations[-1] == "softmax"
+    if network.output_shape != ((2,) if is_pair and softmax else (n_outputs,)):
+        target = samples.target
+        what = f"{len(target.labels)} classes" if isinstance(target, Classes) else "a quantity"
+        pair = ", or 'dense 2 softmax'" if is_pair and samples.loss == "cross_entropy" else ""
+        sequence = ""
+        if len(network.output_shape) > 1:
+            sequence = (
+                "; a recurrent layer without 'sequences' ends in its last state, and flatten makes "
+                "one vector of a sequence"
+            )
+        raise CommandError(
+            f"--layers: the network ends in {by(network.output_shape)} outputs, and "
+            f"{target.name!r}, {what}, needs {n_outputs}: end with 'dense {n_outputs}'{pair}"
+            f"{sequence}"
+        )
+    return network
+
+
 def _report(samples: Prepared, trained: Trained, arguments: argparse.Namespace) -> None:
     """Scores of the network and of a linear model, and what the network confuses."""
     parts = [("Training", samples.train), ("Validation", samples.validation),
@@ -231,7 +270,7 @@ def _report(samples: Prepared, trained: Trained, arguments: argparse.Namespace) 
     for name, part in parts:
         if len(part):
             screen.say(f"{name}: {_summary(samples, part, _predicted(samples, trained, part))}")
-    if arguments.widths:
+    if arguments.widths or arguments.layers:
         _beside_linear(samples, trained, arguments)
     target, test = samples.target, samples.test
     if len(test) and isinstance(target, Classes) and len(target.labels) <= scores.WIDEST:
