@@ -40,7 +40,7 @@ def program(name, ends=False):
 
 
 def chain(made, input_steps=1, loss="squared_error", dtype="float64"):
-    return core(dtype).ProgramChain(
+    return core(dtype).Chain(
         made.arrays, made.thetas, tuple(made.functions), made.steps, made.table, made.output,
         made.positions, made.output_function, loss, input_steps,
     )  # fmt: skip
@@ -169,10 +169,10 @@ REFUSED = {
     "a map of no rows": ("steps", (1, 4), -1, "no rows"),
     "a row of the table": ("table", (0,), 2**31 - 1, "no rows"),
     "a negative row": ("table", (0,), -2, "no rows"),
-    "the output": ("output", None, 0, "output 0"),
-    "an output that is none": ("output", None, 99, "output 99"),
-    "no positions": ("positions", None, 0, "0 positions"),
-    "positions that do not divide": ("positions", None, 3, "3 positions"),
+    "the output": ("output", None, 0, "no output 0"),
+    "an output that is none": ("output", None, 99, "no output 99"),
+    "no positions": ("positions", None, 0, "at 0 positions"),
+    "positions that do not divide": ("positions", None, 3, "at 3 positions"),
 }
 
 
