@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from chains import dense_chain
+from layer_cases import CASES, SEQUENCES, data
 from problems import DTYPES, LARGE, SAMPLES, WIDE, Case, hidden_names, name_of, table
 
 import fastbp
@@ -95,12 +96,29 @@ def public(dtype):
                 yield f"{name}-outputs", b"".join(output.tobytes() for output in outputs)
 
 
+def of_layers(dtype):
+    """(name, bytes) of networks of every kind of layer, with weights, lengths and rows."""
+    for name, (layers, shape) in CASES.items():
+        net = fastbp.Network(layers, l2=0.3, dtype=dtype, input_shape=shape)
+        for m in (1, 33, 257):
+            theta, X, y, lengths = data(net, m)
+            weight = np.arange(m) % 3 + 0.5
+            for ends in (None, lengths) if name in SEQUENCES else (None,):
+                label = f"{name}-{m}{'-lengths' * (ends is not None)}-{dtype}"
+                for n_threads in range(1, 9) if m == 257 else (1, 2):
+                    objective = net.objective(X, y, sample_weight=weight, lengths=ends,
+                                              n_threads=n_threads)  # fmt: skip
+                    yield f"{label}-{n_threads}", numbers(*objective(theta), objective.cost(theta))
+                yield f"{label}-rows", numbers(*objective(theta, rows=slice(None, None, -2)))
+                yield f"{label}-outputs", net.forward(theta, X, ends).tobytes()
+
+
 def numbers(cost, gradient, *others):
     return np.append(gradient, [cost, *others]).tobytes()
 
 
-def digest(data):
-    return hashlib.sha256(data).hexdigest()[:16]
+def digest(values):
+    return hashlib.sha256(values).hexdigest()[:16]
 
 
 def losses(dtype):
@@ -123,8 +141,8 @@ def digests():
     for dtype in DTYPES:
         for row in settings(dtype):
             yield name_of(row), digest(Case(**row).bits(2))
-        for name, data in public(dtype):
-            yield name, digest(data)
+        for name, values in (*public(dtype), *of_layers(dtype)):
+            yield name, digest(values)
         for n in (4, 8, 12):  # products that underflow: the sign of a zero too
             shape = ((1, n, 1), ("tanh", "identity"), "squared_error")
             one = np.ones((1, 1), dtype)
