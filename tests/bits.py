@@ -161,13 +161,18 @@ def digests():
         yield from elementary(dtype)
 
 
+def digest_numbers(values):
+    """A NaN is a NaN: its sign follows from the order of operands of an instruction."""
+    return digest(np.where(np.isnan(values), np.nan, values).tobytes())
+
+
 def elementary(dtype):
     """Functions of registers, and gates on numbers and on samples."""
     rng = np.random.default_rng(0)
     x, y = (4 * rng.standard_normal((2, 1001))).astype(dtype)
     for name in core(dtype).ELEMENTARY:
         values = core(dtype).apply_elementary(name, x, y)
-        yield f"elementary-{name}-{dtype}", digest(values.tobytes())
+        yield f"elementary-{name}-{dtype}", digest_numbers(values)
     a, b, c = fastbp.variables("a b c")
     for name in circuits.__all__:
         for operands in ((a,), (a, b), (a < b, a, b)):
@@ -185,7 +190,7 @@ def elementary(dtype):
             found = [*objective([3.0]), of_samples(3.0, **data)]
             for point in zip(*(data[key][:50] for key in of_numbers.parameters), strict=True):
                 found += of_numbers.value_and_gradient(np.array(point, float))
-            yield f"gate-{name}-{len(operands)}-{dtype}", digest(np.hstack(found).tobytes())
+            yield f"gate-{name}-{len(operands)}-{dtype}", digest_numbers(np.hstack(found))
 
 
 def main(command="", path=""):

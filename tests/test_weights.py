@@ -151,8 +151,9 @@ def test_powers_of_two_do_not_change_a_bit(dtype, weights, exponent, mean):
         assert J_scaled == J
         assert D_scaled.tobytes() == D.tobytes()
     elif exponent > -900:
-        assert J_scaled == np.ldexp(J, exponent)
-        np.testing.assert_array_equal(D_scaled, np.ldexp(D, exponent))
+        with np.errstate(over="ignore"):  # both may be too large for a double
+            assert J_scaled == np.ldexp(J, exponent)
+            np.testing.assert_array_equal(D_scaled, np.ldexp(D, exponent))
 
 
 @BOTH
