@@ -5,7 +5,7 @@ from libc.string cimport memcpy
 from matrix.layout cimport Strips
 from matrix.sizes cimport BLOCK_ROWS, DEPTH, PACK_ROWS, PACK_STRIPS, STRIP
 from matrix.transpose cimport pack_lanes
-from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_store, real
+from simd.lanes cimport LANES, inlined_void, kernel_void, lanes_load, lanes_store, real
 
 
 cdef struct Matrix:
@@ -59,7 +59,7 @@ cdef inline int even_piece(Py_ssize_t left, const int most, Py_ssize_t pieces) n
     return piece
 
 
-cdef inline void pack_block(
+cdef inline inlined_void pack_block(
     const int R, Py_ssize_t n, Matrix p, real *out, bint more,
 ) noexcept nogil:
     """out[k, r] = p[r, k], of a part of p that lies in one strip.

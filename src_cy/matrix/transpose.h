@@ -15,11 +15,12 @@
  * lanes, register i of the result holds columns i, i + rows, ... */
 static inline __attribute__((always_inline)) void shuffle(const int rows, lanes_t *a) {
     lanes_t b;
-#define EXCHANGE(width, even, odd)                 \
-    UNROLLED(i, rows) if ((i & width) == 0) {      \
-        b = even(a[i], a[i + width]);              \
-        a[i + width] = odd(a[i], a[i + width]);    \
-        a[i] = b;                                  \
+#define EXCHANGE(width, even, odd)                                   \
+    UNROLLED(pair, rows / 2) {                                       \
+        const int i = pair / (width) * 2 * (width) + pair % (width); \
+        b = even(a[i], a[i + (width)]);                              \
+        a[i + (width)] = odd(a[i], a[i + (width)]);                  \
+        a[i] = b;                                                    \
     }
     if (rows > 1) EXCHANGE(1, lanes_even_1, lanes_odd_1)
     if (rows > 2) EXCHANGE(2, lanes_even_2, lanes_odd_2)
@@ -58,7 +59,8 @@ static inline __attribute__((always_inline)) void pack_lanes(
     /* In this order what a store writes too much is overwritten by the next. */
     UNROLLED(i, PACKED_ROWS) UNROLLED(g, groups) lanes_store(out + i * R + g * LANES, a[g][i]);
     /* 16 lanes of 8 rows: each register holds two columns, and all rows are in one group. */
-    if (PACKED_ROWS < LANES) UNROLLED(i, PACKED_ROWS) lanes_store_high(out + (PACKED_ROWS + i) * R, a[0][i]);
+    if (PACKED_ROWS < LANES)
+        UNROLLED(i, PACKED_ROWS) lanes_store_high(out + (PACKED_ROWS + i) * R, a[0][i]);
 }
 
 #endif

@@ -246,4 +246,12 @@ typedef real unaligned_half_t __attribute__((vector_size(32), aligned(sizeof(rea
  * blocks are constants and coefficients stay in registers. */
 #define kernel_void __attribute__((flatten)) void
 
+/* Return type of what a kernel calls with a size that has to be a constant there: Clang inlines what
+ * a kernel calls itself, and not by all means what that calls in turn. */
+#ifdef __clang__
+#define inlined_void __attribute__((always_inline)) void
+#else
+#define inlined_void void
+#endif
+
 #endif

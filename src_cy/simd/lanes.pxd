@@ -8,6 +8,7 @@ cdef extern from "simd/lanes.h" nogil:
     ctypedef long long ilanes_t
     ctypedef double doubles_t
     ctypedef void kernel_void
+    ctypedef void inlined_void
 
     const int LANES
     const int DOUBLES
