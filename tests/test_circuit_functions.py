@@ -176,6 +176,7 @@ def at(expression, **values):
     return f(**{name: values[name] for name in (*f.parameters, *f.data)})
 
 
+@pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")
 def test_python_rounds_and_divides():
     for x in (2.5, -2.5, 7.0, -0.3):
         assert at(round(X), x=x) == round(x)

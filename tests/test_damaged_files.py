@@ -128,7 +128,7 @@ ODD = {
 TEXTS = {
     "deep lists": "[" * 100000,
     "deep dictionaries": '{"a":' * 100000,
-    "deep notes": text_of(NET)[:-3] + '{"a": ' * 5000 + "0" + "}" * 5000 + "}",
+    "deep notes": text_of(NET)[:-3] + '{"a": ' * 200_000 + "0" + "}" * 200_000 + "}",
     "a deep loss": text_of(NET).replace('"cross_entropy"', "[" * 950 + "]" * 950),
     "a deep width": text_of(NET).replace('"n_in": 3', '"n_in": ' + "[" * 950 + "]" * 950),
     "a long number": '{"format": ' + "9" * 10**5 + "}",

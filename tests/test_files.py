@@ -74,7 +74,7 @@ def test_the_file_is_a_plain_npz_without_objects(tmp_path):
         (np.where(np.arange(26) == 3, np.inf, THETA), None, ValueError, "theta[3] is inf"),
         (THETA, {"mean": float("nan")}, ValueError, "JSON"),
         (THETA, {"mean": np.zeros(2)}, TypeError, "JSON"),
-        (THETA, {"deep": reduce(lambda notes, _: [notes], range(5000), 0)}, ValueError, "nested"),
+        (THETA, {"deep": reduce(lambda deep, _: [deep], range(200_000), 0)}, ValueError, "nested"),
         (THETA, "notes", TypeError, "extra is 'notes'; expected a dictionary, or None"),
         (THETA, [("a", 1)], TypeError, "expected a dictionary, or None"),
         (THETA + 0j, None, TypeError, "theta has dtype complex128; expected real numbers"),

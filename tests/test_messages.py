@@ -292,7 +292,9 @@ def test_y_that_holds_no_numbers(case):
     assert_followed(lambda y: net.objective(SAMPLES, y), "y", y, words, code)
 
 
-@pytest.mark.parametrize("gap", [None, np.nan, pd.NA, pd.NaT, Decimal("nan"), np.datetime64("NaT")])
+@pytest.mark.parametrize(
+    "gap", [None, np.nan, pd.NA, pd.NaT, Decimal("nan"), np.datetime64("NaT", "ns")]
+)
 @pytest.mark.parametrize(
     "kind", [lambda y: np.array(y, object), lambda y: pd.Series(y, dtype=object)]
 )

@@ -213,6 +213,8 @@ def apply_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], options: 
         # identity=None: the operands of a reduction may be taken in any order
         scalars = partial(recorded, _BY_NAME[ufunc.__name__])
         loop = np.frompyfunc(scalars, ufunc.nin, 1, identity=None)
+    elif ufunc.__name__ == "real":  # of NumPy 2.5, which takes it of squares for a variance
+        loop = np.positive
     elif ufunc not in _BY_OPERATORS:
         _refuse(ufunc)
     if method == "at":
