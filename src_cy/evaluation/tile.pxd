@@ -278,7 +278,7 @@ cdef inline void tile_backward(
     cdef real *below = scratch + plan.below_at
     cdef Strips delta
     cdef Addend slopes
-    cdef real *a
+    cdef real *a = NULL     # of the layer below, if there is one
     cdef Py_ssize_t i
     for i in range(plan.n_layers - 1, -1, -1):
         if run.polling.stopped:
