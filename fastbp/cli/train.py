@@ -20,6 +20,7 @@ from fastbp.cli.trained import Trained, check_save
 from fastbp.layers.layer import by
 from fastbp.names import OF_CLASSES
 from fastbp.network import Network
+from fastbp.watch import Validation
 
 PATIENCE = 50  # iterations
 
@@ -136,7 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
     validation = None
     if len(samples.validation):
         part = samples.validation
-        validation = training.Validation(objective(X[part], y[part], l2=0.0), arguments.patience)
+        validation = Validation(objective(X[part], y[part], l2=0.0), arguments.patience)
     outcome = training.train(
         objective(X[train], y[train]),
         network.init(seed=arguments.seed),
