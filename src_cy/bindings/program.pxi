@@ -148,7 +148,7 @@ cdef const int32_t *whole_numbers(array, Py_ssize_t columns, what) except NULL:
     """The numbers of an int32 array in C order, of so many columns; 0: a vector."""
     if not is_plain(array, cnp.NPY_INT32, 2 if columns > 0 else 1) or (
             columns > 0 and cnp.PyArray_DIM(<cnp.ndarray>array, 1) != columns):
-        raise TypeError(f"{what} are no int32 array in C order of {columns} columns")
+        raise TypeError(f"{what} are no int32 array in C order of the right shape")
     return <const int32_t *>cnp.PyArray_DATA(<cnp.ndarray>array)
 
 
