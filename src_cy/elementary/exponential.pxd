@@ -6,8 +6,8 @@ x = n ln 2 + r with |r| <= ln 2 / 2; exp(x) = 2**n (1 + expm1(r)).
 from simd.lanes cimport lanes_splat, lanes_t, real
 from simd.lanes_math cimport (
     MANTISSA_BITS, lanes_abs, lanes_bits, lanes_constant, lanes_copysign, lanes_divide, lanes_eq,
-    lanes_from_bits, lanes_lt, lanes_max, lanes_maximum, lanes_min, lanes_minus_abs, lanes_rounded,
-    lanes_select, lanes_shift_left, lanes_subtract_bits, lanes_with_sign,
+    lanes_fma, lanes_from_bits, lanes_lt, lanes_max, lanes_maximum, lanes_min, lanes_minus_abs,
+    lanes_rounded, lanes_select, lanes_shift_left, lanes_subtract_bits, lanes_with_sign,
 )
 
 
@@ -103,8 +103,8 @@ cdef inline lanes_t lanes_expm1_exp(lanes_t x, lanes_t low, lanes_t *power) noex
     tail = lanes_rounded(tail)
     cdef lanes_t r = a - tail
     cdef lanes_t p = _expm1_reduced(r, (a - r) - tail) + r  # with what rounding r has cut off
-    cdef lanes_t half = p * scale + (scale - lanes_splat(0.5))  # 2**1024 is no number: double last
-    cdef lanes_t half_power = p * scale + scale
+    cdef lanes_t half = lanes_fma(p, scale, scale - lanes_splat(0.5))  # 2**1024: double last
+    cdef lanes_t half_power = lanes_fma(p, scale, scale)    # p scale alone may underflow
     power[0] = half_power + half_power
     return lanes_copysign(lanes_select(lanes_eq(n, lanes_splat(0)), p, half + half), x)
 
