@@ -3,6 +3,8 @@
 Every sum is made of PARTS partial sums side by side. Some tiles one after the other are summed in
 `real`, and these sums in double.
 """
+cimport cython
+
 from libc.math cimport INFINITY
 from libc.string cimport memset
 
@@ -36,6 +38,7 @@ cdef inline void gather_term(
     memset(out + count, 0, (columns - count) * sizeof(real))
 
 
+@cython.cdivision(True)     # a register cannot be returned beside an error of a division
 cdef inline lanes_t summand(
     const bint product, const Term *term, const Row *rows, Py_ssize_t at,
 ) noexcept nogil:
