@@ -43,9 +43,10 @@ cdef inline void prefetch_tile(
 cdef inline Py_ssize_t output_place(const Evaluation *run) noexcept nogil:
     """Where a(L) of a tile is, or z(L), whichever is asked for."""
     cdef const Plan *plan = run.plan
-    cdef const Dense *last = plan.layers + plan.n_layers - 1
+    cdef const Dense *last
     if plan.n_layers == 0:
         return plan.values_at + plan.output_z if run.from_z else plan.output_a_at
+    last = plan.layers + plan.n_layers - 1
     return last.z_at if run.from_z else last.a_at
 
 
