@@ -4,7 +4,7 @@
 
 For each case, in microseconds: an evaluation, the cost alone, one fingerprint of the data, and how
 many products a cost takes for each byte of data. Sharing costs two fingerprints for each pair of
-calls and saves one cost: `fastbp/bound.py` shares where products per byte are many.
+calls and saves one cost: `fastbp/last_evaluation.py` shares where products per byte are many.
 """
 
 import sys

@@ -1,59 +1,70 @@
-"""What every objective is: bound to data, it takes theta and gives cost and gradient."""
+"""What objectives of networks and of circuits have in common: a model bound to data."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp._memory import fingerprint
+from fastbp import threads, validate
 from fastbp.composable import Composable
+from fastbp.last_evaluation import LastEvaluation, referred
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# What `fun` remembers serves `jac` only while the data is what it was, and to know it the data is
-# read once more for each of the two: it is worth a cost evaluated twice if the data is small, or
-# if so many products are computed for each of its bytes. Measured in benchmarks/sharing.py.
-SMALL_DATA = 65536
-PRODUCTS_PER_BYTE = 3
-
-Last = tuple[bytes, int, float, "NDArray[np.float64]"]
+    from fastbp.last_evaluation import Result
 
 
 class Bound(Composable):
     """J(theta) and its gradient D for one model and one set of data; for any optimiser.
 
-    A subclass says what is evaluated, and what may be theta:
+    A subclass says what is evaluated:
 
-        _vector(theta)       theta as the engine reads it, or an error that says what is wrong
         _evaluate(vector)    J and a fresh D; TypeError or ValueError if it cannot read the vector
         _cost(vector)        J alone
         _into(vector, out)   J; D is written to `out`, which shares no memory with the vector
         _products()          about how many products a cost takes
         _engines()           what it evaluates with, for the counters
+        _is_mean             whether J is a mean over the samples
+        _words()             the model and its settings, for repr
 
-    besides what `Composable` asks for.
+    and `_arguments`, for which `Composable` asks. A vector is what `_vector` makes of theta.
     """
 
-    __slots__ = ("_is_shared", "_last", "_referred", "n_threads")
+    __slots__ = (
+        "_explicit_threads", "_last", "n_parameters", "n_samples", "n_threads", "sample_weight",
+    )  # fmt: skip
 
-    _referred: "tuple[NDArray[Any], ...]"  # data that lies in the caller's memory
-    _is_shared: bool | None  # whether fun and jac share evaluations; None: not known yet
-    # The bytes of theta and the fingerprint of the data, and what was evaluated there; replaced as
-    # a whole.
-    _last: Last | None
+    n_parameters: int
+    n_samples: int
     n_threads: int
+    sample_weight: "NDArray[Any] | None"
+    _explicit_threads: int | None  # what the caller asked for: a pickle of it resolves it anew
+    _last: LastEvaluation
 
-    def _begin(self, referred: "tuple[NDArray[Any], ...]") -> None:
-        """Nothing is evaluated yet."""
-        set_once = (
-            object.__setattr__
-        )  # ours looks at names: six of them for each batch that is bound
-        set_once(self, "_referred", referred)
-        set_once(self, "_is_shared", None)
-        set_once(self, "_last", None)
+    def _bind(
+        self,
+        n_parameters: int,
+        n_samples: int,
+        sample_weight: Any,
+        n_threads: int | None,
+        read: "Iterable[tuple[NDArray[Any], Any]]",
+    ) -> None:
+        """Sets what every objective has; `read`: each array of data, and what was given for it."""
+        weights = validate.sample_weight(sample_weight, n_samples)
+        limit = threads.resolve(n_threads)
+        self._set(
+            n_parameters=n_parameters,
+            n_samples=n_samples,
+            sample_weight=weights,
+            n_threads=limit,
+            _explicit_threads=n_threads,
+            _last=LastEvaluation(referred(read, weights), limit),
+        )
 
-    def _evaluate(self, vector: Any) -> "tuple[float, NDArray[np.float64]]":
+    # What a subclass says
+
+    def _evaluate(self, vector: Any) -> "Result":
         raise NotImplementedError
 
     def _cost(self, vector: "NDArray[np.float64]") -> float:
@@ -62,23 +73,33 @@ class Bound(Composable):
     def _into(self, vector: "NDArray[np.float64]", out: "NDArray[np.float64]") -> float:
         raise NotImplementedError
 
-    def _write(self, theta: Any, out: "NDArray[np.float64]") -> float:
-        vector = self._vector(theta)
-        return self._into(vector.copy() if np.may_share_memory(vector, out) else vector, out)
-
     def _products(self) -> int:
         raise NotImplementedError
 
     def _engines(self) -> Iterable[Any]:
         raise NotImplementedError
 
-    def _on_rows(self, theta: Any, rows: Any, gradient: bool) -> tuple[float, Any]:
-        """As `_evaluate`, of some rows of the data; D is None if no gradient is wanted."""
-        self._samples()
+    @property
+    def _is_mean(self) -> bool:
         raise NotImplementedError
 
+    def _words(self) -> tuple[str, str]:
+        raise NotImplementedError
+
+    # Rows: only a network has them
+
+    def _on_rows(self, theta: Any, rows: Any, gradient: bool) -> tuple[float, Any]:
+        """As `_evaluate`, of some rows of the data; D is None if no gradient is wanted."""
+        raise _no_rows()
+
+    def _row_numbers(self, rows: Any) -> Any:
+        """`rows` as a slice or a vector of int64."""
+        raise _no_rows()
+
     def _samples(self) -> int | None:
-        raise TypeError("rows= is for objectives of networks, made by net.objective(X, y)")
+        raise _no_rows()
+
+    # What follows from it
 
     def __call__(self, theta: Any, rows: Any = None) -> "tuple[float, NDArray[np.float64]]":
         """The cost and a fresh gradient at `theta`.
@@ -109,15 +130,10 @@ class Bound(Composable):
             return self._on_rows(theta, rows, True)
         try:
             return self._evaluate(theta)
-        except (TypeError, ValueError) as error:
-            refusal = error
-        try:
-            vector = self._vector(theta)
-            if vector is theta:  # nothing was wrong with it: a signal handler raised this
-                raise refusal
-        finally:
-            del refusal  # it holds this frame, which would hold it, and theta, until collected
-        return self._evaluate(vector)
+        except (TypeError, ValueError):
+            if self._is_read_in_place(theta):
+                raise  # nothing is wrong with theta: a signal handler raised the exception
+        return self._evaluate(self._vector(theta))
 
     def cost(self, theta: Any, rows: Any = None) -> float:
         """The cost alone, without the work of a gradient; for methods that need none."""
@@ -135,37 +151,40 @@ class Bound(Composable):
         if rows is not None:
             return self._on_rows(theta, rows, False)[0]
         vector = self._vector(theta)
-        return self._at(vector)[2] if self._shares() else self._cost(vector)
+        return self._last.at(vector, self._evaluate)[0] if self._shares() else self._cost(vector)
 
     def jac(self, theta: Any, rows: Any = None) -> "NDArray[np.float64]":
         """The gradient at `theta`, a fresh array; shares evaluations with `fun`."""
         if rows is not None:
             return self._on_rows(theta, rows, True)[1]  # type: ignore[no-any-return]
         vector = self._vector(theta)
-        return self._at(vector)[3].copy() if self._shares() else self._evaluate(vector)[1]
-
-    def _at(self, vector: "NDArray[np.float64]", data: int | None = None) -> Last:
-        """The last evaluation if theta and the data are what they were, else a new one.
-
-        `data` is the fingerprint, where it is known already.
-        """
-        key = vector.tobytes()
-        if data is None:
-            data = fingerprint(self._referred, self.n_threads)
-        last = self._last
-        if last is None or last[0] != key or last[1] != data:
-            # The bytes that are remembered are the ones evaluated, and the tuple is replaced as a
-            # whole, so another thread sees a theta and its own result, or the one before. The
-            # fingerprint is older than the evaluation: data that changed meanwhile has another.
-            last = (key, data, *self._evaluate(np.frombuffer(key)))
-            self._last = last
-        return last
+        if self._shares():
+            return self._last.at(vector, self._evaluate)[1].copy()
+        return self._evaluate(vector)[1]
 
     def _shares(self) -> bool:
-        if self._is_shared is None:
-            size = sum(array.nbytes for array in self._referred)
-            self._is_shared = size <= SMALL_DATA or PRODUCTS_PER_BYTE * size <= self._products()
-        return self._is_shared
+        """Whether `fun` and `jac` share evaluations."""
+        shared = self._last.is_shared
+        return self._last.decide(self._products) if shared is None else shared
+
+    def _write(self, theta: Any, out: "NDArray[np.float64]") -> float:
+        vector = self._vector(theta)
+        return self._into(vector.copy() if np.may_share_memory(vector, out) else vector, out)
+
+    def _m(self, rows: Any = None) -> float:
+        numbers = None if rows is None else self._row_numbers(rows)
+        return self._mass(numbers) if self._is_mean else 1.0
+
+    def _mass(self, numbers: Any) -> float:
+        """The number of samples, all or these rows; or the sum of their weights as they are now."""
+        if self.sample_weight is not None:
+            weights = self.sample_weight if numbers is None else self.sample_weight[numbers]
+            return float(np.sum(weights, dtype=float))
+        if numbers is None:
+            return self.n_samples
+        if isinstance(numbers, slice):
+            return len(range(self.n_samples)[numbers])
+        return len(numbers)
 
     @property
     def n_evaluations(self) -> int:
@@ -177,26 +196,15 @@ class Bound(Composable):
         """Time spent in the evaluations, in seconds."""
         return float(sum(engine.seconds for engine in self._engines()))
 
-
-def referred(
-    pairs: "Iterable[tuple[NDArray[Any], Any]]", sample_weight: "NDArray[Any] | None"
-) -> "tuple[NDArray[Any], ...]":
-    """Of (array, what was given for it) the arrays that the caller can change; weights always, as
-    they are an attribute of the objective."""
-    arrays = tuple(array for array, given in pairs if _is_referred(array, given))
-    return arrays if sample_weight is None else (*arrays, sample_weight)
-
-
-def _is_referred(array: "NDArray[Any]", given: Any) -> bool:
-    if isinstance(given, np.ndarray):
-        return array is given or np.may_share_memory(array, given)
-    return not isinstance(given, list | tuple)  # a frame, a tensor: who knows
+    def __repr__(self) -> str:
+        model, settings = self._words()
+        weighted = "" if self.sample_weight is None else ", weighted"
+        return (
+            f"<{type(self).__name__}: {model}, {self.n_samples} samples{weighted}, {settings}, "
+            f"n_threads={self.n_threads}; {self.n_evaluations} evaluations in "
+            f"{self.seconds:.3g} s>"
+        )
 
 
-def mass(n_samples: int, sample_weight: "NDArray[Any] | None", rows: Any = None) -> float:
-    """m: the number of samples, or of these rows; or the sum of their weights as they are now."""
-    if sample_weight is not None:
-        return float(np.sum(sample_weight if rows is None else sample_weight[rows], dtype=float))
-    if rows is None:
-        return n_samples
-    return len(range(n_samples)[rows]) if isinstance(rows, slice) else len(rows)
+def _no_rows() -> TypeError:
+    return TypeError("rows= is for objectives of networks, made by net.objective(X, y)")

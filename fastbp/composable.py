@@ -1,10 +1,11 @@
 """What can be done with any objective: added up, frozen in part, penalised, written to a buffer."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from fastbp import validate
+from fastbp.immutable import Immutable
 from fastbp.names import Advising
 
 if TYPE_CHECKING:
@@ -12,14 +13,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fastbp.blocks import Block
     from fastbp.compose import Frozen, Sum
-    from fastbp.layers.chain import Block
+    from fastbp.last_evaluation import Result
 
 PICKLE_VERSION = 1
-Result = tuple[float, "NDArray[np.float64]"]  # J and its gradient
 
 
-class Composable(Advising):
+class Composable(Immutable, Advising):
     """An objective: J(theta) and its gradient by a call, J by `fun`, the gradient by `jac`.
 
         a + 2 * b,   a - b,   a / 3,   sum([a, b, c])        on the same theta
@@ -28,14 +29,14 @@ class Composable(Advising):
 
     are objectives again. A part may also be any callable that returns (J, D).
 
-    A subclass gives `_vector`, `__call__`, `cost`, `fun`, `jac`, and `_arguments`, the arguments
-    that make it anew. Its attributes are set once, with `object.__setattr__`; those that begin
-    with "_" may change.
+    A subclass gives `n_parameters`, `__call__`, `cost`, `fun`, `jac`, the counters, and
+    `_arguments`, the arguments that make it anew.
     """
 
     __slots__ = ()
 
-    _made_by = ""  # the call that makes one, for messages
+    _nature = "an objective is bound to its data and settings"
+    _argument: ClassVar[str] = "theta"  # how messages call what it is a function of
     __array_ufunc__ = None  # so that NumPy's numbers leave products to __rmul__
 
     @property
@@ -53,13 +54,33 @@ class Composable(Advising):
         """Time spent in the evaluations, in seconds."""
         raise NotImplementedError
 
-    def _vector(self, theta: Any) -> "NDArray[np.float64]":
-        raise NotImplementedError
+    def _vector(self, theta: Any, name: str = "") -> "NDArray[np.float64]":
+        """theta, or another vector of its length that is called `name`, as the engine reads it."""
+        n = self.n_parameters
+        if validate.is_vector(theta, n):
+            return theta  # type: ignore[no-any-return]
+        name = name or self._argument
+        array = validate.numbers(theta, name)
+        if array.ndim == 0 and n == 1:
+            array = array.reshape(1)
+        if array.shape != (n,):
+            raise ValueError(
+                f"{name} has shape {array.shape}; expected ({n},){self._parameters_in_words()}"
+            )
+        return np.require(array, np.float64, ["C", "A"])
+
+    def _is_read_in_place(self, theta: Any) -> bool:
+        """Whether `_vector` would return theta itself."""
+        return validate.is_vector(theta, self.n_parameters)
+
+    def _parameters_in_words(self) -> str:
+        """What a message says of the parameters, behind their number."""
+        return f" for {self!r}"
 
     def _arguments(self) -> tuple[Any, ...]:
         raise NotImplementedError
 
-    def __call__(self, theta: Any, rows: Any = None) -> Result:
+    def __call__(self, theta: Any, rows: Any = None) -> "Result":
         raise NotImplementedError
 
     def cost(self, theta: Any, rows: Any = None) -> float:
@@ -206,19 +227,6 @@ class Composable(Advising):
             raise ZeroDivisionError("an objective cannot be divided by 0")
         return Sum(((1 / number, self),))
 
-    def __setattr__(self, name: str, value: object) -> None:
-        if not name.startswith("_"):
-            raise AttributeError(
-                f"an objective is bound to its data and settings: {name} cannot be set; "
-                f"make another one with {self._made_by}"
-            )
-        object.__setattr__(self, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(
-            f"an objective is bound to its data and settings: {name} cannot be deleted"
-        )
-
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, (PICKLE_VERSION, type(self), *self._arguments())
 
@@ -229,17 +237,6 @@ class Composite(Composable):
     __slots__ = ("n_parameters",)
 
     n_parameters: int
-
-    def _vector(self, theta: Any, name: str = "theta") -> "NDArray[np.float64]":
-        n = self.n_parameters
-        if validate.is_vector(theta, n):
-            return theta  # type: ignore[no-any-return]
-        array = validate.numbers(theta, name)
-        if array.ndim == 0 and n == 1:
-            array = array.reshape(1)
-        if array.shape != (n,):
-            raise ValueError(f"{name} has shape {array.shape}; expected ({n},) for {self!r}")
-        return np.require(array, np.float64, ["C", "A"])
 
     def _objectives(self) -> "Iterable[Composable]":
         """The objectives that evaluate something, each once."""

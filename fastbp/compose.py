@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import validate
-from fastbp.composable import Composable, Composite, Result
-from fastbp.layers.chain import Block
+from fastbp.blocks import Block
+from fastbp.composable import Composable, Composite
 from fastbp.penalty import Penalty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from fastbp.last_evaluation import Result
 
 _WITHOUT_HESSP = (
     "circuits have one, and a callable may, as its attribute hessp(theta, v); "
@@ -67,10 +69,9 @@ class Sum(Composite):
                     f"{part.n_parameters}: objectives are added up on one theta; freeze what one "
                     "of them lacks, or build both with the same parameters"
                 )
-        object.__setattr__(self, "terms", tuple(flat))
-        object.__setattr__(self, "n_parameters", parts[0].n_parameters)
+        self._set(terms=tuple(flat), n_parameters=parts[0].n_parameters)
 
-    def __call__(self, theta: Any, rows: Any = None) -> Result:
+    def __call__(self, theta: Any, rows: Any = None) -> "Result":
         """The cost and a fresh gradient at `theta`, float64 (n_parameters,); of some rows alone,
         as `rows` of `Objective` says them, if every part has them."""
         vector = self._vector(theta)
@@ -203,11 +204,7 @@ class Frozen(Composite):
         held = np.zeros(mask.size) if theta is None else objective._vector(theta).copy()
         for array in (free, held):
             array.flags.writeable = False
-        set_once = object.__setattr__
-        set_once(self, "n_parameters", free.size)
-        set_once(self, "objective", objective)
-        set_once(self, "free", free)
-        set_once(self, "theta", held)
+        self._set(n_parameters=free.size, objective=objective, free=free, theta=held)
 
     def expand(self, free: Any) -> "NDArray[np.float64]":
         """The full theta, a fresh vector, of its free parameters."""
@@ -217,7 +214,7 @@ class Frozen(Composite):
         """The free parameters, a fresh vector, of a full theta: the inverse of expand."""
         return self.objective._vector(theta)[self.free]
 
-    def __call__(self, free: Any, rows: Any = None) -> Result:
+    def __call__(self, free: Any, rows: Any = None) -> "Result":
         """The cost and a fresh gradient by the free parameters; `rows` as the objective has it."""
         J, D = self.objective(self.expand(free), rows)
         return J, D[self.free]
@@ -343,7 +340,7 @@ def _same_samples(parts: list[Any]) -> int | None:
     return found[0] if found else None
 
 
-def _called(function: Any, theta: "NDArray[np.float64]") -> Result:
+def _called(function: Any, theta: "NDArray[np.float64]") -> "Result":
     """J and D of a callable that knows nothing of objectives."""
     result = function(theta)
     try:

@@ -1,8 +1,14 @@
-"""What networks, layers and circuits have in common: their attributes are set once."""
+"""What networks, layers, circuits, models and objectives have in common: they stay as made."""
+
+from typing import Any, ClassVar
+
+_set_attribute = object.__setattr__
 
 
 class Immutable:
-    """A class whose objects stay what they were made as; they set attributes by object.__setattr__.
+    """A class whose attributes are set by its own code alone, through `_set`.
+
+    `_nature` says in messages why nothing can be set, and `_made_by` which call makes another one.
 
     Raises
     ------
@@ -12,10 +18,20 @@ class Immutable:
 
     __slots__ = ()
 
+    _nature: ClassVar[str] = ""  # "a Dense is immutable" unless given
+    _made_by: ClassVar[str] = ""
+
+    def _set(self, **attributes: Any) -> None:
+        """Sets attributes: all of them when the object is made, later only what it remembers."""
+        for name, value in attributes.items():
+            _set_attribute(self, name, value)
+
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(
-            f"a {type(self).__name__} is immutable ({name} cannot be set); make another one"
-        )
+        way = f" with {self._made_by}" if self._made_by else ""
+        raise AttributeError(f"{self._reason()}: {name} cannot be set; make another one{way}")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a {type(self).__name__} is immutable ({name} cannot be deleted)")
+        raise AttributeError(f"{self._reason()}: {name} cannot be deleted")
+
+    def _reason(self) -> str:
+        return self._nature or f"a {type(self).__name__} is immutable"

@@ -49,10 +49,10 @@ def cost(network: "Network", theta: Any, *data: Any) -> float:
     objective, call = _bound(network, *data)
     if call is None:
         return objective.cost(theta)
-    vector, last, kept = objective._vector(theta), objective._last, call.kept
-    if kept.gradient_asked or (last is not None and last[:2] == (vector.tobytes(), call.data)):
+    vector, kept = objective._vector(theta), call.kept
+    if kept.gradient_asked or objective._last.is_at(vector, call.data):
         kept.gradient_asked = False
-        return objective._at(vector, call.data)[2]
+        return objective._last.at(vector, objective._evaluate, call.data)[0]
     return objective._cost(vector)
 
 
@@ -64,7 +64,8 @@ def cost_and_gradient(
     if call is None:
         return objective(theta)
     call.kept.gradient_asked = True
-    _, _, J, D = objective._at(objective._vector(theta), call.data)
+    vector = objective._vector(theta)
+    J, D = objective._last.at(vector, objective._evaluate, call.data)
     return J, D.copy()
 
 
@@ -91,10 +92,10 @@ def _bound(
     references = tuple(
         weakref.ref(array, forget)
         for array in given
-        if array is not None and not any(np.may_share_memory(array, a) for a in made._referred)
+        if array is not None and not any(np.may_share_memory(array, a) for a in made._last.data)
     )
     call = Call(arrays, data, settings, references, kept)
-    object.__setattr__(network, "_last_call", call)
+    network._set(_last_call=call)
     return made, call
 
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from fastbp import names, parameters, validate
 from fastbp.as_expressions import AsExpressions
+from fastbp.blocks import Block
 from fastbp.immutable import Immutable
 from fastbp.initializers import Scheme, random_theta
-from fastbp.layers.chain import Block, Chain, blocks, chain, table
+from fastbp.layers.chain import Chain, blocks, chain, table
 from fastbp.layers.layer import Layer, by
 from fastbp.layers.program import Program, build
 
@@ -41,16 +42,18 @@ class Layered(Immutable, AsExpressions):
         """Sets the attributes, after checking that each layer fits the one before."""
         made = chain(layers, input_shape)
         linked = made.layers
-        set_once = object.__setattr__
-        set_once(self, "_structure", made)
-        set_once(self, "_is_plain", made.is_plain)
-        set_once(self, "layers", linked)
-        set_once(self, "input_shape", made.shapes[0])
-        set_once(self, "output_shape", made.shapes[-1])
-        set_once(self, "widths", tuple(map(prod, made.shapes)))
-        set_once(self, "activations", tuple(layer.output_activation for layer in linked))
-        set_once(self, "shapes", tuple(each.shape for layer in linked for each in layer.matrices))
-        set_once(self, "n_parameters", sum(map(prod, self.shapes)))
+        shapes = tuple(each.shape for layer in linked for each in layer.matrices)
+        self._set(
+            layers=linked,
+            input_shape=made.shapes[0],
+            output_shape=made.shapes[-1],
+            widths=tuple(map(prod, made.shapes)),
+            activations=tuple(layer.output_activation for layer in linked),
+            shapes=shapes,
+            n_parameters=sum(map(prod, shapes)),
+            _structure=made,
+            _is_plain=made.is_plain,
+        )
 
     @property
     def _outputs_shape(self) -> tuple[int, ...]:

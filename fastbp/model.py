@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import compiled, parameters, predictions, samples, threads, validate
+from fastbp.immutable import Immutable
 from fastbp.words import described
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 PICKLE_VERSION = 1
 
 
-class Model:
+class Model(Immutable):
     """a(L) of one network at one theta, for any samples: for predictions that are made often.
 
         model = net.bind(theta)
@@ -55,6 +56,9 @@ class Model:
         "_explicit_threads", "_is_finite", "_is_plain", "_run", "n_threads", "network", "theta",
     )  # fmt: skip
 
+    _nature = "a Model is bound to its network and theta"
+    _made_by = "net.bind(theta)"
+
     network: "Network"
     theta: "NDArray[np.float64]"
     n_threads: int
@@ -66,16 +70,18 @@ class Model:
     def __init__(self, network: "Network", theta: Any, n_threads: int | None = None) -> None:
         copy = np.array(parameters.theta(network, theta))
         copy.flags.writeable = False
-        set_once = object.__setattr__
-        set_once(self, "network", network)
-        set_once(self, "_is_plain", network._is_plain)
-        set_once(self, "theta", copy)
-        set_once(self, "n_threads", threads.resolve(n_threads))
-        set_once(self, "_explicit_threads", n_threads)
-        set_once(self, "_is_finite", bool(np.isfinite(copy).all()))
+        limit = threads.resolve(n_threads)
         engine, chain = compiled.chain(network)
-        # A copy of its own: somebody could make ours writeable again.
-        set_once(self, "_run", engine.Model(chain, copy.copy(), self.n_threads).run)
+        self._set(
+            network=network,
+            theta=copy,
+            n_threads=limit,
+            _explicit_threads=n_threads,
+            _is_finite=bool(np.isfinite(copy).all()),
+            _is_plain=network._is_plain,
+            # The engine has a copy of its own: a caller could make `theta` writeable again.
+            _run=engine.Model(chain, copy.copy(), limit).run,
+        )
 
     def __call__(
         self, X: Any, out: "NDArray[Any] | None" = None, lengths: Any = None
@@ -195,15 +201,6 @@ class Model:
                 "out lies in the memory of X, which is read while out is written; pass another "
                 f"array: np.empty({shape}, {str(real)!r})"
             )
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(
-            f"a Model is bound to its network and theta: {name} cannot be set; make another one "
-            "with net.bind(theta)"
-        )
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a Model is bound to its network and theta: {name} cannot be deleted")
 
     def __repr__(self) -> str:
         return (

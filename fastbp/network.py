@@ -104,13 +104,14 @@ class Network(Layered):
     ) -> None:
         real = validate.dtype(dtype)
         self._link(layers, input_shape)
-        set_once = object.__setattr__
-        set_once(self, "loss", names.checked(loss, "loss", tuple(names.losses()), "loss"))
-        set_once(self, "l2", validate.non_negative(l2, "l2"))
-        set_once(self, "dtype", real)
-        set_once(self, "reduction", validate.one_of(reduction, names.REDUCTIONS, "reduction"))
-        set_once(self, "_last_call", None)
-        set_once(self, "_engines", {})
+        self._set(
+            loss=names.checked(loss, "loss", tuple(names.losses()), "loss"),
+            l2=validate.non_negative(l2, "l2"),
+            dtype=real,
+            reduction=validate.one_of(reduction, names.REDUCTIONS, "reduction"),
+            _last_call=None,
+            _engines={},
+        )
         names.check_pairing(self.loss, self.activations[-1], self._outputs_shape[-1])
 
     # Outputs

@@ -4,15 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp import compiled, parameters, samples, targets, threads, validate
-from fastbp.bound import Bound, mass, referred
+from fastbp import compiled, parameters, samples, targets, validate
+from fastbp.bound import Bound
+from fastbp.rows import is_read_in_place as is_rows
 from fastbp.rows import read as read_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastbp._core.interface import BoundNetwork
-    from fastbp.layers.chain import Block
+    from fastbp.blocks import Block
     from fastbp.network import Network
 
 
@@ -56,6 +57,8 @@ class Objective(Bound):
     Attributes
     ----------
     network : Network
+    n_parameters : int
+        The length of theta.
     n_samples : int
     l2 : float
     sample_weight : ndarray of float64, or None
@@ -74,20 +77,14 @@ class Objective(Bound):
         If the data does not fit the network; the message says what to do.
     """
 
-    __slots__ = (
-        "_data", "_evaluate", "_explicit_threads", "_problem",
-        "l2", "lengths", "n_samples", "network", "sample_weight",
-    )  # fmt: skip
+    __slots__ = ("_data", "_evaluate", "_problem", "l2", "lengths", "network")
 
     _made_by = "net.objective(...)"
 
     network: "Network"
-    n_samples: int
     l2: float
-    sample_weight: "NDArray[Any] | None"
     lengths: "NDArray[np.int64] | None"
-    _explicit_threads: int | None
-    _data: "tuple[NDArray[Any], NDArray[Any]]"
+    _data: "tuple[NDArray[Any], NDArray[Any]]"  # X and y as they are read
     _problem: "BoundNetwork"
 
     def __init__(
@@ -100,66 +97,39 @@ class Objective(Bound):
         n_threads: int | None = None,
         lengths: Any = None,
     ) -> None:
-        given = (X, y)
+        given_X, given_y = X, y
         X = samples.data(X, network)
         m = X.shape[0]
         steps = samples.lengths(lengths, network, m)
         labels, matrix = targets.read(y, network, m, steps)
-        set_once = object.__setattr__
-        set_once(self, "network", network)
-        set_once(self, "n_samples", m)
-        set_once(self, "l2", network.l2 if l2 is None else validate.non_negative(l2, "l2"))
-        set_once(self, "sample_weight", validate.sample_weight(sample_weight, m))
-        set_once(self, "n_threads", threads.resolve(n_threads))
-        set_once(self, "_explicit_threads", n_threads)
-        set_once(self, "_data", (X, matrix if labels is None else labels))
-        set_once(self, "lengths", steps)
-        self._begin(referred(zip(self._data, given, strict=True), self.sample_weight))
+        y = matrix if labels is None else labels
+        l2 = network.l2 if l2 is None else validate.non_negative(l2, "l2")
+        read = ((X, given_X), (y, given_y))
+        self._bind(network.n_parameters, m, sample_weight, n_threads, read)
         engine, chain = compiled.cost_chain(network, steps is not None)
         if labels is not None and labels.ndim > 1:
             labels = labels.reshape(-1)
         problem = engine.BoundNetwork(
-            chain, X, labels, matrix, self.sample_weight, self.l2, network.reduction == "mean",
+            chain, X, labels, matrix, self.sample_weight, l2, network.reduction == "mean",
             self.n_threads, *([] if steps is None else [steps]),
         )  # fmt: skip
-        set_once(self, "_problem", problem)
-        set_once(self, "_evaluate", problem.evaluate)  # no method of ours in between
-
-    @property
-    def n_parameters(self) -> int:
-        """The length of theta."""
-        return self.network.n_parameters
+        # `_evaluate` is a method of the engine's object: no method of this class is in between.
+        self._set(
+            network=network, l2=l2, lengths=steps, _data=(X, y), _problem=problem,
+            _evaluate=problem.evaluate,
+        )  # fmt: skip
 
     def blocks(self) -> "list[Block]":
         """The bias and the weights of each layer: those of the network."""
         return self.network.blocks()
 
-    def _m(self, rows: Any = None) -> float:
-        if self.network.reduction == "sum":
-            return 1.0
-        numbers = None if rows is None else read_rows(rows, self.n_samples)
-        return mass(self.n_samples, self.sample_weight, numbers)
-
-    def _samples(self) -> int:
-        return self.n_samples
-
-    def _on_rows(self, theta: Any, rows: Any, gradient: bool) -> tuple[float, Any]:
-        evaluate = self._problem.evaluate
-        try:
-            return evaluate(theta, gradient, rows)
-        except TypeError as error:
-            refusal = error
-        try:
-            vector = parameters.theta(self.network, theta)
-            numbers = read_rows(rows, self.n_samples)
-            if vector is theta and numbers is rows:  # as in __call__
-                raise refusal
-        finally:
-            del refusal
-        return evaluate(vector, gradient, numbers)
-
-    def _vector(self, theta: Any) -> "NDArray[np.float64]":
+    def _vector(self, theta: Any, name: str = "") -> "NDArray[np.float64]":
+        if name:
+            return super()._vector(theta, name)
         return parameters.theta(self.network, theta)
+
+    def _parameters_in_words(self) -> str:
+        return f", as theta\n{self.network.table()}"
 
     def _cost(self, vector: "NDArray[np.float64]") -> float:
         return self._problem.evaluate(vector, False)[0]
@@ -167,20 +137,35 @@ class Objective(Bound):
     def _into(self, vector: "NDArray[np.float64]", out: "NDArray[np.float64]") -> float:
         return self._problem.evaluate_into(vector, out)
 
+    def _on_rows(self, theta: Any, rows: Any, gradient: bool) -> tuple[float, Any]:
+        evaluate = self._problem.evaluate
+        try:
+            return evaluate(theta, gradient, rows)
+        except TypeError:
+            if self._is_read_in_place(theta) and is_rows(rows):
+                raise  # as in __call__
+        return evaluate(self._vector(theta), gradient, self._row_numbers(rows))
+
+    def _row_numbers(self, rows: Any) -> Any:
+        return read_rows(rows, self.n_samples)
+
+    def _samples(self) -> int:
+        return self.n_samples
+
     def _products(self) -> int:
-        return self.n_samples * self.network.n_parameters
+        return self.n_samples * self.n_parameters
 
     def _engines(self) -> tuple[Any]:
         return (self._problem,)
+
+    @property
+    def _is_mean(self) -> bool:
+        return self.network.reduction == "mean"
+
+    def _words(self) -> tuple[str, str]:
+        return self.network.name, f"l2={self.l2:g}"
 
     def _arguments(self) -> tuple[Any, ...]:
         rest = (self.l2, self.sample_weight, self._explicit_threads)
         ends = () if self.lengths is None else (self.lengths,)
         return (self.network, *self._data, *rest, *ends)
-
-    def __repr__(self) -> str:
-        weighted = "" if self.sample_weight is None else ", weighted"
-        return (
-            f"<Objective: {self.network.name}, {self.n_samples} samples{weighted}, l2={self.l2:g}, "
-            f"n_threads={self.n_threads}; {self.n_evaluations} evaluations in {self.seconds:.3g} s>"
-        )

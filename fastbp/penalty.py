@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import validate
-from fastbp.composable import Composable, Composite, Result
+from fastbp.composable import Composable, Composite
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from fastbp.last_evaluation import Result
 
 
 class Penalty(Composite):
@@ -38,20 +40,21 @@ class Penalty(Composite):
         for block in [] if biases else objective.blocks():
             if block.kind == "bias":
                 where[block.indices] = False
-        set_once = object.__setattr__
-        set_once(self, "n_parameters", objective.n_parameters)
-        set_once(self, "objective", objective)
-        set_once(self, "l2", validate.non_negative(l2, "l2"))
-        set_once(self, "l1", validate.non_negative(l1, "l1"))
-        set_once(self, "biases", biases)
-        set_once(self, "where", where)
-        set_once(self, "towards", None)
+        self._set(
+            n_parameters=objective.n_parameters,
+            objective=objective,
+            l2=validate.non_negative(l2, "l2"),
+            l1=validate.non_negative(l1, "l1"),
+            biases=biases,
+            where=where,
+            towards=None,
+        )
         if towards is not None:
             towards = self._vector(towards, "towards").copy()
             validate.finite_reals(towards, validate.FLOAT64, "towards", in_place=True)
-            set_once(self, "towards", towards)
+            self._set(towards=towards)
 
-    def __call__(self, theta: Any, rows: Any = None) -> Result:
+    def __call__(self, theta: Any, rows: Any = None) -> "Result":
         """The penalty and its fresh gradient; m is that of these rows, if there are some."""
         J, D = self._at(theta, rows, gradient=True)
         return J, D

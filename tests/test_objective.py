@@ -211,13 +211,13 @@ def test_a_theta_that_is_not_finite_or_overflows_gives_what_ieee_says(value, net
 
 
 @pytest.mark.parametrize("error", [TypeError, ValueError])
-def test_the_error_of_a_signal_handler_comes_through(monkeypatch, error):
+def test_the_error_of_a_signal_handler_comes_through(error):
     objective = bound()
 
     def interrupted(theta):
         raise error("time is up")
 
-    monkeypatch.setattr(objective, "_evaluate", interrupted)
+    objective._set(_evaluate=interrupted)
     with pytest.raises(error, match="time is up"):
         objective(THETA)
 

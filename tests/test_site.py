@@ -99,9 +99,9 @@ def test_what_is_described_says_what_it_is(module, name):
 
 def test_of_two_classes_of_one_name_the_imported_one_is_meant():
     known = public.classes()
-    assert len(known["Block"]) > 1
-    meant = public.meant("Block", fastbp.Network, known["Block"])
-    assert [cls.__module__ for cls in meant] == ["fastbp.layers.chain"]
+    assert len(known["Program"]) > 1
+    meant = public.meant("Program", fastbp.Network, known["Program"])
+    assert [cls.__module__ for cls in meant] == ["fastbp.layers.program"]
 
 
 # The menu

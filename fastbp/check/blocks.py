@@ -1,36 +1,15 @@
-"""Which parameters belong together, and what they are called."""
+"""Of which blocks of parameters a check speaks: the caller's, or those of a network."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fastbp.blocks import Block
+
 IntArray = npt.NDArray[np.int64]
 BlockSpec = Mapping[str, slice | npt.ArrayLike]
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """A named set of parameters.
-
-    `layer` counts from 1 at the input; 0 means that the blocks are not layers of a network.
-    `origin` and `columns` place parameter j at (row, column) = divmod(j - origin, columns) of
-    Theta, whose column 0 is the bias; `columns` = 0 means that there is no such matrix.
-    """
-
-    name: str
-    indices: IntArray
-    shape: tuple[int, ...]
-    layer: int = 0
-    kind: str = ""
-    origin: int = 0
-    columns: int = 0
-
-    def position(self, index: int) -> tuple[int, ...]:
-        """(row, column) in Theta, or (index,) where there is no Theta."""
-        return divmod(index - self.origin, self.columns) if self.columns else (index,)
 
 
 def find_blocks(fun: Any, n_parameters: int, spec: BlockSpec | None) -> list[Block]:
@@ -40,7 +19,7 @@ def find_blocks(fun: Any, n_parameters: int, spec: BlockSpec | None) -> list[Blo
     network = network_of(fun)
     if network is not None:
         return _of_network(network, n_parameters)
-    return [Block("theta", np.arange(n_parameters, dtype=np.int64), (n_parameters,))]
+    return [_named("theta", np.arange(n_parameters, dtype=np.int64), (n_parameters,))]
 
 
 def left_out(blocks: list[Block], n_parameters: int) -> IntArray:
@@ -82,7 +61,7 @@ def _given(spec: BlockSpec, n_parameters: int) -> list[Block]:
                 f"blocks[{name!r}] holds no parameter; give a slice, indices or a boolean mask "
                 f"into a theta of {n_parameters} parameters"
             )
-        blocks.append(Block(str(name), indices, np.shape(chosen)))
+        blocks.append(_named(str(name), indices, np.shape(chosen)))
     if not blocks:
         raise ValueError('blocks is empty; give at least one, for example {"theta": slice(None)}')
     return blocks
@@ -99,12 +78,17 @@ def _of_network(network: Any, n_parameters: int) -> list[Block]:
     return [
         Block(
             part.name,
-            np.asarray(part.indices, dtype=np.int64).ravel(),
-            part.shape or (len(part.indices),),
             part.layer,
             part.kind,
+            np.asarray(part.indices, dtype=np.int64).ravel(),
+            part.shape or (len(part.indices),),
             part.origin,
             part.columns,
         )
         for part in parts
     ]
+
+
+def _named(name: str, indices: IntArray, shape: tuple[int, ...]) -> Block:
+    """A block that is not of a network."""
+    return Block(name, 0, "", indices, shape)

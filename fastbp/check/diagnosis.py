@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from fastbp.check.blocks import Block, IntArray
+from fastbp.blocks import Block
+from fastbp.check.blocks import IntArray
 from fastbp.check.contract import FloatArray
 from fastbp.check.report import BlockResult
 from fastbp.check.sweep import Comparison

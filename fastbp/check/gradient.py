@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastbp.blocks import Block
 from fastbp.check import lines, noise, structure, sweep
-from fastbp.check.blocks import Block, BlockSpec, IntArray, find_blocks, left_out, network_of
+from fastbp.check.blocks import BlockSpec, IntArray, find_blocks, left_out, network_of
 from fastbp.check.contract import FloatArray, Subject, examine, scales
 from fastbp.check.diagnosis import advise, likely_blocks, pattern
 from fastbp.check.report import BlockResult, GradientReport, Kink

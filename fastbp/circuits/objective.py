@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp import threads, validate
+from fastbp import validate
 from fastbp._core import core
 from fastbp._recorder import Expression
-from fastbp.bound import Bound, mass, referred
+from fastbp.blocks import Block
+from fastbp.bound import Bound
 from fastbp.circuits.arrays import ExpressionArray
 from fastbp.circuits.compiler import alike, columns, in_place, sample_tape
 from fastbp.circuits.inputs import as_mapping, vector_name
-from fastbp.layers.chain import Block
 from fastbp.names import REDUCTIONS
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class CircuitObjective(Bound):
     Attributes
     ----------
     circuit : Circuit
+    n_parameters : int
+        The length of p.
     reduction : str
     n_samples : int
     sample_weight : ndarray or None
@@ -65,17 +67,20 @@ class CircuitObjective(Bound):
     """
 
     __slots__ = (
-        "_columns", "_data", "_explicit_threads", "_fixed", "_problems", "_varying",
-        "circuit", "dtype", "n_samples", "reduction", "sample_weight",
+        "_columns", "_data", "_fixed", "_problems", "_varying", "circuit", "dtype", "reduction",
     )  # fmt: skip
 
     _made_by = "f.objective(...)"
+    _argument = "p"
 
     circuit: "Circuit"
     reduction: str
-    n_samples: int
-    sample_weight: NDArray[Any] | None
     dtype: "np.dtype[Any]"
+    _data: dict[str, Any]  # by name, as it was given
+    _columns: list[NDArray[Any]]  # of the data that varies over the samples, as the engine reads it
+    _varying: tuple[str, ...]  # the names of that data
+    _fixed: NDArray[np.float64]  # the data that is the same for all samples
+    _problems: dict[str, Any]  # the circuit bound to the data, for each kind of evaluation
 
     def __init__(
         self,
@@ -112,22 +117,19 @@ class CircuitObjective(Bound):
                 what = f"{each.name}, the same for all samples,"
                 validate.finite_reals(shared, real, what, real == shared.dtype)
                 start += each.size
-        fixed = np.ascontiguousarray(values.uniform[circuit.n_parameters :])
-        set_once = object.__setattr__
-        set_once(self, "circuit", circuit)
-        set_once(self, "reduction", validate.one_of(reduction, REDUCTIONS, "reduction"))
-        set_once(self, "n_samples", values.m)
-        set_once(self, "sample_weight", validate.sample_weight(sample_weight, values.m))
-        set_once(self, "n_threads", threads.resolve(n_threads))
-        set_once(self, "dtype", real)
-        self._explicit_threads = n_threads
-        self._data = named
-        self._columns = columns(circuit, samples, real)
-        self._varying = tuple(name for name in circuit.data if name in samples)
-        self._fixed = fixed
-        self._problems: dict[str, Any] = {}
-        pairs = [(array, named[name]) for name, array in samples.items()]
-        self._begin(referred(pairs, self.sample_weight))
+        reduction = validate.one_of(reduction, REDUCTIONS, "reduction")
+        read = [(array, named[name]) for name, array in samples.items()]
+        self._bind(circuit.n_parameters, values.m, sample_weight, n_threads, read)
+        self._set(
+            circuit=circuit,
+            reduction=reduction,
+            dtype=real,
+            _data=named,
+            _columns=columns(circuit, samples, real),
+            _varying=tuple(name for name in circuit.data if name in samples),
+            _fixed=np.ascontiguousarray(values.uniform[circuit.n_parameters :]),
+            _problems={},
+        )
 
     def hessp(self, p: Any, v: Any) -> NDArray[np.float64]:
         """The Hessian at `p` times `v`, a fresh array."""
@@ -146,11 +148,6 @@ class CircuitObjective(Bound):
         n = self.circuit.n_parameters
         return self._run_all("hessian", self._vector(p)).reshape(n, n)
 
-    @property
-    def n_parameters(self) -> int:
-        """The length of p."""
-        return self.circuit.n_parameters
-
     def blocks(self) -> list[Block]:
         """The variables that are parameters, with the indices of their entries in p."""
         return [
@@ -158,23 +155,8 @@ class CircuitObjective(Bound):
             for each in self.circuit._inputs.parameters
         ]
 
-    def _m(self, rows: Any = None) -> float:
-        if rows is not None:
-            self._samples()
-        return mass(self.n_samples, self.sample_weight) if self.reduction == "mean" else 1.0
-
-    def _vector(self, theta: Any, name: str = "p") -> NDArray[np.float64]:
-        if validate.is_vector(theta, self.circuit.n_parameters):
-            return theta  # type: ignore[no-any-return]
-        array = validate.numbers(theta, name)
-        if array.ndim == 0 and self.circuit.n_parameters == 1:
-            array = array.reshape(1)
-        if array.shape != (self.circuit.n_parameters,):
-            raise ValueError(
-                f"{name} has shape {array.shape}; expected ({self.circuit.n_parameters},): "
-                f"{self.circuit._inputs.text}"
-            )
-        return np.require(array, np.float64, ["C", "A"])
+    def _parameters_in_words(self) -> str:
+        return f": {self.circuit._inputs.text}"
 
     def _evaluate(self, vector: Any) -> tuple[float, NDArray[np.float64]]:
         problem = self._problems.get("value_and_gradient") or self._problem("value_and_gradient")
@@ -217,13 +199,12 @@ class CircuitObjective(Bound):
         rest = (self.reduction, self.sample_weight, self._explicit_threads, self.dtype.name)
         return (self.circuit, self._data, *rest)
 
-    def __repr__(self) -> str:
-        weighted = "" if self.sample_weight is None else ", weighted"
-        return (
-            f"<CircuitObjective: {self.circuit._inputs.text}, {self.n_samples} samples{weighted}, "
-            f"{self.reduction}, n_threads={self.n_threads}; {self.n_evaluations} evaluations in "
-            f"{self.seconds:.3g} s>"
-        )
+    @property
+    def _is_mean(self) -> bool:
+        return self.reduction == "mean"
+
+    def _words(self) -> tuple[str, str]:
+        return self.circuit._inputs.text, self.reduction
 
 
 def _by_name(data: Any) -> dict[str, Any]:

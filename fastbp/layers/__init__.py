@@ -1,6 +1,7 @@
 """The layers of networks, as descriptions: shapes, matrices Theta, and the steps they emit."""
 
-from fastbp.layers.chain import Block, Chain, blocks, chain, table
+from fastbp.blocks import Block
+from fastbp.layers.chain import Chain, blocks, chain, table
 from fastbp.layers.convolution import Conv1d, Conv2d
 from fastbp.layers.dense import Dense
 from fastbp.layers.gated import GRU, LSTM

@@ -2,32 +2,16 @@
 
 from collections.abc import Iterable
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastbp.blocks import Block
 from fastbp.layers.dense import Dense
 from fastbp.layers.layer import Layer, Shape, by
 from fastbp.layout import table as aligned
 from fastbp.names import activations
 from fastbp.validate import MAX_WIDTH, count, described
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-
-class Block(NamedTuple):
-    """A part of theta that belongs together: the weights, or the bias, of one layer or gate."""
-
-    name: str  # such as "layer 1 weights"
-    layer: int  # counted from 1
-    kind: str  # "weights" or "bias"
-    indices: "NDArray[np.intp]"  # of its entries in theta
-    shape: tuple[int, ...] = ()  # of the entries; that of `indices` unless given
-    # Entry j of theta is at divmod(j - origin, columns) of the Theta that it belongs to; columns
-    # is 0 where there is no such matrix.
-    origin: int = 0
-    columns: int = 0
 
 
 class Chain(NamedTuple):

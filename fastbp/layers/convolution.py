@@ -54,15 +54,16 @@ class _Convolution(Layer):
                 "in_channels"
             )
         n, known = len(self._axes), activations(hidden=True)
-        set_once = object.__setattr__
         channels = None if in_channels is None else count(in_channels, "in_channels", MAX_WIDTH)
-        set_once(self, "in_channels", channels)
-        set_once(self, "out_channels", count(out_channels, "out_channels", MAX_WIDTH))
-        set_once(self, "kernel_size", sizes(kernel_size, "kernel_size", n))
-        set_once(self, "stride", sizes(stride, "stride", n))
-        set_once(self, "dilation", sizes(dilation, "dilation", n))
-        set_once(self, "padding", _padding(padding, n))
-        set_once(self, "activation", checked(activation, "activation", known, "activation"))
+        self._set(
+            in_channels=channels,
+            out_channels=count(out_channels, "out_channels", MAX_WIDTH),
+            kernel_size=sizes(kernel_size, "kernel_size", n),
+            stride=sizes(stride, "stride", n),
+            dilation=sizes(dilation, "dilation", n),
+            padding=_padding(padding, n),
+            activation=checked(activation, "activation", known, "activation"),
+        )
         if self.padding == "same" and set(self.stride) != {1}:
             raise ValueError(
                 f"padding='same' with stride {by(self.stride)}: the output cannot have the size of "

@@ -63,11 +63,11 @@ class Dense(Layer):
                 f"Dense needs its number of outputs: Dense(n_in, n_out), or Dense(None, "
                 f"{10 if n_in is None else n_in}) where the layers before determine n_in"
             )
-        set_once = object.__setattr__
-        set_once(self, "n_in", None if n_in is None else count(n_in, "n_in", MAX_WIDTH))
-        set_once(self, "n_out", count(n_out, "n_out", MAX_WIDTH))
-        known = activations()
-        set_once(self, "activation", checked(activation, "activation", known, "activation"))
+        self._set(
+            n_in=None if n_in is None else count(n_in, "n_in", MAX_WIDTH),
+            n_out=count(n_out, "n_out", MAX_WIDTH),
+            activation=checked(activation, "activation", activations(), "activation"),
+        )
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -67,9 +67,9 @@ class LSTM(Recurrent):
         bidirectional: bool = False,
         forget_bias: float | None = None,
     ) -> None:
-        self._set(input_size, hidden_size, return_sequences, bidirectional)
+        self._set_sizes(input_size, hidden_size, return_sequences, bidirectional)
         bias = None if forget_bias is None else finite(forget_bias, "forget_bias")
-        object.__setattr__(self, "forget_bias", bias)
+        self._set(forget_bias=bias)
 
     def adjust(self, Thetas: "list[NDArray[np.float64]]") -> None:
         """The bias of the forget gates."""
@@ -163,7 +163,7 @@ class GRU(Recurrent):
         return_sequences: bool = False,
         bidirectional: bool = False,
     ) -> None:
-        self._set(input_size, hidden_size, return_sequences, bidirectional)
+        self._set_sizes(input_size, hidden_size, return_sequences, bidirectional)
 
     def _of_direction(self, n_in: int, direction: str) -> tuple[Matrix, ...]:
         """A gate is a sum over x and h, so both matrices have the same fan-in."""

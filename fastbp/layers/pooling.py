@@ -32,11 +32,12 @@ class _Pooling(Layer):
         self, kernel_size: Sizes, stride: "Sizes | None" = None, padding: Sizes = 0
     ) -> None:
         n = len(self._axes)
-        set_once = object.__setattr__
-        set_once(self, "kernel_size", sizes(kernel_size, "kernel_size", n))
-        strides = self.kernel_size if stride is None else sizes(stride, "stride", n)
-        set_once(self, "stride", strides)
-        set_once(self, "padding", sizes(padding, "padding", n, least=0))
+        window = sizes(kernel_size, "kernel_size", n)
+        self._set(
+            kernel_size=window,
+            stride=window if stride is None else sizes(stride, "stride", n),
+            padding=sizes(padding, "padding", n, least=0),
+        )
         if any(2 * p > k for p, k in zip(self.padding, self.kernel_size, strict=True)):
             raise ValueError(
                 f"padding {by(self.padding)} is more than half of the kernel, "

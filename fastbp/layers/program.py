@@ -107,11 +107,10 @@ class Program(Immutable):
     moments: tuple[Moment | None, ...]
 
     def __init__(self, **values: Any) -> None:
-        for name in self.__slots__:
-            value = values[name]
+        for value in values.values():
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
-            object.__setattr__(self, name, value)
+        self._set(**values)
 
     @property
     def n_rows(self) -> int:

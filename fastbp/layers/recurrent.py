@@ -33,7 +33,7 @@ class Recurrent(Layer):
     return_sequences: bool
     bidirectional: bool
 
-    def _set(
+    def _set_sizes(
         self, input_size: Any, hidden_size: Any, return_sequences: Any, bidirectional: Any
     ) -> None:
         kind = type(self).__name__
@@ -44,11 +44,12 @@ class Recurrent(Layer):
                 "determine input_size"
             )
         size = None if input_size is None else count(input_size, "input_size", MAX_WIDTH)
-        set_once = object.__setattr__
-        set_once(self, "input_size", size)
-        set_once(self, "hidden_size", count(hidden_size, "hidden_size", MAX_WIDTH))
-        set_once(self, "return_sequences", flag(return_sequences, "return_sequences"))
-        set_once(self, "bidirectional", flag(bidirectional, "bidirectional"))
+        self._set(
+            input_size=size,
+            hidden_size=count(hidden_size, "hidden_size", MAX_WIDTH),
+            return_sequences=flag(return_sequences, "return_sequences"),
+            bidirectional=flag(bidirectional, "bidirectional"),
+        )
 
     @property
     def along_time(self) -> str:
@@ -224,10 +225,10 @@ class RNN(Recurrent):
         return_sequences: bool = False,
         bidirectional: bool = False,
     ) -> None:
-        self._set(input_size, hidden_size, return_sequences, bidirectional)
+        self._set_sizes(input_size, hidden_size, return_sequences, bidirectional)
         known = activations(hidden=True)
         g = checked(nonlinearity, "activation", known, "nonlinearity")
-        object.__setattr__(self, "nonlinearity", g)
+        self._set(nonlinearity=g)
 
     def _states_are_activations(self, program: "Builder") -> bool:
         return not program.with_lengths and self.nonlinearity != "identity"
