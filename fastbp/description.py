@@ -45,7 +45,7 @@ def _described(value: Any) -> Any:
     """An argument of a layer as JSON has it."""
     if isinstance(value, tuple):
         return list(value)
-    return names.described(value) if validate.is_circuit(value) else value
+    return names.described(value) if names.is_circuit(value) else value
 
 
 def from_description(kind: "type[Network]", description: Any) -> "Network":

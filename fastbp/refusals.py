@@ -196,9 +196,9 @@ def _kind(item: Any) -> str:
         return "periods"
     if isinstance(item, numbers.Complex):
         return "complex"
-    from fastbp.validate import is_expression
+    from fastbp._recorder import Expression
 
-    if is_expression(item):
+    if isinstance(item, Expression):
         return "expressions"
     if isinstance(item, list | tuple | set | np.ndarray):
         return "sequences"

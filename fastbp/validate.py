@@ -7,7 +7,6 @@ needs a temporary of the data's size. TypeError is about kinds of things, ValueE
 
 import math
 import operator
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -45,26 +44,6 @@ def one_of(value: Any, known: Sequence[str], what: str, or_else: str = "", kind:
             f"{names}{or_else}"
         )
     raise ValueError(f"unknown {what} {value!r}{hint or '.'} Known: {names}")
-
-
-def is_instance(value: Any, module: str, name: str) -> bool:
-    """Whether `value` is of the class `name` of a module that need not have been imported.
-
-    No value of the class exists before the module defines it. Another thread may be importing the
-    module at this moment: it is then in `sys.modules`, and names are still missing from it.
-    """
-    kind = getattr(sys.modules.get(module), name, None)
-    return kind is not None and isinstance(value, kind)
-
-
-def is_circuit(value: Any) -> bool:
-    """Whether `value` is a Circuit."""
-    return is_instance(value, "fastbp.circuits.circuit", "Circuit")
-
-
-def is_expression(value: Any) -> bool:
-    """Whether `value` is an Expression."""
-    return is_instance(value, "fastbp._recorder", "Expression")
 
 
 def flag(value: Any, what: str) -> bool:
@@ -129,7 +108,7 @@ def _number(value: Any, what: str, range_: str) -> float:
         number = float(value) if np.asarray(value).dtype.kind in "biuf" else None
     except Exception:  # more than one, or something that cannot be an array
         number = None
-    if number is None or np.ndim(value) or is_instance(value, "numpy.ma", "MaskedArray"):
+    if number is None or np.ndim(value) or is_masked(value):
         raise TypeError(f"{what} must be one number {range_}, got {described(value)}")
     return number
 
@@ -196,9 +175,18 @@ def _refuse_sparse(value: Any, what: str) -> NoReturn:
     )
 
 
+def is_masked(value: Any) -> bool:
+    """Whether `value` is a masked array; numpy.ma is imported only for what may be one."""
+    return (
+        isinstance(value, np.ndarray)
+        and hasattr(value, "mask")
+        and isinstance(value, np.ma.MaskedArray)
+    )
+
+
 def not_masked(value: Any, what: str) -> None:
     """Refuses a masked array that hides something."""
-    if type(value) is np.ndarray or not is_instance(value, "numpy.ma", "MaskedArray"):
+    if type(value) is np.ndarray or not is_masked(value):
         return
     mask = np.broadcast_to(value.mask, value.shape)
     if mask.dtype == bool and mask.any():  # a mask of records is refused with their dtype

@@ -9,7 +9,6 @@ import subprocess
 import numpy as np
 
 from fastbp._core import core
-from fastbp.circuits.compiler import nodes
 
 COMPILER = shlex.split(os.environ.get("CC", "")) or ["cc"]
 MISSING = None if shutil.which(COMPILER[0]) else f"no C compiler: {COMPILER[0]} is not in PATH"
@@ -40,7 +39,7 @@ class Function:
         self.call = getattr(library, f"fastbp_{name}")
         self.call.restype = None if circuit.shape else ctypes.c_double
         self.circuit = circuit
-        self.shapes = [each.shape for each in circuit._inputs.data]
+        self.shapes = [each.shape for each in circuit._compiler.inputs.data]
         self.work = [np.full(work, np.nan)] if work else []
 
     def __call__(self, p, *data, slopes=True):
@@ -62,10 +61,11 @@ class Function:
 
 def by_engine(f, p, *data):
     """Values and slopes by the engine, with the gates of the exported function: none is fused."""
-    graph, outputs, _ = nodes(f, "value_and_gradient")
-    program = graph.emit(outputs, list(range(len(f._inputs.variables))), [], False)
+    graph, outputs, _ = f._compiler.nodes("value_and_gradient")
+    program = f._compiler.unfused_program(graph, outputs)
     n = len(program.outputs)
     tape = core("float64").Tape(program, "values", (n,), 0, {}, None)
     vector = np.concatenate([np.ravel(x) for x in (p, *data)]).astype(np.float64)
     result = tape.run(vector)
-    return result[: len(f._outputs)], result[len(f._outputs) :]
+    n_values = len(f._compiler.outputs)
+    return result[:n_values], result[n_values:]

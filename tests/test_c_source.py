@@ -21,7 +21,6 @@ from fastbp import circuit, circuits, variable, variables
 from fastbp._core import core
 from fastbp._recorder import gate
 from fastbp.circuits import c_source
-from fastbp.circuits.compiler import nodes
 
 compiled = pytest.mark.skipif(c_functions.MISSING is not None, reason=str(c_functions.MISSING))
 
@@ -198,8 +197,8 @@ def test_random_circuits_are_made_of_their_gates(
     function = Function(library(source, folder, "-O2"), "f", f, work_of(source))
     data = data_of(f, rest[0], rest[1:])
     value, slopes = function(p, *data)
-    graph, outputs, _ = nodes(f, "value_and_gradient")
-    program = graph.emit(outputs, list(range(len(f._inputs.variables))), [], False)
+    graph, outputs, _ = f._compiler.nodes("value_and_gradient")
+    program = f._compiler.unfused_program(graph, outputs)
     inputs = [*p, *(float(x) for each in data for x in np.ravel(each))]
     assert same(np.concatenate([value, slopes]), np.array(reference.run(program, inputs, one)))
 
@@ -239,7 +238,7 @@ def test_a_long_circuit(folder):
     f = circuit(e, wrt=[x, b])
     source = f.to_c("chain")
     work = work_of(source)
-    assert len(nodes(f, "gradient").graph) > 1800
+    assert len(f._compiler.nodes("gradient").graph) > 1800
     assert source.count("static void fastbp_chain_part_") > 5
     assert (work > 0) == ("double *work" in source)
     function = Function(library(source, folder, "-O0"), "chain", f, work)
@@ -288,7 +287,7 @@ def test_inputs_that_nothing_reads(folder, monkeypatch):
         code = library("".join(f.to_c(f"f{i}") for i, f in enumerate(fs)), folder)
         results = [
             Function(code, f"f{i}", f)(np.ones(f.n_parameters), *([5, 6, 7] if e.shape else 4.0
-                                       for e in f._inputs.data))
+                                       for e in f._compiler.inputs.data))
             for i, f in enumerate(fs)
         ]  # fmt: skip
         assert [value.tolist() for value, _ in results] == [[3.5], [2, 3], [6], [16], [1], [4]]

@@ -74,7 +74,7 @@ BRANCH = circuits.where(X[0] > 0, A / B, 2.5)
 F = circuit(circuits.sigmoid(A * X[1] + B) * BRANCH + X[2], wrt=[X, A])
 
 
-MAKE, (INPUTS, TABLE, FOLD) = F._graph_of_value().__reduce__()
+MAKE, (INPUTS, TABLE, FOLD) = F._compiler.graph.__reduce__()
 
 
 def used(table):
@@ -133,9 +133,9 @@ for f in (circuit(circuits.sin(a * b) / x[1], wrt=[a, x]), circuits.exp(a) * x[0
                 if isinstance(g, type(f)) and not isinstance(g, list):
                     g = g if hasattr(g, "gradient") else circuit(g)
                     g.value_and_gradient(np.ones(g.n_parameters), **{
-                        each.name: np.ones(each.shape) for each in g._inputs.data})
+                        each.name: np.ones(each.shape) for each in g._compiler.inputs.data})
                     g.hessian(np.ones(g.n_parameters), **{
-                        each.name: np.ones(each.shape) for each in g._inputs.data})
+                        each.name: np.ones(each.shape) for each in g._compiler.inputs.data})
             except Exception:
                 pass
 """)

@@ -8,14 +8,13 @@ import pytest
 from processes import run
 
 import fastbp
-from fastbp import validate
 
 NET = fastbp.mlp(3, 4, 1)
 X, Y = np.zeros((5, 3)), np.zeros(5)
-LOOKED_INTO = ("numpy.ma", "fastbp.circuits.circuit", "fastbp._recorder")
+NOT_NEEDED = ("numpy.ma", "fastbp.circuits.circuit")
 
 
-@pytest.mark.parametrize("module", LOOKED_INTO)
+@pytest.mark.parametrize("module", NOT_NEEDED)
 def test_a_module_without_its_names_is_not_looked_into(monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, types.ModuleType(module))
     objective = NET.objective(X, Y)
@@ -26,12 +25,11 @@ def test_a_module_without_its_names_is_not_looked_into(monkeypatch, module):
         fastbp.Dense(1, 1, object())
 
 
-@pytest.mark.parametrize("module", LOOKED_INTO)
+@pytest.mark.parametrize("module", [*NOT_NEEDED, "fastbp._recorder"])
 def test_a_module_whose_import_is_forbidden_is_none(monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
     NET.objective(X, Y)
-    assert not validate.is_circuit(NET)
-    assert not validate.is_expression(NET)
+    fastbp.Dense(1, 1)
 
 
 def test_a_masked_array_is_found_when_its_module_has_no_other_name_yet(monkeypatch):

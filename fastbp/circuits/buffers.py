@@ -1,24 +1,21 @@
 """A circuit that reads and writes buffers of the caller."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastbp._core import core
-from fastbp.circuits.compiler import fresh_program
+from fastbp.circuits.compiler import Compiler
 from fastbp.circuits.inputs import as_keywords
-
-if TYPE_CHECKING:
-    from fastbp.circuits.circuit import Circuit
 
 
 def callable_into(
-    circuit: "Circuit", p: Any, value: Any, gradient: Any, data: Mapping[str, Any]
+    compiler: Compiler, p: Any, value: Any, gradient: Any, data: Mapping[str, Any]
 ) -> Callable[[], None]:
     """See Circuit.callable_into."""
-    inputs, n = circuit._inputs, len(circuit._outputs)
+    inputs, n = compiler.inputs, len(compiler.outputs)
     inputs.check_names(data)
     missing = [each for each in inputs.data if each.name not in data]
     if missing:
@@ -34,7 +31,7 @@ def callable_into(
     targets = [_buffer(value, n, "value", True)]
     if gradient is not None:
         targets.append(_buffer(gradient, n * inputs.n_parameters, "gradient", True))
-    program = fresh_program(circuit, "value" if gradient is None else "value_and_gradient", ())
+    program = compiler.fresh_program("value" if gradient is None else "value_and_gradient")
     return core("float64").BufferTape(program, sources, targets).run
 
 

@@ -6,16 +6,13 @@ what one of them leaves to others is in an array s: the inputs first, then resul
 used again. A table, since calls written out would be inlined into one function after all.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from fastbp._recorder import GATES
 from fastbp._version import __version__
-from fastbp.circuits import compiler
 from fastbp.circuits.c_gates import EXPRESSIONS, HELPERS
 from fastbp.circuits.c_names import argument_names, function_name, in_comment
-
-if TYPE_CHECKING:
-    from fastbp.circuits.circuit import Circuit
+from fastbp.circuits.compiler import Compiler
 
 WHOLE = 500  # gates of the longest circuit that is one function
 PART = 200  # gates of a part of a longer one
@@ -23,10 +20,10 @@ ON_STACK = 8192  # numbers of s that a thread's stack has room for, everywhere
 LINE = 100
 
 
-def c_source(circuit: "Circuit", name: str, prefix: str) -> str:
+def c_source(compiler: Compiler, name: str, prefix: str) -> str:
     """The C code of a function of this name: see `Circuit.to_c`."""
     name = function_name(name, prefix)
-    code = _Code(circuit, name)
+    code = _Code(compiler, name)
     body = _whole(code) if len(code.gates) <= WHOLE else _in_parts(code)
     arguments = ["const double *p", *code.data_arguments]
     arguments += [] if code.single else ["double *value"]
@@ -35,7 +32,7 @@ def c_source(circuit: "Circuit", name: str, prefix: str) -> str:
         arguments.append("double *work")
     head = f"{'double' if code.single else 'void'} {name}("
     prototype = _folded(head, [f"{each}," for each in arguments[:-1]] + [f"{arguments[-1]})"])
-    comment = _comment(circuit, code, prototype, body.work)
+    comment = _comment(code, prototype, body.work)
     unused = [f"    (void){argument};" for argument in body.unused]
     lines = [*comment, "", "#include <math.h>", "", *code.helpers(), *body.before]
     return "\n".join([*lines, *prototype, "{", *unused, *body.lines, "}"]) + "\n"
@@ -51,13 +48,12 @@ class _Body(NamedTuple):
 class _Code:
     """A program, what its function is to give (values, then slopes), and the names in it."""
 
-    def __init__(self, circuit: "Circuit", name: str) -> None:
-        graph, outputs, _ = compiler.nodes(circuit, "value_and_gradient")
-        inputs = list(range(len(circuit._inputs.variables)))
-        program = graph.emit(outputs, inputs, [], False)
-        self.name, self.single = name, not circuit.shape
+    def __init__(self, compiler: Compiler, name: str) -> None:
+        graph, outputs, _ = compiler.nodes("value_and_gradient")
+        program = compiler.unfused_program(graph, outputs)
+        self.name, self.shape, self.single = name, compiler.shape, not compiler.shape
         self.slopes = "gradient" if self.single else "jacobian"
-        self.n_inputs, self.n_parameters = program.n_inputs, circuit.n_parameters
+        self.n_inputs, self.n_parameters = program.n_inputs, compiler.n_parameters
         self.constants = {
             program.n_inputs + i: number(float(x)) for i, x in enumerate(program.constants)
         }
@@ -67,10 +63,10 @@ class _Code:
         self.gates = [
             (op, out, operands[: arity[op]]) for op, out, *operands in program.gates.tolist()
         ]
-        slots, n = program.outputs.tolist(), len(circuit._outputs)
+        slots, n = program.outputs.tolist(), len(compiler.outputs)
         self.values, self.slope_slots = slots[:n], slots[n:]
         self.n_forward = self._gates_before(self.values)
-        self.data = circuit._inputs.data
+        self.parameters, self.data = compiler.inputs.parameters, compiler.inputs.data
         self.data_names = argument_names(each.name for each in self.data)
         self.data_arguments = [
             f"const double *{argument}" if each.shape else f"double {argument}"
@@ -249,12 +245,9 @@ def _folded(head: str, pieces: list[str]) -> list[str]:
     return [*lines, line]
 
 
-def _comment(circuit: "Circuit", code: _Code, prototype: list[str], work: int) -> list[str]:
+def _comment(code: _Code, prototype: list[str], work: int) -> list[str]:
     """What the function wants and gives."""
-    rows = [
-        (_range("p", each.start, each.size), in_comment(each.text))
-        for each in circuit._inputs.parameters
-    ]
+    rows = [(_range("p", each.start, each.size), in_comment(each.text)) for each in code.parameters]
     for each, argument in zip(code.data, code.data_names, strict=True):
         place = _range(argument, 0, each.size) if each.shape else argument
         rows.append((place, f"{in_comment(each.text)} (data)"))
@@ -267,7 +260,7 @@ def _comment(circuit: "Circuit", code: _Code, prototype: list[str], work: int) -
     if code.single:
         text.append("Returns the value.")
     else:
-        order = f", shape {list(circuit.shape)}, row by row" if len(circuit.shape) > 1 else ""
+        order = f", shape {list(code.shape)}, row by row" if len(code.shape) > 1 else ""
         text.append(f"{_range('value', 0, len(code.values))}: the outputs{order}.")
     if not code.slope_slots:
         text.append(f"{code.slopes}: not looked at, there is no parameter.")

@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 
 from fastbp import validate
 from fastbp._recorder import Expression, Graph, Program
-from fastbp.circuits import compiler
 from fastbp.circuits.arrays import plain
 from fastbp.circuits.buffers import callable_into
-from fastbp.circuits.inputs import Inputs, Values, check_parts
+from fastbp.circuits.compiler import KINDS, Compiler
+from fastbp.circuits.gate_by_gate import GateByGate
+from fastbp.circuits.inputs import Inputs, check_parts
 from fastbp.circuits.listing import listing
-from fastbp.circuits.wires import Wires, forward, step, wires
+from fastbp.circuits.wires import Wires
 from fastbp.immutable import Immutable
-from fastbp.names import Advising
+from fastbp.names import Advising, OwnFunction
 
 if TYPE_CHECKING:
     from fastbp.circuits.drawing import Drawing
@@ -55,7 +56,7 @@ def circuit(outputs: Any, wrt: Any = None) -> "Circuit":
     return Circuit(graph, [graph.add(each) for each in expressions], array.shape, inputs)
 
 
-class Circuit(Immutable, Advising):
+class Circuit(Immutable, Advising, OwnFunction):
     """Compiled expressions of parameters p and data; made by `fastbp.circuit`.
 
         f(p), f(1.0, 2.0, -3.0), f(a=1.0, b=2.0, c=-3.0)    the value
@@ -90,39 +91,44 @@ class Circuit(Immutable, Advising):
         For wrong shapes, or data of different numbers of samples.
     """
 
-    _value: Callable[..., Any]
-    _graph: Graph
-    _outputs: list[int]
-    _n_nodes: int
-    _inputs: Inputs
     shape: tuple[int, ...]
     parameters: tuple[str, ...]
     data: tuple[str, ...]
     n_parameters: int
-    _compiled: dict[Any, Any]
+    _compiler: Compiler  # what the other modules of this folder are given of a circuit
+    _gates: GateByGate
 
     def __init__(
         self, graph: Graph, outputs: list[int], shape: tuple[int, ...], inputs: Inputs
     ) -> None:
-        self.__dict__.update(
-            _graph=graph,
-            _outputs=outputs,
-            _n_nodes=len(graph),
-            _inputs=inputs,
-            _compiled={},
-            _value=self._compile_value,
+        compiler = Compiler(graph, outputs, shape, inputs)
+        self._set(
             shape=shape,
             parameters=tuple(each.name for each in inputs.parameters),
             data=tuple(each.name for each in inputs.data),
             n_parameters=inputs.n_parameters,
+            _compiler=compiler,
+            _gates=GateByGate(compiler),
         )
 
-    # Values and derivatives. The first call of some puts the compiled function into the instance,
-    # where it is found before the method: no Python is left in the way of the next.
+    # Values and derivatives
+
+    def _compiled(self, kind: str, name: str = "") -> Callable[..., Any]:
+        """The compiled function of a kind.
+
+        It becomes an attribute of the circuit, of the kind's name unless another is given. The
+        next call finds it there, before the method of this name, and runs no Python code at all.
+        """
+        call = self._compiler.tape(kind).call
+        self._set(**{name or kind: call})
+        return call  # type: ignore[no-any-return]
 
     def __call__(self, /, *p: Any, **data: Any) -> Any:
         """The value: a float, or an array of `shape`; with samples (m, *shape)."""
         return self._value(*p, **data)
+
+    def _value(self, /, *p: Any, **data: Any) -> Any:
+        return self._compiled("value", "_value")(*p, **data)
 
     def value_and_gradient(self, /, *p: Any, **data: Any) -> Any:
         """The value and its gradient by the parameters, a fresh vector.
@@ -132,22 +138,22 @@ class Circuit(Immutable, Advising):
         value : float; with samples (m,)
         gradient : ndarray of float64, (n_parameters,); with samples (m, n_parameters)
         """
-        self._check_single("a gradient", "f.jacobian has the derivatives of all")
-        return self._put("value_and_gradient")(*p, **data)
+        self._compiler.check_single("a gradient", "f.jacobian has the derivatives of all")
+        return self._compiled("value_and_gradient")(*p, **data)
 
     def gradient(self, /, *p: Any, **data: Any) -> NDArray[np.float64]:
         """The gradient by the parameters: (n_parameters,); with samples (m, n_parameters)."""
-        self._check_single("a gradient", "f.jacobian has the derivatives of all")
-        return self._put("gradient")(*p, **data)  # type: ignore[no-any-return]
+        self._compiler.check_single("a gradient", "f.jacobian has the derivatives of all")
+        return self._compiled("gradient")(*p, **data)  # type: ignore[no-any-return]
 
     def jacobian(self, /, *p: Any, **data: Any) -> NDArray[np.float64]:
         """Derivatives of all outputs: (*shape, n_parameters); with samples (m, *shape, ...)."""
-        return self._put("jacobian")(*p, **data)  # type: ignore[no-any-return]
+        return self._compiled("jacobian")(*p, **data)  # type: ignore[no-any-return]
 
     def hessian(self, /, *p: Any, **data: Any) -> NDArray[np.float64]:
         """Second derivatives, (n, n) with n = n_parameters; with samples (m, n, n)."""
-        self._check_single("a Hessian", "make a circuit of each")
-        return self._put("hessian")(*p, **data)  # type: ignore[no-any-return]
+        self._compiler.check_single("a Hessian", "make a circuit of each")
+        return self._compiled("hessian")(*p, **data)  # type: ignore[no-any-return]
 
     def hessp(self, p: Any, v: Any, /, **data: Any) -> NDArray[np.float64]:
         """The Hessian times a vector v, without the Hessian; p is the vector of parameters.
@@ -156,18 +162,15 @@ class Circuit(Immutable, Advising):
         -------
         ndarray of float64, (n_parameters,); with samples (m, n_parameters)
         """
-        self._check_single("a Hessian", "make a circuit of each")
-        values = self._inputs.read((p,), data) if self.n_parameters > 1 else self._one(p, data)
-        n = self.n_parameters
+        self._compiler.check_single("a Hessian", "make a circuit of each")
+        n, compiler = self.n_parameters, self._compiler
+        values = compiler.inputs.read((p if n > 1 else np.ravel(p),), data)
         vector = validate.numbers(v, "v")
         if vector.shape != (n,):
             raise ValueError(f"v has shape {vector.shape}; expected ({n},), as p")
         uniform = np.concatenate([values.uniform[:n], vector, values.uniform[n:]])
-        tape = compiler.tape(self, "hessp")
-        return compiler.result(self, "hessp", tape, values._replace(uniform=uniform))  # type: ignore[no-any-return]
-
-    def _one(self, p: Any, data: dict[str, Any]) -> Values:
-        return self._inputs.read((np.ravel(p),), data)
+        tape = compiler.tape("hessp")
+        return compiler.result("hessp", tape, values._replace(uniform=uniform))  # type: ignore[no-any-return]
 
     # Other forms
 
@@ -236,7 +239,7 @@ class Circuit(Immutable, Advising):
         """
         if gradient is None and "gradient" not in self.data:
             gradient = data.pop("gradient", None)
-        return callable_into(self, p, value, gradient, data)
+        return callable_into(self._compiler, p, value, gradient, data)
 
     def to_c(self, name: str, prefix: str = "fastbp_") -> str:
         """A function in C that computes value and gradient, as source code that needs math.h alone.
@@ -271,7 +274,7 @@ class Circuit(Immutable, Advising):
         """
         from fastbp.circuits.c_source import c_source
 
-        return c_source(self, name, prefix)
+        return c_source(self._compiler, name, prefix)
 
     def tape(self, kind: str = "value") -> str:
         """The tape as text, one gate in a line.
@@ -280,8 +283,8 @@ class Circuit(Immutable, Advising):
         ----------
         kind : {"value", "value_and_gradient", "gradient", "jacobian", "hessp", "hessian"}
         """
-        validate.one_of(kind, compiler.KINDS, "tape")
-        names = [str(variable.name) for variable in self._inputs.variables]
+        validate.one_of(kind, KINDS, "tape")
+        names = [str(variable.name) for variable in self._compiler.inputs.variables]
         if kind == "hessp":
             n = self.n_parameters
             names[n:n] = [f"v[{i}]" for i in range(n)]
@@ -292,38 +295,21 @@ class Circuit(Immutable, Advising):
         """Number of gates of the tape that computes the value."""
         return len(self.program("value").gates)
 
-    # Compilation: compiler.py
-
     def program(self, kind: str, varying: tuple[str, ...] = ()) -> Program:
         """The gates of a kind of evaluation, with the data of these names varying over samples.
 
         Its uniform inputs are p, for "hessp" v, and the data that does not vary, in the order of
         the circuit; its varying ones those of `columns`.
         """
-        return compiler.program(self, kind, varying)
-
-    def _put(self, kind: str) -> Callable[..., Any]:
-        """The compiled function of a kind, from now on in place of the method of that name."""
-        call = compiler.tape(self, kind).call
-        self.__dict__["_value" if kind == "value" else kind] = call
-        return call  # type: ignore[no-any-return]
-
-    def _compile_value(self, /, *p: Any, **data: Any) -> Any:
-        return self._put("value")(*p, **data)
+        return self._compiler.program(kind, varying)
 
     # Identity
-
-    def _check_single(self, what: str, advice: str) -> None:
-        if self.shape:
-            raise TypeError(
-                f"this circuit has outputs of shape {self.shape}; {what} needs a single "
-                f"expression: {advice}"
-            )
 
     def _identity(self) -> tuple[Any, ...]:
         program = self.program("value")
         arrays = (program.gates, program.constants, program.outputs)
-        inputs = tuple(each[:4] for each in (*self._inputs.parameters, *self._inputs.data))
+        given = self._compiler.inputs
+        inputs = tuple(each[:4] for each in (*given.parameters, *given.data))
         return self.shape, self.n_parameters, inputs, *(array.tobytes() for array in arrays)
 
     def __eq__(self, other: object) -> bool:
@@ -336,21 +322,18 @@ class Circuit(Immutable, Advising):
 
     def __repr__(self) -> str:
         outputs = f", outputs of shape {self.shape}" if self.shape else ""
-        return f"<Circuit of {self._inputs.text}: {self.n_gates} gates{outputs}>"
+        return f"<Circuit of {self._compiler.inputs.text}: {self.n_gates} gates{outputs}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        graph = self._graph_of_value()
-        return _rebuild, (PICKLE_VERSION, graph, self._outputs, self.shape, self._inputs)
-
-    def _graph_of_value(self) -> Graph:
-        """The graph as it was before derivatives were appended."""
-        return self._graph.first(self._n_nodes)
+        compiler = self._compiler
+        parts = (compiler.graph, compiler.outputs, self.shape, compiler.inputs)
+        return _rebuild, (PICKLE_VERSION, *parts)
 
     def expression(self, node: int) -> Expression:
         """A node of the graph as an expression."""
-        return self._graph.expression(node)
+        return self._compiler.graph.expression(node)
 
-    # Gate by gate: wires.py, drawing.py
+    # Gate by gate
 
     def forward(self, /, *p: Any, **values: Any) -> Any:
         """The value, as f(...); and the inputs are remembered for `wires`, `draw` and `step`.
@@ -362,7 +345,7 @@ class Circuit(Immutable, Advising):
         that use it in this way need a copy each (copy.copy(f)); nothing else is affected. Errors
         are those of a call; arrays of samples get a ValueError.
         """
-        return forward(self, p, values)
+        return self._gates.forward(p, values)
 
     def wires(self, output: Any = None) -> Wires:
         """Every input and gate with its value and grad where `forward` or `step` was last.
@@ -370,7 +353,7 @@ class Circuit(Immutable, Advising):
         Of several outputs the grads are of their sum, with output=k of output k. A RuntimeError
         if there was no `forward`, a ValueError if there is no such output.
         """
-        return wires(self, output)
+        return self._gates.wires(output)
 
     def draw(self, output: Any = None) -> "Drawing":
         """`wires` as a picture: text when printed, SVG or HTML in a notebook; errors as there."""
@@ -383,10 +366,11 @@ class Circuit(Immutable, Advising):
 
         A RuntimeError if there was no `forward`, a ValueError if the rate is not finite.
         """
-        return step(self, rate)
+        return self._gates.step(rate)
 
 
 def _rebuild(version: int, *arguments: Any) -> Circuit:
+    """The circuit of a pickle, which may be damaged."""
     validate.pickle_version(version, PICKLE_VERSION, "Circuit")
     check_parts(*arguments)
     return Circuit(*arguments)

@@ -11,7 +11,6 @@ from typing import Any
 from fastbp._core import core
 from fastbp._recorder import GATES, Expression, Graph, gate, variable
 from fastbp.circuits.circuit import Circuit
-from fastbp.circuits.compiler import kept
 from fastbp.circuits.inputs import Inputs
 from fastbp.validate import count
 
@@ -20,7 +19,7 @@ CONSTANT, INPUT = GATES.index("constant"), GATES.index("input")
 
 def checked_activation(value: Circuit) -> Circuit:
     """`value` if it can be an activation."""
-    if value.shape or len(value._inputs.variables) != 1 or _has_vectors(value):
+    if value.shape or len(value._compiler.inputs.variables) != 1 or _has_vectors(value):
         raise ValueError(
             f"an activation is a circuit of one single variable z with one output, got {value}; "
             "for example z = fastbp.variable('z'); fastbp.circuit(z * fastbp.circuits.sigmoid(z))"
@@ -30,7 +29,7 @@ def checked_activation(value: Circuit) -> Circuit:
 
 def checked_loss(value: Circuit) -> Circuit:
     """`value` if it can be a loss."""
-    names = [str(each.name) for each in value._inputs.variables]
+    names = [str(each.name) for each in value._compiler.inputs.variables]
     if value.shape or len(names) != 2 or value.n_parameters == 0 or _has_vectors(value):
         raise ValueError(
             f"a loss is a circuit of two single variables, a and y, with one output, got {value}; "
@@ -45,15 +44,17 @@ def checked_loss(value: Circuit) -> Circuit:
 
 
 def _has_vectors(value: Circuit) -> bool:
-    return any(each.vector is not None for each in value._inputs.variables)
+    return any(each.vector is not None for each in value._compiler.inputs.variables)
 
 
 def compiled(value: Circuit, kind: str, dtype: str) -> Any:
     """A circuit as the engine of a dtype takes it for an "activation", a "loss", or a "logit loss":
     a loss of a = sigmoid(z) as one of z."""
 
+    compiler = value._compiler
+
     def make() -> Any:
-        graph, output = value._graph_of_value(), value._outputs[0]
+        graph, output = compiler.copied_graph(), compiler.outputs[0]
         if kind == "logit loss":
             graph, output = _of_logit(graph, output)
         [slope] = graph.gradient(output, [0])
@@ -65,7 +66,7 @@ def compiled(value: Circuit, kind: str, dtype: str) -> Any:
             programs = [graph.emit([node], [], [0]) for node in (output, slope, curvature)]
         return core(dtype).CustomFunction(tuple(programs))
 
-    return kept(value, (kind, dtype), make)
+    return compiler.kept((kind, dtype), make)
 
 
 def _of_logit(graph: Graph, output: int) -> tuple[Graph, int]:
@@ -103,7 +104,8 @@ def to_dict(value: Circuit) -> dict[str, Any]:
     Gate by gate, in their order: the circuit that is read back has the same bits.
     """
     nodes: list[list[Any]] = []
-    for op, operands, constant in value._graph_of_value().nodes():
+    compiler = value._compiler
+    for op, operands, constant in compiler.graph.nodes():
         rest: list[Any] = [*operands]
         if op == INPUT:
             rest = [constant]
@@ -111,7 +113,8 @@ def to_dict(value: Circuit) -> dict[str, Any]:
             assert isinstance(constant, float)
             rest = [constant if math.isfinite(constant) else _word(constant)]
         nodes.append([GATES[op], *rest])
-    return {"circuit": nodes, "n_parameters": value.n_parameters, "output": value._outputs[0]}
+    output = compiler.outputs[0]
+    return {"circuit": nodes, "n_parameters": value.n_parameters, "output": output}
 
 
 def from_dict(description: dict[str, Any]) -> Circuit:

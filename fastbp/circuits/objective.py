@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import validate
-from fastbp._core import core
 from fastbp._recorder import Expression
 from fastbp.blocks import Block
 from fastbp.bound import Bound
 from fastbp.circuits.arrays import ExpressionArray
-from fastbp.circuits.compiler import alike, columns, in_place, sample_tape
-from fastbp.circuits.inputs import as_mapping, vector_name
+from fastbp.circuits.compiler import Compiler, in_place
+from fastbp.circuits.inputs import Values, as_mapping, vector_name
 from fastbp.names import REDUCTIONS
 
 if TYPE_CHECKING:
@@ -67,7 +66,8 @@ class CircuitObjective(Bound):
     """
 
     __slots__ = (
-        "_columns", "_data", "_fixed", "_problems", "_varying", "circuit", "dtype", "reduction",
+        "_columns", "_compiler", "_data", "_fixed", "_problems", "_varying",
+        "circuit", "dtype", "reduction",
     )  # fmt: skip
 
     _made_by = "f.objective(...)"
@@ -76,6 +76,7 @@ class CircuitObjective(Bound):
     circuit: "Circuit"
     reduction: str
     dtype: "np.dtype[Any]"
+    _compiler: Compiler  # the circuit's
     _data: dict[str, Any]  # by name, as it was given
     _columns: list[NDArray[Any]]  # of the data that varies over the samples, as the engine reads it
     _varying: tuple[str, ...]  # the names of that data
@@ -91,32 +92,11 @@ class CircuitObjective(Bound):
         n_threads: int | None = None,
         dtype: Any = "float64",
     ) -> None:
-        circuit._check_single("an objective", "add up what is to be minimised")
+        compiler = circuit._compiler
+        compiler.check_single("an objective", "add up what is to be minimised")
         real = validate.dtype(dtype)
         named = _by_name(data)
-        unknown = [name for name in named if name not in circuit.data]
-        if unknown:
-            advice = f"expected {', '.join(circuit.data) or 'none'}"
-            if unknown[0] in circuit.parameters:
-                advice += "; it is a parameter: leave it out of wrt to make it data"
-            raise TypeError(f"data has {unknown[0]!r}, which is no data of this circuit; {advice}")
-        values = circuit._inputs.read((np.zeros(circuit.n_parameters),), named, as_mapping)
-        if values.samples and values.m == 0:
-            raise ValueError("the data has no samples; expected at least one row")
-        samples, start = {}, circuit.n_parameters
-        for each in circuit._inputs.data:
-            if each.name in values.samples:
-                array = values.samples[each.name]
-                if not each.shape:
-                    array = array[:, 0]  # as it was given: a message names its row alone
-                as_it_is, given = in_place(array, real), named[each.name]
-                array = validate.finite_reals(array, real, each.name, as_it_is, given)
-                samples[each.name] = array.reshape(values.m, each.size)
-            else:
-                shared = values.uniform[start : start + each.size]
-                what = f"{each.name}, the same for all samples,"
-                validate.finite_reals(shared, real, what, real == shared.dtype)
-                start += each.size
+        values, samples = _read(circuit, named, real)
         reduction = validate.one_of(reduction, REDUCTIONS, "reduction")
         read = [(array, named[name]) for name, array in samples.items()]
         self._bind(circuit.n_parameters, values.m, sample_weight, n_threads, read)
@@ -125,7 +105,8 @@ class CircuitObjective(Bound):
             reduction=reduction,
             dtype=real,
             _data=named,
-            _columns=columns(circuit, samples, real),
+            _compiler=compiler,
+            _columns=compiler.columns(samples, real),
             _varying=tuple(name for name in circuit.data if name in samples),
             _fixed=np.ascontiguousarray(values.uniform[circuit.n_parameters :]),
             _problems={},
@@ -152,11 +133,11 @@ class CircuitObjective(Bound):
         """The variables that are parameters, with the indices of their entries in p."""
         return [
             Block(each.name, 0, "", np.arange(each.start, each.start + each.size))
-            for each in self.circuit._inputs.parameters
+            for each in self._compiler.inputs.parameters
         ]
 
     def _parameters_in_words(self) -> str:
-        return f": {self.circuit._inputs.text}"
+        return f": {self._compiler.inputs.text}"
 
     def _evaluate(self, vector: Any) -> tuple[float, NDArray[np.float64]]:
         problem = self._problems.get("value_and_gradient") or self._problem("value_and_gradient")
@@ -173,13 +154,16 @@ class CircuitObjective(Bound):
         """The circuit bound to the data, for this kind of evaluation."""
         problem = self._problems.get(kind)
         if problem is None:
-            tape = sample_tape(self.circuit, kind, self._varying, self.dtype.name)
-            problem = core(self.dtype.name).BoundCircuit(
-                tape, self._columns, self._fixed, self.sample_weight, self.n_samples,
-                self.reduction == "mean", self.n_threads, alike(self.circuit),
+            problem = self._compiler.bound(
+                self._sample_tape(kind), self._columns, self._fixed, self.sample_weight,
+                self.n_samples, self._is_mean, self.n_threads, self.dtype.name,
             )  # fmt: skip
             problem = self._problems.setdefault(kind, problem)
         return problem
+
+    def _sample_tape(self, kind: str) -> Any:
+        """The tape of a kind for data that varies as this does, which other objectives share."""
+        return self._compiler.sample_tape(kind, self._varying, self.dtype.name)
 
     def _run_all(self, kind: str, vector: NDArray[np.float64]) -> NDArray[np.float64]:
         """All outputs of a kind as one vector: it has none if there are no parameters."""
@@ -189,8 +173,7 @@ class CircuitObjective(Bound):
         return np.concatenate([[first], rest])
 
     def _products(self) -> int:
-        tape = sample_tape(self.circuit, "value_and_gradient", self._varying, self.dtype.name)
-        return self.n_samples * int(tape.n_gates)
+        return self.n_samples * int(self._sample_tape("value_and_gradient").n_gates)
 
     def _engines(self) -> list[Any]:
         return [*self._problems.values()]
@@ -204,7 +187,39 @@ class CircuitObjective(Bound):
         return self.reduction == "mean"
 
     def _words(self) -> tuple[str, str]:
-        return self.circuit._inputs.text, self.reduction
+        return self._compiler.inputs.text, self.reduction
+
+
+def _read(
+    circuit: "Circuit", named: dict[str, Any], real: "np.dtype[Any]"
+) -> tuple[Values, dict[str, NDArray[Any]]]:
+    """The values of all data, checked, and of those that vary over the samples the finite arrays
+    (m, size) that the engine reads."""
+    unknown = [name for name in named if name not in circuit.data]
+    if unknown:
+        advice = f"expected {', '.join(circuit.data) or 'none'}"
+        if unknown[0] in circuit.parameters:
+            advice += "; it is a parameter: leave it out of wrt to make it data"
+        raise TypeError(f"data has {unknown[0]!r}, which is no data of this circuit; {advice}")
+    inputs, n = circuit._compiler.inputs, circuit.n_parameters
+    values = inputs.read((np.zeros(n),), named, as_mapping)
+    if values.samples and values.m == 0:
+        raise ValueError("the data has no samples; expected at least one row")
+    samples, start = {}, n
+    for each in inputs.data:
+        if each.name in values.samples:
+            array = values.samples[each.name]
+            if not each.shape:
+                array = array[:, 0]  # as it was given: a message names its row alone
+            as_it_is, given = in_place(array, real), named[each.name]
+            array = validate.finite_reals(array, real, each.name, as_it_is, given)
+            samples[each.name] = array.reshape(values.m, each.size)
+        else:
+            shared = values.uniform[start : start + each.size]
+            what = f"{each.name}, the same for all samples,"
+            validate.finite_reals(shared, real, what, real == shared.dtype)
+            start += each.size
+    return values, samples
 
 
 def _by_name(data: Any) -> dict[str, Any]:

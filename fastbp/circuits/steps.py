@@ -89,12 +89,11 @@ def activated(activation: Any, z: Any) -> Any:
 def substituted(f: Circuit, values: list[Any]) -> Any:
     """A circuit of one output, with `values` in the place of its variables: gates anew."""
     made = list(values)
-    graph = f._graph_of_value()
-    for op, operands, constant in graph.nodes()[len(made) :]:
+    for op, operands, constant in f._compiler.graph.nodes()[len(made) :]:
         name = GATES[op]
         below = (made[i] for i in operands)
         made.append(constant if name == "constant" else recorded(name, *below))
-    value = made[f._outputs[0]]
+    value = made[f._compiler.outputs[0]]
     first = values[0]
     # a constant circuit is the same for all of them
     return value if np.shape(value) == np.shape(first) else np.full(np.shape(first), value)

@@ -1,26 +1,15 @@
-"""A circuit gate by gate: the value of every wire, and the pull on it.
-
-One tape computes the values and the grads of all inputs and gates. It is the circuit's own graph,
-written down without fused gates, so that each row is one gate of the expression.
-"""
+"""The wires of a circuit at one point, as a table: each with its value and the pull on it."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp import validate
-from fastbp._core import core
-from fastbp._recorder import GATES, Expression
-from fastbp.circuits import compiler
-
-if TYPE_CHECKING:
-    from fastbp.circuits.circuit import Circuit
+from fastbp._recorder import Expression, Graph
 
 SHOWN = 60  # rows of a table; of a longer one the first and the last
 COLUMNS = ("number", "name", "gate", "operands", "value", "grad")
-CONSTANT, INPUT = GATES.index("constant"), GATES.index("input")
 
 
 class Wire(NamedTuple):
@@ -57,167 +46,15 @@ class Sheet(NamedTuple):
     operands: tuple[tuple[str, ...], ...]
     rows: dict[int, int]  # node of the graph -> row
     outputs: tuple[str, ...]
+    shape: tuple[int, ...]  # of the outputs
+    n_parameters: int
+    graph: Graph
     run: Callable[[NDArray[np.float64]], NDArray[np.float64]]  # inputs -> values, grads, outputs
 
-
-class Point(NamedTuple):
-    """Where a circuit was evaluated last."""
-
-    inputs: NDArray[np.float64]
-    results: NDArray[np.float64]  # of the sheet of all outputs
-
-
-# What the methods of Circuit do
-
-
-def forward(circuit: "Circuit", arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    """See `Circuit.forward`."""
-    last: Point | None = circuit.__dict__.get("_point")
-    if last is not None:
-        parameters = () if arguments else circuit._inputs.parameters
-        for each in (*parameters, *circuit._inputs.data):
-            kept = last.inputs[each.start : each.start + each.size].reshape(each.shape)
-            keywords.setdefault(each.name, kept)
-    values = circuit._inputs.read(arguments, keywords)
-    if values.samples:
-        name, array = next(iter(values.samples.items()))
-        raise ValueError(
-            f"{name} has {len(array)} samples; forward takes one, whose wires can be shown: pass "
-            f"{name}[i], or call the circuit itself, f(...)"
-        )
-    return _evaluate(circuit, values.uniform)
-
-
-def step(circuit: "Circuit", rate: Any) -> Any:
-    """See `Circuit.step`."""
-    amount = validate.numbers(rate, "the rate of a step")
-    if amount.ndim or not np.isfinite(amount):
-        raise ValueError(
-            f"the rate of a step must be one finite number, got {validate.described(rate)}; > 0 "
-            "raises the output, < 0 lowers it"
-        )
-    point = _point(circuit)
-    n, k = len(_sheet(circuit, None).names), circuit.n_parameters
-    inputs = point.inputs.copy()
-    with np.errstate(all="ignore"):
-        inputs[:k] += float(amount) * point.results[n : n + k]
-    return _evaluate(circuit, inputs)
-
-
-def wires(circuit: "Circuit", output: Any = None) -> "Wires":
-    """See `Circuit.wires`."""
-    point = _point(circuit)
-    if output is None:
-        return Wires(circuit, _sheet(circuit, None), point.results, None)
-    which = _output_number(circuit, output)
-    sheet = _sheet(circuit, which)
-    return Wires(circuit, sheet, sheet.run(point.inputs), which)
-
-
-def _evaluate(circuit: "Circuit", inputs: NDArray[np.float64]) -> Any:
-    """The value, by the tape of the wires: the table shows the bits that forward returns."""
-    sheet = _sheet(circuit, None)
-    results = sheet.run(inputs)
-    circuit.__dict__["_point"] = Point(inputs, results)
-    return _value(circuit, sheet, results)
-
-
-def _value(circuit: "Circuit", sheet: Sheet, results: NDArray[np.float64]) -> Any:
-    outputs = results[2 * len(sheet.names) :]
-    return outputs.reshape(circuit.shape).copy() if circuit.shape else float(outputs[0])
-
-
-def _point(circuit: "Circuit") -> Point:
-    point: Point | None = circuit.__dict__.get("_point")
-    if point is None:
-        raise RuntimeError(
-            "the wires have no values yet; call f.forward(...) first, with values of "
-            f"{circuit._inputs.text.replace('; data:', ',')}"
-        )
-    return point
-
-
-def _output_number(circuit: "Circuit", output: Any) -> int:
-    every = np.arange(len(circuit._outputs)).reshape(circuit.shape or (1,))
-    chosen: Any = None
-    if not isinstance(output, bool | str):
-        try:
-            chosen = every[output]
-        except (IndexError, TypeError):
-            chosen = None
-    if not isinstance(chosen, np.integer):
-        raise ValueError(
-            f"output must be the index of one output, got {validate.described(output)}; the "
-            f"outputs have shape {circuit.shape or (1,)}; leave it out for the sum of all"
-        )
-    return int(chosen)
-
-
-# The tape
-
-
-def _sheet(circuit: "Circuit", output: int | None) -> Sheet:
-    """The sheet for the grads of one output, or, with None, of the sum of all."""
-    made: Sheet = compiler.kept(circuit, ("wires", output), lambda: _compiled(circuit, output))
-    return made
-
-
-def _compiled(circuit: "Circuit", output: int | None) -> Sheet:
-    graph, outputs, inputs = circuit._graph_of_value(), circuit._outputs, circuit._inputs
-    n_inputs = len(inputs.variables)
-    gates, constants = _gates_below(circuit)
-    nodes = [*range(n_inputs), *gates]
-    # The sum of the outputs is no gate of the graph: simplified, it might pass an output by.
-    pulled = outputs if output is None else [outputs[output]]
-    grads = graph.jacobian_product(pulled, [graph.add(1.0)] * len(pulled), nodes)
-    wanted = [*nodes, *grads, *outputs]
-    program = graph.emit(wanted, list(range(n_inputs)), [], fuse=False)
-    tape = core("float64").Tape(program, "values", (len(wanted),), n_inputs, {}, None)
-
-    names = [str(variable.name) for variable in inputs.variables]
-    prefix = "t"
-    while any(each.startswith(prefix) and each[len(prefix) :].isdecimal() for each in names):
-        prefix += "t"
-    names += [f"{prefix}{i}" for i in range(len(gates))]
-    text = dict(zip(nodes, names, strict=True))
-    taken = set(names)
-    for node, value in constants.items():
-        text[node] = value if value not in taken else f"({value})"
-    kinds = ["parameter"] * circuit.n_parameters + ["data"] * (n_inputs - circuit.n_parameters)
-    operands: list[tuple[str, ...]] = [()] * n_inputs
-    for node in gates:
-        op, below, _ = graph.node(node)
-        kinds.append(GATES[op])
-        operands.append(tuple(text[each] for each in below))
-    return Sheet(
-        tuple(names),
-        tuple(kinds),
-        tuple(operands),
-        {node: row for row, node in enumerate(nodes)},
-        tuple(text[node] for node in outputs),
-        tape.run,
-    )
-
-
-def _gates_below(circuit: "Circuit") -> tuple[list[int], dict[int, str]]:
-    """The gates that the outputs need, in their order; and the constants, as text."""
-    gates: set[int] = set()
-    constants: dict[int, str] = {}
-    waiting = list(circuit._outputs)
-    while waiting:
-        node = waiting.pop()
-        if node in gates:
-            continue
-        op, operands, value = circuit._graph.node(node)
-        if op == CONSTANT:
-            constants[node] = repr(value).removesuffix(".0")
-        elif op != INPUT:
-            gates.add(node)
-            waiting += operands
-    return sorted(gates), constants
-
-
-# The table
+    def value(self, results: NDArray[np.float64]) -> Any:
+        """The circuit's value, of the results of `run`."""
+        outputs = results[2 * len(self.names) :]
+        return outputs.reshape(self.shape).copy() if self.shape else float(outputs[0])
 
 
 class Wires(Sequence[Wire]):
@@ -246,23 +83,18 @@ class Wires(Sequence[Wire]):
         For a name or an expression that is no wire.
     """
 
-    def __init__(
-        self,
-        circuit: "Circuit",
-        sheet: Sheet,
-        results: NDArray[np.float64],
-        output: int | None,
-    ) -> None:
-        n, k = len(sheet.names), circuit.n_parameters
+    def __init__(self, sheet: Sheet, results: NDArray[np.float64], output: int | None) -> None:
+        n, k = len(sheet.names), sheet.n_parameters
         values, grads = results[: 2 * n].reshape(2, n)
         rows = zip(
             range(n), sheet.names, sheet.gates, sheet.operands, values.tolist(), grads.tolist(),
             strict=True,
         )  # fmt: skip
         self._wires = [Wire(*row) for row in rows]
-        self._graph, self._rows = circuit._graph, sheet.rows
+        self._sheet = sheet
+        self._searched: Graph | None = None  # a copy of the graph, in which expressions are found
         self._numbers = {name: number for number, name in enumerate(sheet.names)}
-        self.value = _value(circuit, sheet, results)
+        self.value = sheet.value(results)
         self.outputs = sheet.outputs
         self.pulled = sheet.outputs if output is None else (sheet.outputs[output],)
         self.p, self.gradient = values[:k].copy(), grads[:k].copy()
@@ -289,15 +121,17 @@ class Wires(Sequence[Wire]):
             ) from None
 
     def _row_of(self, expression: Expression) -> int:
+        if self._searched is None:
+            self._searched = self._sheet.graph.first(len(self._sheet.graph))
         try:
-            node = self._graph.add(expression)
+            node = self._searched.add(expression)
         except ValueError as error:
             raise KeyError(f"{expression!r} is no wire of this circuit: {error}") from error
-        if node not in self._rows:
+        if node not in self._sheet.rows:
             raise KeyError(
                 f"{expression!r} is no wire of this circuit; there are {self._some_names()}"
             )
-        return self._rows[node]
+        return self._sheet.rows[node]
 
     def _some_names(self) -> str:
         names = [*self._numbers]
