@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fastbp import circuits, datasets, files, kernels
     from fastbp.check import GradientCheckError, GradientReport, check_gradient
     from fastbp.circuits.circuit import Circuit, circuit
-    from fastbp.circuits.expressions import variable, variables
+    from fastbp.circuits.new_variables import variable, variables
 
 __all__ = [
     "GRU",
@@ -79,8 +79,8 @@ _LATER = {
     "GradientReport": "fastbp.check",
     "check_gradient": "fastbp.check",
     "circuit": "fastbp.circuits.circuit",
-    "variable": "fastbp.circuits.expressions",
-    "variables": "fastbp.circuits.expressions",
+    "variable": "fastbp.circuits.new_variables",
+    "variables": "fastbp.circuits.new_variables",
 }
 
 

@@ -9,7 +9,7 @@ import scipy.special
 from fastbp import circuit, circuits
 from fastbp._recorder import Expression, Graph
 from fastbp.circuits import ExpressionArray
-from fastbp.circuits.expressions import variables
+from fastbp.circuits.new_variables import variables
 
 a, b, c = variables("a b c")
 x = variables("x", 5)

@@ -13,7 +13,7 @@ import pytest
 from fastbp import _recorder, circuits
 from fastbp._recorder import Expression, Graph
 from fastbp.circuits import ExpressionArray
-from fastbp.circuits.expressions import variable, variables
+from fastbp.circuits.new_variables import variable, variables
 
 a, b, c = variables("a b c")
 x = variables("x", 5)

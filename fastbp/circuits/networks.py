@@ -7,7 +7,7 @@ import numpy as np
 from fastbp import parameters
 from fastbp.circuits.arrays import ExpressionArray
 from fastbp.circuits.circuit import Circuit, circuit
-from fastbp.circuits.expressions import variables
+from fastbp.circuits.new_variables import variables
 from fastbp.circuits.steps import activated, affine, run
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Variables: what the expressions of a circuit are made of."""
+"""New variables: what the expressions of a circuit are made of."""
 
 import operator
 from typing import Any, overload
