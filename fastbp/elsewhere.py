@@ -240,8 +240,7 @@ def hidden_error(widths: tuple[int, ...], hidden: Any, output: Any) -> TypeError
 # Attributes
 
 _SECOND = (
-    "second derivatives are those of circuits, fastbp.circuit(...).objective(data).hessp; "
-    "method='L-BFGS-B' needs none"
+    "net.objective(X, y) has hessp(theta, v), hessian(theta) and gauss_newton_product(theta, v)"
 )
 _PARAMETERS = "a network holds no parameters: they are theta, and net.unpack(theta) its matrices"
 _GRADIENT = "net.gradient(theta, X, y), or net.cost_and_gradient(theta, X, y)"
@@ -286,7 +285,9 @@ ATTRIBUTES = {
         "export": _TO_C,
     },
     "Objective": {
-        "hessp hess hessian hvp": _SECOND,
+        "hess": "objective.hessian(theta), or objective.hessp(theta, v)",
+        "hvp hessian_product": "objective.hessp(theta, v)",
+        "gnvp ggn": "objective.gauss_newton_product(theta, v)",
         "grad gradient": "objective.jac(theta), or objective(theta) for cost and gradient",
         "cost_and_gradient value_and_gradient value_and_grad": "objective(theta) gives both",
         "fit train minimize optimize": _MINIMIZE,

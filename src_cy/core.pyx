@@ -62,6 +62,7 @@ from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store
 from steps.activations cimport (
     KEEPS_NOTHING, KEEPS_SLOPE, N_ACTIVATIONS, Activation, activation_table,
 )
+from steps.curvature cimport CURVATURE_ARRAYS
 from steps.custom cimport custom_loss, custom_scratch
 from steps.function cimport Function, apply, multiply_by_slopes, output_loss
 from steps.losses cimport N_LOSSES, Loss, loss_table

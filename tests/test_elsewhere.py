@@ -300,7 +300,7 @@ def test_attributes_that_are_looked_for_lead_somewhere(kind):
 @pytest.mark.parametrize("name", ["hessp", "fit", "save", "to_c"])
 def test_where_a_network_has_it(name):
     words = {
-        "hessp": "objective(data).hessp",
+        "hessp": "net.objective(X, y) has hessp",
         "fit": "minimize(net.objective(X, y)",
         "save": "fastbp.files.save(path, net, theta)",
         "to_c": "net.circuit(theta).to_c(name)",

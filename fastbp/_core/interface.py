@@ -54,6 +54,14 @@ class BoundNetwork(Protocol):
         self, theta: NDArray[np.float64], gradient: bool = True, rows: Any = None
     ) -> tuple[float, Any]: ...
 
+    # (k, n_parameters): the Hessian, or the Gauss-Newton matrix, times each of k directions.
+    def products(
+        self,
+        theta: NDArray[np.float64],
+        directions: NDArray[np.float64],
+        gauss_newton: bool = False,
+    ) -> NDArray[np.float64]: ...
+
     # J; the gradient is written to `out`, which is not theta.
     def evaluate_into(self, theta: NDArray[np.float64], out: NDArray[np.float64]) -> float: ...
 

@@ -27,6 +27,7 @@ cdef class BoundNetwork:
     cdef object arrays              # keeps the data alive
     cdef Workspace whole            # of all samples, once they were evaluated
     cdef dict batches               # workspaces of some rows, by how many
+    cdef dict along                 # workspaces for directions, by how many and which products
     cdef readonly long long n_evaluations
     cdef long long nanoseconds
 
@@ -46,6 +47,7 @@ cdef class BoundNetwork:
         self.mean = mean
         self.n_threads = n_threads
         self.batches = {}
+        self.along = {}
         self.whole = new_workspace(chain, self.m, &self.data, False, l2, mean, n_threads)
         self.chain = chain
 
@@ -102,15 +104,56 @@ cdef class BoundNetwork:
         self._run(theta, None, <double *>cnp.PyArray_DATA(<cnp.ndarray>out), &cost)
         return cost
 
+    def products(self, theta, directions, bint gauss_newton=False):
+        """The Hessian, or the Gauss-Newton matrix, at theta times each of k directions, (k, P).
+
+        theta: a contiguous float64 vector; directions: (k, P), float64 in C order.
+        """
+        cdef double cost = 0
+        cdef cnp.npy_intp shape[2]
+        cdef double *given
+        cdef Py_ssize_t n, k
+        if self.chain is None:
+            raise RuntimeError("this BoundNetwork is not bound to data")
+        self.chain.check_theta(theta)
+        n = self.chain.plan.n_parameters
+        if not is_plain(directions, cnp.NPY_FLOAT64, 2) or (
+                cnp.PyArray_DIM(<cnp.ndarray>directions, 1) != n):
+            raise TypeError("directions are not float64 in C order, (k, n_parameters)")
+        k = cnp.PyArray_DIM(<cnp.ndarray>directions, 0)
+        if k < 1:
+            raise ValueError("no directions")
+        workspace = self.along.get((k, gauss_newton))
+        if workspace is None:
+            workspace = new_workspace(self.chain, self.m, &self.data, False, self.l2, self.mean,
+                                      self.n_threads, k, gauss_newton)
+            keep_workspace(self.along, (k, gauss_newton), workspace)
+        shape[0], shape[1] = k + 1, n
+        beside = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_FLOAT64)     # theta, then the directions
+        given = <double *>cnp.PyArray_DATA(<cnp.ndarray>beside)
+        memcpy(given, cnp.PyArray_DATA(<cnp.ndarray>theta), n * sizeof(double))
+        memcpy(given + n, cnp.PyArray_DATA(<cnp.ndarray>directions), k * n * sizeof(double))
+        shape[0] = k
+        out = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_FLOAT64)
+        self._run_in(workspace, given, None, 0, 1, <double *>cnp.PyArray_DATA(<cnp.ndarray>out),
+                     &cost)
+        return out
+
     cdef int _run(self, theta, rows, double *gradient, double *cost) except -1:
-        cdef Evaluation run
         cdef Workspace workspace = self.whole
-        cdef long long start = now()
         cdef Py_ssize_t first = 0, step = 1
-        cdef bint is_own
         if rows is not None:
             workspace = self._workspace(count_rows(rows, self.m, &first, &step))
-        is_own = workspace.lend(&run)
+        return self._run_in(workspace, <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta), rows,
+                            first, step, gradient, cost)
+
+    cdef int _run_in(
+        self, Workspace workspace, const double *theta, rows, Py_ssize_t first, Py_ssize_t step,
+        double *gradient, double *cost,
+    ) except -1:
+        cdef Evaluation run
+        cdef long long start = now()
+        cdef bint is_own = workspace.lend(&run)
         try:
             run.data = self.data
             run.first = first
@@ -123,8 +166,7 @@ cdef class BoundNetwork:
                 gather_weights(&run, workspace.plan.m)
             run.gradient = gradient
             run.output = NULL
-            workspace.run(
-                &run, <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta), start, cost)
+            workspace.run(&run, theta, start, cost)
         finally:
             workspace.give_back(&run, is_own)
         count_up(&self.n_evaluations, 1)

@@ -78,6 +78,7 @@ cdef void place_sums(Plan *plan) noexcept:
         layer.theta.strips = packs_delta(layer)
         layer.theta.delta_at = take(&plan.n_delta, delta_size(&layer.theta))
         layer.theta.bias_at = take(&plan.n_delta, layer.n_out)
+    plan.n_sums = plan.n_delta
 
 
 cdef void place_window(Plan *plan) noexcept:

@@ -10,6 +10,7 @@ cdef class ProgramLayout:
     cdef char *is_cleared
     cdef Py_ssize_t n_runs, n_offsets, n_clears     # taken
     cdef Py_ssize_t S
+    cdef bint has_tangents
     cdef Py_ssize_t n_values, n_deltas      # reals of a tile
     cdef Py_ssize_t *value_at               # of each array
     cdef Py_ssize_t *delta_at
@@ -82,11 +83,14 @@ cdef bint shares_weights(const int32_t *s, const int32_t *other) noexcept:
             and (s[11] & WITH_BIAS) == (other[11] & WITH_BIAS))
 
 
-cdef bint is_in_place(const ProgramCode *code, Py_ssize_t array) noexcept:
-    """Whether a twin may take the place of its z: no map into it needs z afterwards."""
+cdef bint is_in_place(const ProgramCode *code, Py_ssize_t array, bint has_tangents) noexcept:
+    """Whether a twin may take the place of its z: no map into it needs z, or its tangent,
+    afterwards."""
     cdef const int32_t *s
     cdef const Function *g
     cdef Py_ssize_t i
+    if has_tangents:
+        return False
     for i in range(code.n_steps):
         s = code.steps + i * STEP_COLUMNS
         if s[0] == MAP and array_of(code, s[3]) == array:
@@ -96,13 +100,13 @@ cdef bint is_in_place(const ProgramCode *code, Py_ssize_t array) noexcept:
     return True
 
 
-cdef Py_ssize_t program_reals(const ProgramCode *code) except -1:
+cdef Py_ssize_t program_reals(const ProgramCode *code, bint has_tangents) except -1:
     """Numbers of a sample: all values and deltas."""
     cdef Py_ssize_t i, out = 0
     for i in range(code.n_arrays):
         if code.arrays[2 * i + 1] < 0:
             out += code.arrays[2 * i] * (1 if i == 0 else 2)
-        elif not is_in_place(code, i):
+        elif not is_in_place(code, i, has_tangents):
             out += code.arrays[2 * i]
     return out
 
@@ -114,7 +118,7 @@ cdef int place_values(ProgramLayout self, const ProgramCode *code, Py_ssize_t lo
     self.delta_at = <Py_ssize_t *>allocate(code.n_arrays * sizeof(Py_ssize_t))
     for i in range(code.n_arrays):
         twin = code.arrays[2 * i + 1]
-        if twin >= 0 and is_in_place(code, i):
+        if twin >= 0 and is_in_place(code, i, self.has_tangents):
             self.value_at[i] = self.value_at[twin]
         else:
             self.value_at[i] = take(&self.n_values, code.arrays[2 * i] * self.S)
@@ -167,6 +171,7 @@ cdef int lay_affine(
         run.out = self.value(code, s[8] + p * s[10])
         run.out_delta = self.delta(code, s[8] + p * s[10])
         run.columns = n * self.S
+        run.apart = n == 1
         p += n
     step.delta_weights = theta.delta_at + s[2] * theta.columns + s[4]
     step.delta_bias = theta.bias_at + s[2]
@@ -183,8 +188,10 @@ cdef void gather_runs(ProgramLayout self, const ProgramCode *code, Py_ssize_t nu
         if shares_weights(s, code.steps + i * STEP_COLUMNS):
             return
     step.all_runs = self.runs + self.n_runs
+    step.first_tangent = step.depth
     for i in range(number, code.n_steps):
         if shares_weights(s, code.steps + i * STEP_COLUMNS):
+            step.first_tangent = min(step.first_tangent, self.steps[i].first_wanted)
             for r in range(self.steps[i].n_runs):
                 step.all_runs[step.n_all_runs + r] = self.steps[i].runs[r]
             step.n_all_runs += self.steps[i].n_runs
@@ -277,12 +284,15 @@ cdef void clear_deltas(ProgramLayout self, const ProgramCode *code, Py_ssize_t n
         clear(self, code, code.table[s[at] + i], number)
 
 
-cdef ProgramLayout lay_program(const ProgramCode *code, const ThetaBlock *thetas, Py_ssize_t S):
+cdef ProgramLayout lay_program(
+    const ProgramCode *code, const ThetaBlock *thetas, Py_ssize_t S, bint has_tangents,
+):
     """The whole program for tiles of S samples."""
     cdef ProgramLayout self = ProgramLayout.__new__(ProgramLayout)
     cdef const int32_t *s
     cdef Py_ssize_t i, p, n, longest = S, n_runs = 0, n_offsets = 0
     self.S = S
+    self.has_tangents = has_tangents
     for i in range(code.n_steps):
         s = code.steps + i * STEP_COLUMNS
         p = 0
@@ -320,32 +330,45 @@ cdef int place_program(Workspace self) except -1:
     cdef const ProgramCode *code = &self.chain.code
     cdef Py_ssize_t line = 64 // sizeof(real), S = MAX_TILE, k, top = 0, at = 0
     cdef Py_ssize_t K = plan.n_out * plan.positions
-    cdef Py_ssize_t reals = program_reals(code) + 2 * K
+    cdef Py_ssize_t widest = K, reals = program_reals(code, plan.n_tangents > 0)
     cdef ThetaBlock *theta
+    # Weights that do not stay in the caches are read once for each tile.
+    cdef Py_ssize_t bytes = max(
+        <Py_ssize_t>PROGRAM_TILE_BYTES, 2 * plan.n_parameters * <Py_ssize_t>sizeof(real))
+    # X has no tangents: what is set apart for them is not touched.
+    reals += plan.n_tangents * (reals - plan.n_in) + 2 * K
     while S > line and (
-            S >= 2 * plan.m or S * reals * <Py_ssize_t>sizeof(real) > PROGRAM_TILE_BYTES):
+            S >= 2 * plan.m or S * reals * <Py_ssize_t>sizeof(real) > bytes):
         S //= 2
     plan.tile = plan.padded = plan.stride = S
     cut_chunks(plan)
     plan.n_thetas = code.n_thetas
     plan.thetas = <ThetaBlock *>allocate(code.n_thetas * sizeof(ThetaBlock))
-    plan.n_delta = 0
+    plan.n_sums = 0
     for k in range(code.n_thetas):
         theta = &plan.thetas[k]
         theta.n_out, theta.n_in = code.thetas[2 * k], code.thetas[2 * k + 1]
         theta.columns = theta.n_in
         theta.at = at
         at += theta.n_out * (theta.n_in + 1)
-        theta.delta_at = take(&plan.n_delta, delta_size(theta))
-        theta.bias_at = take(&plan.n_delta, theta.n_out)
-    self.layout = lay_program(code, plan.thetas, S)
+        theta.delta_at = take(&plan.n_sums, delta_size(theta))
+        theta.bias_at = take(&plan.n_sums, theta.n_out)
+    plan.n_delta = plan.n_sums * max(plan.n_tangents, <Py_ssize_t>1)
+    self.layout = lay_program(code, plan.thetas, S, plan.n_tangents > 0)
     plan.steps = self.layout.steps
     plan.n_steps = code.n_steps
-    plan.n_value_rows = self.layout.n_values // S
+    plan.n_values = self.layout.n_values
+    plan.n_deltas = self.layout.n_deltas
+    for k in range(plan.n_steps):
+        widest = max(widest, plan.steps[k].n)
     plan.output_z = self.layout.value(code, code.output)
     plan.output_delta = self.layout.delta(code, code.output)
     plan.values_at = take(&top, self.layout.n_values)
     plan.deltas_at = take(&top, self.layout.n_deltas if plan.loss >= 0 else 0)
+    plan.tangents_at = take(&top, plan.n_tangents * plan.n_values)
+    plan.delta_tangents_at = take(&top, plan.n_tangents * plan.n_deltas)
+    plan.curvature_at = take(&top, CURVATURE_ARRAYS * plan.n_out * S if plan.n_tangents > 0 else 0)
+    plan.room_at = take(&top, widest * S if plan.n_tangents > 0 else 0)
     plan.lengths_at = take(&top, S)
     plan.output_a_at = take(&top, K * S)
     plan.y_at = take(&top, K * S)

@@ -210,7 +210,7 @@ cdef class Workspace:
         cdef Py_ssize_t top = 0, packed, theta, scratch, sums, costs, rows, weights
         cdef Py_ssize_t reals = sizeof(double) // sizeof(real)
         packed = take(&top, plan.n_packed)
-        theta = take(&top, plan.n_parameters if reals > 1 else 0)
+        theta = take(&top, plan.n_parameters * (1 + plan.n_tangents) if reals > 1 else 0)
         # Threads beyond the number of chunks only make columns of Delta.
         scratch = take(&top, max(plan.scratch * min(<Py_ssize_t>self.n_threads, plan.n_chunks),
                                  plan.delta_scratch * self.n_threads))
@@ -298,10 +298,11 @@ cdef int place_layers(Workspace self, const Data *data) except -1:
 
 cdef Workspace new_workspace(
     Chain chain, Py_ssize_t m, const Data *data, bint gathers, double l2, bint mean,
-    int n_threads,
+    int n_threads, Py_ssize_t n_tangents=0, bint gauss_newton=False,
 ):
     """For m samples of `data`, or m that are gathered from it; without data (NULL) for a forward
-    pass of any."""
+    pass of any. n_tangents: for products with so many directions at once, of the Hessian or of the
+    Gauss-Newton matrix."""
     cdef Workspace self = Workspace.__new__(Workspace)
     cdef Plan *plan = &self.plan
     if not chain.is_made:
@@ -318,13 +319,17 @@ cdef Workspace new_workspace(
     else:
         plan.weighted = data.weights != NULL
         plan.has_lengths = data.lengths != NULL
+    plan.n_tangents = n_tangents
+    plan.gauss_newton = gauss_newton
+    if n_tangents > 0:      # the schedules of dense layers have no tangents
+        plan.n_layers = 0
     if plan.n_layers > 0:
         place_layers(self, data)
     else:
         place_program(self)
     self.n_threads = <int>max(1, min(
         n_threads, max(plan.n_chunks, window_pieces(plan)),
-        1 + m * (<double>plan.multiply_adds / THREAD_WORK)))
+        1 + m * (<double>plan.multiply_adds * (1 + 2 * n_tangents) / THREAD_WORK)))
     self.new_scratch(&self.own)
     return self
 

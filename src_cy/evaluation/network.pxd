@@ -7,8 +7,11 @@ cost and gradient have the same bits for every number of threads.
 """
 from evaluation.dense cimport Dense, pack_weights, packing_pieces
 from evaluation.parameters cimport ThetaBlock, add_in_double, add_squares, delta_of, regularize
-from evaluation.passes cimport program_backward, program_forward, program_loss
+from evaluation.passes cimport program_loss
 from evaluation.plan cimport Data, Evaluation, Plan
+from evaluation.tangents cimport (
+    direction, tile_of_program_backward, tile_of_program_forward,
+)
 from evaluation.tile cimport (
     sample_major_tile_backward, sample_major_tile_forward, tile_backward, tile_data, tile_forward,
     tile_loss,
@@ -78,7 +81,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
         prefetch_tile(run, tile + 1, stop, &ahead)
         data = tile_data(run, scratch, start, count)
         if plan.n_layers == 0:
-            program_forward(run, scratch, &data, count)
+            tile_of_program_forward(run, scratch, &data, count)
         elif plan.sample_major > 0:
             sample_major_tile_forward(run, scratch, &data, &ahead)
         else:
@@ -93,7 +96,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
                 cost += tile_loss(run, scratch, &data, count, columns, &some_left_out)
             place = (tile - first) % plan.group
             if run.gradient != NULL and plan.n_layers == 0:
-                program_backward(run, scratch, some_left_out, sums, place == 0)
+                tile_of_program_backward(run, scratch, some_left_out, sums, place == 0)
             elif run.gradient != NULL and plan.sample_major > 0:
                 sample_major_tile_backward(run, scratch, some_left_out, &ahead)
             elif run.gradient != NULL:
@@ -114,12 +117,17 @@ cdef inline void run_tile(void *context, int worker, Py_ssize_t tile) noexcept n
     run_chunk(context, worker, run.window_start // run.plan.tile + tile)
 
 
+cdef inline Py_ssize_t n_given(const Plan *plan) noexcept nogil:
+    """How many numbers theta and the directions that follow it are."""
+    return plan.n_parameters * (1 + plan.n_tangents)
+
+
 cdef inline void run_narrow(void *context, int worker, Py_ssize_t piece) noexcept nogil:
     """One piece of theta, rounded to float32."""
     cdef const Evaluation *run = <const Evaluation *>context
     cdef real *theta = <real *>run.theta
     cdef Py_ssize_t start = piece * NARROW_PIECE, i
-    for i in range(start, min(start + NARROW_PIECE, run.plan.n_parameters)):
+    for i in range(start, min(start + NARROW_PIECE, n_given(run.plan))):
         theta[i] = <real>run.source[i]
 
 
@@ -136,30 +144,36 @@ cdef inline void run_pack(void *context, int worker, Py_ssize_t piece) noexcept 
 
 
 cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept nogil:
-    """D = scale (Delta + l2 [0, W]) for a piece of a matrix, the chunks added up in their order."""
+    """D = scale (Delta + l2 [0, W]) for a piece of a matrix, the chunks added up in their order.
+
+    Along a direction V it is the same with V in the place of W.
+    """
     cdef Evaluation *run = <Evaluation *>context
     cdef const Plan *plan = run.plan
     cdef const ThetaBlock *theta = plan.thetas + item % plan.n_thetas
-    cdef Py_ssize_t piece = item // plan.n_thetas, pieces = finish_pieces(plan)
+    cdef Py_ssize_t pieces = finish_pieces(plan), piece = item // plan.n_thetas % pieces
+    cdef Py_ssize_t k = item // (plan.n_thetas * pieces)
+    cdef const real *W = run.theta if plan.n_tangents == 0 else direction(run, k)
+    cdef double *gradient = run.gradient + k * plan.n_parameters
     cdef Py_ssize_t first = piece * theta.n_out // pieces
     cdef Py_ssize_t stop = (piece + 1) * theta.n_out // pieces
     cdef Py_ssize_t j, c, n, at, row = theta.n_in + 1, end = theta.shift + theta.n_in
-    cdef Strips Delta = delta_of(theta, run.sums)
+    cdef Strips Delta = delta_of(theta, run.sums + k * plan.n_sums)
     cdef const double *sums
     cdef double *D
     if worker == 0 and piece > 0:
         poll(context)
     for j in range(first, stop):
-        D = run.gradient + theta.at + j * row
-        D[0] = run.scale * sum_chunks(run, theta.bias_at + j, 1, D)[0]
+        D = gradient + theta.at + j * row
+        D[0] = run.scale * sum_chunks(run, k * plan.n_sums + theta.bias_at + j, 1, D)[0]
     c = theta.shift
     while c < end:
         n = adjacent(Delta, c, end)
         for j in range(first, stop):
             at = theta.at + j * row + 1 + c - theta.shift
-            D = run.gradient + at
+            D = gradient + at
             sums = sum_chunks(run, column(Delta, c) + j * Delta.row - run.sums, n, D)
-            regularize(n, sums, run.theta + at, run.scale, run.l2, D)
+            regularize(n, sums, W + at, run.scale, run.l2, D)
         c += n
 
 
@@ -222,7 +236,7 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, long long start, double *cost) 
     missing = 0
     if sizeof(real) < sizeof(double) and not run.is_packed:
         missing += parallel_for(run_narrow, poll, run,
-                                (plan.n_parameters + NARROW_PIECE - 1) // NARROW_PIECE,
+                                (n_given(plan) + NARROW_PIECE - 1) // NARROW_PIECE,
                                 run.n_threads)
     if plan.n_layers > 0 and plan.sample_major == 0 and not run.is_packed:
         c = 0
@@ -254,5 +268,6 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, long long start, double *cost) 
     if run.gradient != NULL and plan.sample_major == 0 and plan.window == 0:
         c = finish_pieces(plan)
         missing += parallel_for(
-            run_finish, poll, run, plan.n_thetas * c, run.n_threads if c > 1 else 1)
+            run_finish, poll, run, plan.n_thetas * c * max(plan.n_tangents, <Py_ssize_t>1),
+            run.n_threads if c > 1 else 1)
     return missing

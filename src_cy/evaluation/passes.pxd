@@ -13,6 +13,7 @@ from evaluation.weights cimport leave_out, multiply_weights, tile_weights
 from matrix.transpose cimport transpose
 from simd.lanes cimport real
 from steps.affine cimport affine_backward, affine_forward, affine_sums
+from steps.curvature cimport Curvature, prepare_curvature, tangent_of_delta
 from steps.function cimport apply, multiply_by_slopes, output_loss
 from steps.gate cimport gate_backward, gate_forward
 from steps.pool cimport pool_backward, pool_forward
@@ -92,6 +93,26 @@ cdef inline void program_targets(
                 y[(t * K + label) * S + s] = 1
 
 
+cdef inline void output_tangents(
+    const Plan *plan, real *scratch, Py_ssize_t at,
+) noexcept nogil:
+    """The tangents of the output's deltas at one position, in all directions."""
+    cdef Py_ssize_t K = plan.n_out, S = plan.padded, k
+    cdef const real *y = scratch + plan.y_at + at
+    cdef Curvature curvature
+    prepare_curvature(&plan.output_g, plan.loss, plan.loss_parameter, plan.loss_from_z,
+                      plan.loss_circuit, plan.gauss_newton, K, S,
+                      scratch + plan.values_at + plan.output_z + at, y,
+                      scratch + plan.curvature_at, scratch + plan.cost_at,
+                      scratch + plan.circuit_at, &curvature)
+    for k in range(plan.n_tangents):
+        tangent_of_delta(
+            &curvature, K, S, y,
+            scratch + plan.tangents_at + k * plan.n_values + plan.output_z + at,
+            scratch + plan.room_at,
+            scratch + plan.delta_tangents_at + k * plan.n_deltas + plan.output_delta + at)
+
+
 cdef inline double program_loss(
     const Evaluation *run, real *scratch, const Data *data, Py_ssize_t count, bint *some_left_out,
 ) noexcept nogil:
@@ -103,6 +124,7 @@ cdef inline double program_loss(
     cdef real *w = scratch + plan.weights_at
     cdef real *w_here = w + S
     cdef double total = 0
+    cdef Py_ssize_t k
     program_targets(plan, data, count, scratch + plan.y_at)
     some_left_out[0] = False
     if data.weights != NULL:
@@ -112,6 +134,8 @@ cdef inline double program_loss(
             w[s] = s < count
     for t in range(plan.positions):
         at = t * K * S
+        if plan.n_tangents > 0:
+            output_tangents(plan, scratch, at)
         output_loss(&plan.output_g, plan.loss, plan.loss_parameter, plan.loss_from_z,
                     plan.loss_circuit, K, S, S, scratch + plan.values_at + plan.output_z + at,
                     scratch + plan.output_a_at + at, scratch + plan.y_at + at, delta + at, cost,
@@ -123,25 +147,21 @@ cdef inline double program_loss(
         if data.weights != NULL or data.lengths != NULL or count < S:
             multiply_weights(1, S, S, w_here, cost)
             multiply_weights(K, S, S, w_here, delta + at)
+            for k in range(plan.n_tangents):
+                multiply_weights(K, S, S, w_here, scratch + plan.delta_tangents_at
+                                 + k * plan.n_deltas + plan.output_delta + at)
         total += sum_cost(cost, count)
     return total
 
 
 cdef inline void program_backward(
-    const Evaluation *run, real *scratch, bint some_left_out, real *sums, bint fresh,
+    const Evaluation *run, real *scratch, const real *w, real *deltas, real *sums,
 ) noexcept nogil:
-    """Adds to Delta in `sums`, or sets it. Where a sample is left out its deltas are 0, and must
-    not meet an infinite value or slope."""
+    """Adds to Delta in `sums`. w: the weights, if some samples are left out, else NULL."""
     cdef const Plan *plan = run.plan
     cdef const Step *step
     cdef Py_ssize_t S = plan.padded, i, c
     cdef real *values = scratch + plan.values_at
-    cdef real *deltas = scratch + plan.deltas_at
-    cdef const real *w = scratch + plan.weights_at
-    if fresh:
-        memset(sums, 0, plan.n_delta * sizeof(real))
-    if some_left_out:
-        leave_out(plan.n_value_rows, S, S, w, values)
     for i in range(plan.n_steps - 1, -1, -1):
         if run.polling.stopped:
             return
@@ -149,13 +169,13 @@ cdef inline void program_backward(
         for c in range(step.n_clears):
             memset(deltas + step.clears[c].at, 0, step.clears[c].n * sizeof(real))
         if step.kind == AFFINE:
-            affine_backward(step, run.theta, deltas)
-            affine_sums(step, values, deltas, sums)
+            affine_backward(step, run.theta, deltas, deltas)
+            affine_sums(step, 0, True, values, deltas, sums)
         elif step.kind == MAP:
             multiply_by_slopes(&step.g, 1, 1, step.n * S, step.n * S, values + step.a,
                                values + step.out, deltas + step.out_delta,
                                scratch + plan.circuit_at)
-            if some_left_out:
+            if w != NULL:
                 leave_out(step.n, S, S, w, deltas + step.out_delta)
         elif step.kind == GATE:
             gate_backward(step, S, scratch + plan.lengths_at, values, deltas)

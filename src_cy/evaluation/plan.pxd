@@ -32,7 +32,12 @@ The scratch of a thread, for one tile of a chain of dense layers; places are cou
     gathered_at         X and targets or labels of gathered samples
 
 A program has values_at and deltas_at instead of all up to edges_at, where its rows lie one after
-the other, and lengths_at and output_a_at besides.
+the other, and lengths_at and output_a_at besides. For directions of theta there are
+
+    tangents_at         n_tangents times as much as at values_at
+    delta_tangents_at   and as at deltas_at
+    curvature_at        second derivatives of the loss by the outputs of one position
+    room_at             rows of the largest step, or of the outputs
 """
 from evaluation.dense cimport Dense
 from evaluation.parameters cimport ThetaBlock
@@ -73,13 +78,18 @@ cdef struct Plan:
     # The program, for a tile (passes.pxd): places in values and deltas, in reals
     Step *steps
     Py_ssize_t n_steps
-    Py_ssize_t n_value_rows
+    Py_ssize_t n_values         # reals of all values of a tile, and of all deltas
+    Py_ssize_t n_deltas
     Py_ssize_t n_steps_in       # steps of a sequence of inputs; 1: X is no sequence
     Py_ssize_t multiply_adds    # of a sample's forward pass
     Function output_g
     Py_ssize_t output_z
     Py_ssize_t output_delta
     Py_ssize_t values_at, deltas_at, lengths_at, output_a_at
+    # Along so many directions of theta, which follow it, at once (tangents.pxd)
+    Py_ssize_t n_tangents
+    bint gauss_newton           # the products are those of the Gauss-Newton matrix
+    Py_ssize_t tangents_at, delta_tangents_at, curvature_at, room_at
     # cost
     int loss                    # row of the table; N_LOSSES: loss_circuit; -1: forward only
     real loss_parameter
@@ -99,7 +109,8 @@ cdef struct Plan:
     Py_ssize_t padded           # samples of a tile, in whole registers
     Py_ssize_t stride           # row length of a tile's arrays that lie by rows
     Py_ssize_t n_packed         # reals of packed weights
-    Py_ssize_t n_delta          # length of a chunk's partial Delta
+    Py_ssize_t n_sums           # length of a partial Delta
+    Py_ssize_t n_delta          # of all that a chunk sums up: Delta, or one for each direction
     Py_ssize_t n_units          # of all layers
     Py_ssize_t n_cached         # reals of the cache of a window
     Py_ssize_t cached_biases_at  # where in the cache the sums of delta for the biases begin
@@ -140,7 +151,7 @@ cdef struct Evaluation:
     real *cached
     Py_ssize_t window_start     # the first sample of the window
     double *costs               # n_chunks
-    double *gradient            # NULL: cost only
+    double *gradient            # NULL: cost only; or the products with all directions
     real *output                # not NULL: forward only, a(L) as (m, K)
     bint from_z                 # z(L) instead of a(L)
     int n_threads               # at most

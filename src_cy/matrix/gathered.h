@@ -27,6 +27,7 @@ typedef struct {
     ptrdiff_t out;               /* the first unit's output, from the values' start */
     ptrdiff_t out_delta;
     ptrdiff_t columns; /* whole cache lines */
+    int apart;         /* no two rows of inputs overlap: the run is one position */
 } Run;
 
 /* How many of `left` rows to take now, `most` at most, so that no block is left thin. */
@@ -143,29 +144,29 @@ static void gathered_product(
     }
 }
 
-/* out[rows[k], columns] += P'[n, units] Q[units, columns]; P has unit stride along a row. */
+/* out[rows[k], columns] += P'[n, units] Q[units, columns]; P has unit stride along a row. Only if
+ * the rows of out are apart, more than a cache line of columns is taken at a time. */
 static void scattered_product(
     ptrdiff_t units, ptrdiff_t columns, ptrdiff_t n, const real *p, ptrdiff_t p_row, const real *q,
-    ptrdiff_t q_row, real *out, const int32_t *rows) {
-    const int C = LINE_REALS / LANES < BLOCK_COLUMNS ? LINE_REALS / LANES : BLOCK_COLUMNS;
+    ptrdiff_t q_row, int apart, real *out, const int32_t *rows) {
+    const int line = LINE_REALS / LANES < BLOCK_COLUMNS ? LINE_REALS / LANES : BLOCK_COLUMNS;
     for (ptrdiff_t u = 0; u < units; u += GATHERED_DEPTH) {
         ptrdiff_t depth = units - u < GATHERED_DEPTH ? units - u : GATHERED_DEPTH;
-        for (ptrdiff_t c = 0; c < columns; c += C * LANES) {
+        for (ptrdiff_t c = 0; c < columns;) {
+            int C = apart ? block_columns(columns - c, n) : line;
             for (ptrdiff_t k = 0; k < n;) {
                 int R = block_rows(n - k, C);
-                switch (R) {
-#define SCATTERED(R)                                                                       \
-    case R:                                                                                \
+                switch (16 * C + R) {
+#define SCATTERED(R, C)                                                                    \
+    case 16 * (C) + (R):                                                                   \
         scattered_block(R, C, p + u * p_row + k, p_row, q + u * q_row + c, q_row, depth,   \
                         out + c, rows + k);                                                \
         break;
-                    SCATTERED(1) SCATTERED(2) SCATTERED(3) SCATTERED(4) SCATTERED(5) SCATTERED(6)
-#if LANES_BYTES == 64
-                    SCATTERED(7) SCATTERED(8) SCATTERED(9) SCATTERED(10) SCATTERED(11) SCATTERED(12)
-#endif
+                    BLOCK_SIZES(SCATTERED)
                 }
                 k += R;
             }
+            c += C * LANES;
         }
     }
 }
@@ -239,24 +240,36 @@ ALWAYS_INLINE void sums_block(
 #define SUM_SIZES(X) OF_4(X, 1) OF_4(X, 2) OF_4(X, 3)
 #endif
 
-static void gathered_sums(
-    ptrdiff_t units, ptrdiff_t n, const Run *runs, ptrdiff_t n_runs, const real *delta,
-    ptrdiff_t unit_row, const real *x, real *out, ptrdiff_t out_row) {
-    for (ptrdiff_t u = 0; u < units;) {
-        int R = even_part(units - u, SUM_ROWS);
-        for (ptrdiff_t k = 0; k < n;) {
-            int C = even_part(n - k, SUM_COLUMNS);
-            switch (16 * C + R) {
-#define SUMMED(R, C)                                                                             \
-    case 16 * (C) + (R):                                                                         \
-        sums_block(R, C, 0, runs, n_runs, delta + u * unit_row, unit_row, x, k,                  \
-                   out + u * out_row + k, out_row);                                              \
+/* Some rows of delta with some inputs, of a size that is not known to the compiler. */
+static void some_sums(
+    const int R, const int C, const Run *runs, ptrdiff_t n_runs, const real *delta,
+    ptrdiff_t unit_row, const real *x, ptrdiff_t k, real *out, ptrdiff_t out_row) {
+    switch (16 * C + R) {
+#define SUMMED(R, C)                                                                 \
+    case 16 * (C) + (R):                                                             \
+        sums_block(R, C, 0, runs, n_runs, delta, unit_row, x, k, out, out_row);      \
         break;
-                SUM_SIZES(SUMMED)
-            }
-            k += C;
+        SUM_SIZES(SUMMED)
+    }
+}
+
+/* Of the inputs from `first` on. The fewer rows, of delta or of x, are those read again and again:
+ * they stay in the first-level cache. */
+static void gathered_sums(
+    ptrdiff_t units, ptrdiff_t first, ptrdiff_t n, const Run *runs, ptrdiff_t n_runs,
+    const real *delta, ptrdiff_t unit_row, const real *x, real *out, ptrdiff_t out_row) {
+    const int by_inputs = units < n - first;
+    const ptrdiff_t outer_end = by_inputs ? n : units, inner_end = by_inputs ? units : n;
+    for (ptrdiff_t i = by_inputs ? first : 0; i < outer_end;) {
+        int taken = even_part(outer_end - i, by_inputs ? SUM_COLUMNS : SUM_ROWS);
+        for (ptrdiff_t j = by_inputs ? 0 : first; j < inner_end;) {
+            int other = even_part(inner_end - j, by_inputs ? SUM_ROWS : SUM_COLUMNS);
+            ptrdiff_t u = by_inputs ? j : i, k = by_inputs ? i : j;
+            some_sums(by_inputs ? other : taken, by_inputs ? taken : other, runs, n_runs,
+                      delta + u * unit_row, unit_row, x, k, out + u * out_row + k, out_row);
+            j += other;
         }
-        u += R;
+        i += taken;
     }
 }
 

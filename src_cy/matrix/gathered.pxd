@@ -12,6 +12,7 @@ cdef extern from "matrix/gathered.h" nogil:
         Py_ssize_t out
         Py_ssize_t out_delta
         Py_ssize_t columns
+        bint apart
 
     void gathered_product(
         Py_ssize_t units, Py_ssize_t columns, Py_ssize_t n, const real *p, Py_ssize_t p_row,
@@ -19,10 +20,10 @@ cdef extern from "matrix/gathered.h" nogil:
         real *out, Py_ssize_t out_row)
     void scattered_product(
         Py_ssize_t units, Py_ssize_t columns, Py_ssize_t n, const real *p, Py_ssize_t p_row,
-        const real *q, Py_ssize_t q_row, real *out, const int32_t *rows)
+        const real *q, Py_ssize_t q_row, bint apart, real *out, const int32_t *rows)
     void gathered_sums(
-        Py_ssize_t units, Py_ssize_t n, const Run *runs, Py_ssize_t n_runs, const real *delta,
-        Py_ssize_t unit_row, const real *x, real *out, Py_ssize_t out_row)
+        Py_ssize_t units, Py_ssize_t first, Py_ssize_t n, const Run *runs, Py_ssize_t n_runs,
+        const real *delta, Py_ssize_t unit_row, const real *x, real *out, Py_ssize_t out_row)
     void run_sums(
         Py_ssize_t units, const Run *runs, Py_ssize_t n_runs, const real *delta,
         Py_ssize_t unit_row, real *out)

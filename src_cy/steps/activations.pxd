@@ -13,15 +13,12 @@ from elementary.elementary cimport (
 )
 from libc.math cimport INFINITY
 from libc.string cimport memset
-from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
+from simd.lanes cimport kernel_void, lanes_load, lanes_splat, lanes_t, real
+from steps.elementwise cimport (
+    each, each_error, each_limited, function_t, limited, limited_t, orders, tangents,
+)
 from steps.parameter cimport Parameter, no_parameter, parameter
 from steps.softmax cimport softmax, softmax_errors, softmax_slopes
-
-# `p` is the parameter of those that have one.
-ctypedef lanes_t (*function_t)(int order, lanes_t z, lanes_t a, real p) noexcept nogil
-# g'(z), and g(z), or g(z) - y with all its digits if there is a y.
-ctypedef lanes_t (*limited_t)(
-    lanes_t z, const real *y, real p, lanes_t *slope) noexcept nogil
 
 cdef enum:          # what a tile keeps of a layer beside a
     KEEPS_NOTHING, KEEPS_Z, KEEPS_SLOPE
@@ -158,95 +155,8 @@ cdef inline lanes_t gaussian(int order, lanes_t z, lanes_t a, real p) noexcept n
     return <real>-2 * (z * a) if order == 1 else 4 * (z * (z * a)) - 2 * a
 
 
-cdef inline void each(
-    function_t g, int order, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
-    const real *z, const real *a, real *out, real p,
-) noexcept nogil:
-    """out = g(z), or out *= g' or g''."""
-    cdef Py_ssize_t _, c
-    for _ in range(rows):
-        c = 0
-        while c < columns:
-            if order == 0:
-                lanes_store(out + c, g(0, lanes_load(z + c), lanes_splat(0), p))
-            else:
-                lanes_store(
-                    out + c,
-                    lanes_load(out + c) * g(order, lanes_load(z + c), lanes_load(a + c), p))
-            c += LANES
-        z += stride
-        a += stride
-        out += stride
-
-
-cdef inline void orders(
-    function_t g, int order, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
-    const real *z, const real *a, real *out, real p,
-) noexcept nogil:
-    """`each` with the order known to the compiler."""
-    if order == 0:
-        each(g, 0, rows, columns, stride, z, a, out, p)
-    elif order == 1:
-        each(g, 1, rows, columns, stride, z, a, out, p)
-    else:
-        each(g, 2, rows, columns, stride, z, a, out, p)
-
-
-cdef inline void each_limited(
-    limited_t g, bint keep, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, real *z,
-    const real *y, real *out, real p,
-) noexcept nogil:
-    """out = g(z), or g(z) - y; then z = g'(z), if it is kept."""
-    cdef Py_ssize_t _, c
-    cdef const real *target = NULL
-    cdef lanes_t slope
-    for _ in range(rows):
-        c = 0
-        while c < columns:
-            if y != NULL:
-                target = y + c
-            lanes_store(out + c, g(lanes_load(z + c), target, p, &slope))
-            if keep:
-                lanes_store(z + c, slope)
-            c += LANES
-        z += stride
-        out += stride
-        if y != NULL:
-            y += stride
-
-
-cdef inline void limited(
-    limited_t g, bint keep, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, real *z,
-    real *a, real p,
-) noexcept nogil:
-    """`each_limited` with what is kept known to the compiler."""
-    if keep:
-        each_limited(g, True, rows, columns, stride, z, NULL, a, p)
-    else:
-        each_limited(g, False, rows, columns, stride, z, NULL, a, p)
-
-
-cdef inline void each_error(
-    function_t g, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, real *z, const real *y,
-    real *error, real p,
-) noexcept nogil:
-    """error = g(z) - y, then z = g'(z), of a function without limits."""
-    cdef Py_ssize_t _, c
-    cdef lanes_t a
-    for _ in range(rows):
-        c = 0
-        while c < columns:
-            a = g(0, lanes_load(z + c), lanes_splat(0), p)
-            lanes_store(error + c, a - lanes_load(y + c))
-            lanes_store(z + c, g(1, lanes_load(z + c), a, p))
-            c += LANES
-        z += stride
-        y += stride
-        error += stride
-
-
 cdef enum:          # what is done with a row of the table
-    DESCRIBE, ACTIVATE, MULTIPLY_SLOPES, OUTPUT_ERRORS
+    DESCRIBE, ACTIVATE, MULTIPLY_SLOPES, TANGENTS, OUTPUT_ERRORS
 
 cdef struct Call:
     # Arguments of the function below that asks for it.
@@ -258,6 +168,8 @@ cdef struct Call:
     real *z
     const real *a
     const real *y
+    const real *delta       # of TANGENTS
+    const real *tangent
     real *out
     real p
     Activation *row         # of DESCRIBE
@@ -296,6 +208,9 @@ cdef inline void plain_row(
     elif what == MULTIPLY_SLOPES:
         orders(g, call.order, call.rows, call.columns, call.stride, call.z, call.a, call.out,
                call.p)
+    elif what == TANGENTS:
+        tangents(g, call.rows, call.columns, call.stride, call.z, call.a, call.delta, call.tangent,
+                 call.out, call.p)
     else:
         each_error(g, call.rows, call.columns, call.stride, call.z, call.y, call.out, call.p)
 
@@ -312,6 +227,9 @@ cdef inline void limited_row(
     elif what == MULTIPLY_SLOPES:
         orders(slopes, call.order, call.rows, call.columns, call.stride, call.z, call.a, call.out,
                call.p)
+    elif what == TANGENTS:
+        tangents(slopes, call.rows, call.columns, call.stride, call.z, call.a, call.delta,
+                 call.tangent, call.out, call.p)
     else:
         each_limited(g, True, call.rows, call.columns, call.stride, call.z, call.y, call.out,
                      call.p)
@@ -326,7 +244,7 @@ cdef inline void softmax_row(int what, Call call, const char *name) noexcept nog
         softmax(call.rows, call.columns, call.stride, call.z, call.out)
     elif what == MULTIPLY_SLOPES:
         softmax_slopes(call.rows, call.columns, call.stride, call.a, call.out)
-    else:
+    elif what == OUTPUT_ERRORS:
         softmax_errors(call.rows, call.columns, call.stride, call.z, call.y, call.out)
 
 
@@ -388,6 +306,17 @@ cdef inline kernel_void multiply_slopes(
     cdef Call call = call_of(rows, columns, stride, z, a, NULL, out, p)
     call.order = order
     table_row(MULTIPLY_SLOPES, activation, call)
+
+
+cdef inline kernel_void multiply_tangents(
+    int activation, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, const real *z,
+    const real *a, const real *delta, const real *tangent, real *out, real p,
+) noexcept nogil:
+    """out = g' out + g'' tangent delta, or without delta g' tangent, from what `activate` has left
+    in z and a; no softmax."""
+    cdef Call call = call_of(rows, columns, stride, z, a, NULL, out, p)
+    call.delta, call.tangent = delta, tangent
+    table_row(TANGENTS, activation, call)
 
 
 cdef inline kernel_void output_errors(

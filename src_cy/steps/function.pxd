@@ -1,6 +1,8 @@
 """The function of a layer, named or a circuit, and the loss behind the last one, on one tile."""
+from libc.string cimport memcpy
+
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_store, real
-from steps.activations cimport SOFTMAX, activate, multiply_slopes, output_errors
+from steps.activations cimport SOFTMAX, activate, multiply_slopes, multiply_tangents, output_errors
 from steps.custom cimport SCALE, SET, activate_custom, custom_loss
 from steps.losses cimport loss_of_error, loss_of_z
 from tape.tape cimport Custom
@@ -46,6 +48,50 @@ cdef inline void multiply_by_slopes(
         multiply_slopes(g.activation, order, rows, columns, stride, z, a, out, g.parameter)
     else:
         activate_custom(g.circuit + order, SCALE, rows, columns, stride, z, out, scratch)
+
+
+cdef inline kernel_void products(
+    Py_ssize_t n, const real *a, const real *b, real *out,
+) noexcept nogil:
+    """out = a b."""
+    cdef Py_ssize_t i = 0
+    while i < n:
+        lanes_store(out + i, lanes_load(a + i) * lanes_load(b + i))
+        i += LANES
+
+
+cdef inline kernel_void add_to(Py_ssize_t n, const real *a, real *out) noexcept nogil:
+    """out += a."""
+    cdef Py_ssize_t i = 0
+    while i < n:
+        lanes_store(out + i, lanes_load(out + i) + lanes_load(a + i))
+        i += LANES
+
+
+cdef inline void apply_tangent(
+    const Function *g, Py_ssize_t n, const real *z, const real *a, const real *tangent, real *out,
+    real *scratch,
+) noexcept nogil:
+    """out = g'(z) tangent, of n numbers: the tangent of a."""
+    if g.circuit == NULL:
+        multiply_tangents(g.activation, 1, n, n, z, a, NULL, tangent, out, g.parameter)
+    else:
+        memcpy(out, tangent, n * sizeof(real))
+        activate_custom(g.circuit + 1, SCALE, 1, n, n, z, out, scratch)
+
+
+cdef inline void multiply_by_tangent(
+    const Function *g, Py_ssize_t n, const real *z, const real *a, const real *delta,
+    const real *tangent, real *out, real *room, real *scratch,
+) noexcept nogil:
+    """out = g'(z) out + g''(z) tangent delta, of n numbers; `room` for as many."""
+    if g.circuit == NULL:
+        multiply_tangents(g.activation, 1, n, n, z, a, delta, tangent, out, g.parameter)
+    else:
+        products(n, tangent, delta, room)
+        activate_custom(g.circuit + 2, SCALE, 1, n, n, z, room, scratch)
+        activate_custom(g.circuit + 1, SCALE, 1, n, n, z, out, scratch)
+        add_to(n, room, out)
 
 
 cdef inline void function_errors(

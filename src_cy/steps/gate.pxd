@@ -95,6 +95,39 @@ cdef inline void gate_forward(
                  row_at(values, step.d), values + step.out)
 
 
+cdef inline void gate_tangent(
+    const Step *step, Py_ssize_t columns, const real *lengths, const real *values, real *tangents,
+) noexcept nogil:
+    """The tangent of a b + d, or of the row that is chosen."""
+    cdef Py_ssize_t n = step.n * columns
+    cdef real sign = -1 if step.op == NEGATIVE_PRODUCT else 1
+    cdef real *out = tangents + step.out
+    if step.op == WITHIN:
+        choose_within(step.n, columns, <real>step.d, lengths, row_at(tangents, step.a),
+                      row_at(tangents, step.b), out)
+        return
+    products(n, sign, row_at(tangents, step.a), row_at(values, step.b), row_at(tangents, step.d),
+             out)
+    if step.a >= 0:
+        add_product(n, sign, values + step.a, tangents + step.b, out)
+
+
+cdef inline void gate_tangent_backward(
+    const Step *step, Py_ssize_t columns, const real *tangents, const real *deltas,
+    real *delta_tangents,
+) noexcept nogil:
+    """What gate_backward leaves out of the deltas' tangents: delta times the other tangent."""
+    cdef Py_ssize_t n = step.n * columns
+    cdef const real *delta = deltas + step.out_delta
+    cdef real sign = -1 if step.op == NEGATIVE_PRODUCT else 1
+    if step.op == WITHIN:
+        return
+    if step.a_delta >= 0:
+        add_product(n, sign, delta, tangents + step.b, delta_tangents + step.a_delta)
+    if step.b_delta >= 0:
+        add_product(n, sign, delta, tangents + step.a, delta_tangents + step.b_delta)
+
+
 cdef inline void gate_backward(
     const Step *step, Py_ssize_t columns, const real *lengths, const real *values, real *deltas,
 ) noexcept nogil:

@@ -1,25 +1,28 @@
-"""Losses: each is one function, giving the loss and its derivative in one register, and one row.
+"""Losses: each is one function, giving the loss, its first and its second derivative in one
+register, and one row of the table.
 
 A loss of the error a - y goes with every output activation: it is multiplied by g'. A pair that
 is computed from `z` (cross_entropy of a sigmoid, say) gives delta = dloss/dz at once and names the
 output it is for; it is finite for every finite z. Losses sum over the K outputs of a sample.
 """
 from elementary.elementary cimport (
-    lanes_abs, lanes_copysign, lanes_divide, lanes_eq, lanes_exp_negative, lanes_exp_parts,
+    lanes_abs, lanes_copysign, lanes_divide, lanes_exp, lanes_exp_negative, lanes_exp_parts,
     lanes_fma, lanes_gt, lanes_log, lanes_log1p, lanes_lt, lanes_max, lanes_rounded, lanes_select,
-    lanes_softplus_excess, lanes_softplus_sigmoid, lanes_tanh,
+    lanes_softplus_excess, lanes_softplus_sigmoid, lanes_tanh, lanes_tanh_rest,
 )
 from libc.math cimport INFINITY
 from simd.lanes cimport (
     LANES, ilanes_t, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real,
 )
+from steps.joint_losses cimport (
+    lanes_zero_or_nan, multiclass_hinge, softmax_cross_entropy, weston_watkins,
+)
 from steps.parameter cimport Parameter, no_parameter, parameter
-from steps.softmax cimport softmax_powers
 
 # Of z, or of the error a - y.
 # `p` is the parameter of those that have one.
 ctypedef lanes_t (*loss_function_t)(
-    lanes_t v, lanes_t y, real p, lanes_t *slope) noexcept nogil
+    lanes_t v, lanes_t y, real p, lanes_t *slope, lanes_t *curvature) noexcept nogil
 
 cdef struct Loss:
     const char *name
@@ -33,8 +36,11 @@ cdef enum:
     N_LOSSES
 
 
-cdef inline lanes_t cross_entropy(lanes_t z, lanes_t y, real p, lanes_t *slope) noexcept nogil:
-    """-y log a - (1 - y) log(1 - a) with a = sigmoid(z): softplus(z) - yz; slope a - y.
+cdef inline lanes_t cross_entropy(
+    lanes_t z, lanes_t y, real p, lanes_t *slope, lanes_t *curvature,
+) noexcept nogil:
+    """-y log a - (1 - y) log(1 - a) with a = sigmoid(z): softplus(z) - yz; slope a - y,
+    curvature a(1 - a).
 
     Of a and 1 - a the smaller is e / (1 + e), the other 1 / (1 + e). No two terms of the loss have
     different signs, and for y = 0 or 1 none of the slope.
@@ -46,30 +52,35 @@ cdef inline lanes_t cross_entropy(lanes_t z, lanes_t y, real p, lanes_t *slope) 
     cdef lanes_t far = lanes_select(lanes_lt(z, lanes_splat(0)), other, y)
     cdef lanes_t size = near - lanes_rounded(far * e)
     slope[0] = lanes_divide(lanes_select(lanes_lt(z, lanes_splat(0)), -size, size), e + 1)
+    curvature[0] = lanes_divide(e, (e + 1) * (e + 1))
     return lanes_abs(z) * near + excess
 
 
-cdef inline lanes_t lanes_zero_or_nan(lanes_t v) noexcept nogil:
-    """The slope where a loss has none: 0, but no NaN is passed over in silence."""
-    return lanes_select(lanes_gt(lanes_abs(v), lanes_splat(-1)), lanes_splat(0), v)
-
-
-cdef inline lanes_t squared_error(lanes_t e, lanes_t y, real p, lanes_t *slope) noexcept nogil:
+cdef inline lanes_t squared_error(
+    lanes_t e, lanes_t y, real p, lanes_t *slope, lanes_t *curvature,
+) noexcept nogil:
     """e^2 / 2 with e = a - y."""
     slope[0] = e
+    curvature[0] = lanes_splat(1)
     return <real>0.5 * (e * e)
 
 
-cdef inline lanes_t absolute_error(lanes_t e, lanes_t y, real p, lanes_t *slope) noexcept nogil:
-    """|e|; slope 0 at the kink."""
+cdef inline lanes_t absolute_error(
+    lanes_t e, lanes_t y, real p, lanes_t *slope, lanes_t *curvature,
+) noexcept nogil:
+    """|e|; slope 0 at the kink, curvature 0."""
+    curvature[0] = lanes_zero_or_nan(e)
     # NaN is neither above nor below zero, and must not become 0.
     slope[0] = lanes_select(
         lanes_gt(lanes_abs(e), lanes_splat(0)), lanes_copysign(lanes_splat(1), e), e)
     return lanes_abs(e)
 
 
-cdef inline lanes_t quantile(lanes_t e, lanes_t y, real p, lanes_t *slope) noexcept nogil:
-    """(1 - tau) e where e > 0 else -tau e; slope 0 at the kink."""
+cdef inline lanes_t quantile(
+    lanes_t e, lanes_t y, real p, lanes_t *slope, lanes_t *curvature,
+) noexcept nogil:
+    """(1 - tau) e where e > 0 else -tau e; slope 0 at the kink, curvature 0."""
+    curvature[0] = lanes_zero_or_nan(e)
     cdef ilanes_t above = lanes_gt(e, lanes_splat(0))
     slope[0] = lanes_select(above, lanes_splat(1 - p), lanes_splat(-p))
     cdef lanes_t loss = e * slope[0]
@@ -78,17 +89,25 @@ cdef inline lanes_t quantile(lanes_t e, lanes_t y, real p, lanes_t *slope) noexc
     return loss
 
 
-cdef inline lanes_t huber(lanes_t e, lanes_t y, real p, lanes_t *slope) noexcept nogil:
-    """e^2/2 where |e| <= delta else delta (|e| - delta/2)."""
+cdef inline lanes_t huber(
+    lanes_t e, lanes_t y, real p, lanes_t *slope, lanes_t *curvature,
+) noexcept nogil:
+    """e^2/2 where |e| <= delta else delta (|e| - delta/2); curvature 1 or 0."""
     cdef lanes_t size = lanes_abs(e)
+    curvature[0] = lanes_select(lanes_gt(size, lanes_splat(p)), lanes_splat(0), lanes_splat(1))
     cdef lanes_t cut = lanes_select(lanes_gt(size, lanes_splat(p)), lanes_splat(p), size)
     slope[0] = lanes_copysign(cut, e)
     return cut * (size - <real>0.5 * cut)
 
 
-cdef inline lanes_t log_cosh(lanes_t e, lanes_t y, real p, lanes_t *slope) noexcept nogil:
-    """log cosh e; slope tanh e."""
-    cdef lanes_t size = lanes_abs(e)
+cdef inline lanes_t log_cosh(
+    lanes_t e, lanes_t y, real p, lanes_t *slope, lanes_t *curvature,
+) noexcept nogil:
+    """log cosh e; slope tanh e, curvature 1 - tanh(e)^2."""
+    cdef lanes_t rest
+    cdef lanes_t size = lanes_tanh_rest(e, &rest)
+    curvature[0] = rest + rest * size
+    size = lanes_abs(e)
     slope[0] = lanes_tanh(e)
     # cosh e = 1 + 2 sinh(e/2)^2 where that is small, else exp|e| (1 + exp(-2|e|)) / 2.
     cdef lanes_t t = slope[0] * slope[0]
@@ -98,17 +117,39 @@ cdef inline lanes_t log_cosh(lanes_t e, lanes_t y, real p, lanes_t *slope) noexc
         size + (lanes_log1p(lanes_exp_negative(<real>-2 * size)) - <real>0.69314718055994530942))
 
 
-cdef inline lanes_t poisson(lanes_t z, lanes_t y, real p, lanes_t *slope) noexcept nogil:
-    """rate - y log rate with rate = exp(z)."""
+cdef inline lanes_t poisson(
+    lanes_t z, lanes_t y, real p, lanes_t *slope, lanes_t *curvature,
+) noexcept nogil:
+    """rate - y log rate with rate = exp(z); slope rate - y, curvature rate."""
     # Written out: some compilers fuse the last product of exp with what is subtracted, some do not.
     cdef lanes_t scale
     cdef lanes_t part = lanes_exp_parts(z, &scale)
     slope[0] = lanes_fma(part, scale, -y)
+    curvature[0] = part * scale
     return lanes_fma(part, scale, -lanes_rounded(z * y))
 
 
-cdef inline lanes_t poisson_softplus(lanes_t z, lanes_t y, real p, lanes_t *slope) noexcept nogil:
-    """rate - y log rate with rate = softplus(z), whose logarithm tends to z far below 0."""
+cdef inline lanes_t ratio_excess(lanes_t z, lanes_t rate, lanes_t sigma) noexcept nogil:
+    """(r - 1) + s with s = sigmoid(z) and r = s/softplus(z).
+
+    With e = exp(z) it is (e/log(1 + e) - 1)/(1 + e), whose numerator is a series of Gregory's
+    coefficients where e is small and the difference has no digits.
+    """
+    cdef lanes_t e = lanes_exp(z)
+    cdef lanes_t series = e * (0.5 + e * (<real>(-1 / 12.0) + e * (<real>(1 / 24.0) + e * (
+        <real>(-19 / 720.0) + e * (<real>(3 / 160.0) + e * <real>(-863 / 60480.0))))))
+    return lanes_select(
+        lanes_lt(e, lanes_splat(<real>0.00390625)), series * (1 - sigma),
+        (lanes_divide(sigma, rate) - 1) + sigma)
+
+
+cdef inline lanes_t poisson_softplus(
+    lanes_t z, lanes_t y, real p, lanes_t *slope, lanes_t *curvature,
+) noexcept nogil:
+    """rate - y log rate with rate = softplus(z), whose logarithm tends to z far below 0.
+
+    Slope s - ry with s = sigmoid(z) and r = s/rate; curvature s(1 - s) + yr((r - 1) + s).
+    """
     cdef lanes_t far = lanes_splat(-40)
     cdef lanes_t rate, sigma
     lanes_softplus_sigmoid(z, &rate, &sigma)
@@ -116,19 +157,27 @@ cdef inline lanes_t poisson_softplus(lanes_t z, lanes_t y, real p, lanes_t *slop
     cdef lanes_t log_rate = lanes_select(lanes_gt(far, z), z, lanes_log(rate))
     cdef lanes_t ratio = lanes_select(lanes_gt(far, z), lanes_splat(1), lanes_divide(sigma, rate))
     slope[0] = sigma - ratio * y
+    curvature[0] = sigma * (1 - sigma) + y * ratio * ratio_excess(z, rate, sigma)
     return rate - log_rate * y
 
 
-cdef inline lanes_t hinge(lanes_t e, lanes_t y, real p, lanes_t *slope) noexcept nogil:
-    """max(0, 1 - ya), y = -1 or 1, so that 1 - ya = -y(a - y); slope 0 at the kink."""
+cdef inline lanes_t hinge(
+    lanes_t e, lanes_t y, real p, lanes_t *slope, lanes_t *curvature,
+) noexcept nogil:
+    """max(0, 1 - ya), y = -1 or 1, so that 1 - ya = -y(a - y); slope 0 at the kink, curvature 0."""
     cdef lanes_t short = -y * e
+    curvature[0] = lanes_zero_or_nan(short)
     slope[0] = lanes_select(lanes_gt(short, lanes_splat(0)), -y, lanes_zero_or_nan(short))
     return lanes_select(lanes_gt(lanes_splat(0), short), lanes_splat(0), short)
 
 
-cdef inline lanes_t squared_hinge(lanes_t e, lanes_t y, real p, lanes_t *slope) noexcept nogil:
-    """max(0, 1 - ya)^2, y = -1 or 1."""
+cdef inline lanes_t squared_hinge(
+    lanes_t e, lanes_t y, real p, lanes_t *slope, lanes_t *curvature,
+) noexcept nogil:
+    """max(0, 1 - ya)^2, y = -1 or 1; curvature 2 where the loss is not 0."""
     cdef lanes_t short = -y * e
+    curvature[0] = lanes_select(
+        lanes_gt(short, lanes_splat(0)), lanes_splat(2), lanes_zero_or_nan(short))
     short = lanes_select(lanes_gt(lanes_splat(0), short), lanes_splat(0), short)
     slope[0] = <real>-2 * y * short
     return short * short
@@ -140,12 +189,12 @@ cdef inline void each(
 ) noexcept nogil:
     """A loss of z, or of the error if there are slopes of the output, which multiply its own."""
     cdef Py_ssize_t r, c = 0
-    cdef lanes_t slope, total
+    cdef lanes_t slope, unused, total
     while c < columns:
         total = lanes_splat(0)
         for r in range(rows):
             total += loss(
-                lanes_load(v + r * stride + c), lanes_load(y + r * stride + c), p, &slope)
+                lanes_load(v + r * stride + c), lanes_load(y + r * stride + c), p, &slope, &unused)
             if slopes != NULL:
                 slope *= lanes_load(slopes + r * stride + c)
             lanes_store(delta + r * stride + c, slope)
@@ -153,101 +202,19 @@ cdef inline void each(
         c += LANES
 
 
-cdef inline void softmax_cross_entropy(
-    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
-    const real *v, const real *y, real *delta, real *cost,
+cdef inline void each_curvature(
+    loss_function_t loss, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    const real *v, const real *y, real *slope, real *curvature, real p,
 ) noexcept nogil:
-    """-sum_k y_k log a_k = sum_k y_k (logsumexp z - z_k); slope a_k sum(y) - y_k, which is
-    a_k (sum(y) - y_k) - y_k (1 - a_k)."""
-    cdef Py_ssize_t r, c = 0
-    cdef lanes_t top, total, rest, mass, loss, power, others, target
+    """The derivatives of a loss, of z or of the error; `curvature` may be the same array as v."""
+    cdef Py_ssize_t r, at, c = 0
+    cdef lanes_t first, second
     while c < columns:
-        softmax_powers(rows, columns, stride, v + c, delta + c, &top, &rest)
-        mass = lanes_splat(0)
-        loss = lanes_splat(0)
         for r in range(rows):
-            mass += lanes_load(y + r * stride + c)
-            # Halves: the difference of two large z need not be a number.
-            loss += lanes_load(y + r * stride + c) * (
-                <real>0.5 * top - lanes_rounded(<real>0.5 * lanes_load(v + r * stride + c)))
-        lanes_store(cost + c, (mass * lanes_log1p(rest) + loss) + loss)
-        total = 1 + rest
-        for r in range(rows):
-            power = lanes_load(delta + r * stride + c)
-            target = lanes_load(y + r * stride + c)
-            others = lanes_select(
-                lanes_eq(lanes_load(v + r * stride + c), top), rest, total - power)
-            lanes_store(delta + r * stride + c, lanes_divide(
-                power * (mass - target) - lanes_rounded(target * others), total))
-        c += LANES
-
-
-cdef inline void multiclass_hinge(
-    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
-    const real *v, const real *y, real *delta, real *cost,
-) noexcept nogil:
-    """max_k (z_k + 1 - y_k) - sum_k y_k z_k, y one-hot (Crammer and Singer 2001).
-
-    The slope is 1 at the (first) largest margin less y: zero when that is the label itself.
-    """
-    cdef Py_ssize_t r, c = 0
-    cdef lanes_t worst, margin, label, found, hit
-    while c < columns:
-        worst = lanes_load(v + c) + (1 - lanes_load(y + c))
-        label = lanes_load(y + c) * lanes_load(v + c)
-        for r in range(1, rows):
-            margin = lanes_load(v + r * stride + c) + (1 - lanes_load(y + r * stride + c))
-            worst = lanes_select(lanes_gt(worst, margin), worst, margin)
-            label += lanes_load(y + r * stride + c) * lanes_load(v + r * stride + c)
-        lanes_store(cost + c, worst - label)
-        # The label wins ties, so that the slope is 0 where the loss is.
-        found = lanes_select(lanes_gt(worst, label), lanes_splat(0), lanes_splat(1))
-        for r in range(rows):
-            margin = lanes_load(v + r * stride + c) + (1 - lanes_load(y + r * stride + c))
-            hit = lanes_select(lanes_gt(worst, margin), lanes_splat(0), 1 - found)
-            lanes_store(
-                delta + r * stride + c,
-                lanes_select(lanes_gt(worst, label),
-                             hit - lanes_load(y + r * stride + c),
-                             lanes_zero_or_nan(worst - label)))
-            found += hit
-        c += LANES
-
-
-cdef inline void weston_watkins(
-    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
-    const real *v, const real *y, real *delta, real *cost,
-) noexcept nogil:
-    """sum_k (1 - y_k) max(0, 1 + z_k - sum_k y_k z_k), y one-hot (Weston and Watkins 1999).
-
-    The slope is 1 at each other class that comes nearer than 1 to the label, and at the label less
-    their number.
-    """
-    cdef Py_ssize_t r, c = 0
-    cdef lanes_t label, target, margin, loss, hit, count, nothing = lanes_splat(0)
-    while c < columns:
-        # Where y is 0 or 1 a factor is left out instead of being 0: z may be infinite.
-        label = nothing
-        for r in range(rows):
-            target = lanes_load(y + r * stride + c)
-            label += lanes_select(
-                lanes_eq(target, nothing), nothing, target * lanes_load(v + r * stride + c))
-        loss = nothing
-        count = nothing
-        for r in range(rows):
-            target = lanes_load(y + r * stride + c)
-            margin = (lanes_load(v + r * stride + c) - label) + 1
-            margin = lanes_select(lanes_eq(target, lanes_splat(1)), nothing, margin)
-            hit = lanes_select(
-                lanes_gt(margin, nothing), 1 - target, lanes_zero_or_nan(margin))
-            loss += lanes_select(lanes_gt(margin, nothing), (1 - target) * margin, hit)
-            count += hit
-            lanes_store(delta + r * stride + c, hit)
-        lanes_store(cost + c, loss)
-        for r in range(rows):
-            lanes_store(
-                delta + r * stride + c,
-                lanes_load(delta + r * stride + c) - lanes_load(y + r * stride + c) * count)
+            at = r * stride + c
+            loss(lanes_load(v + at), lanes_load(y + at), p, &first, &second)
+            lanes_store(slope + at, first)
+            lanes_store(curvature + at, second)
         c += LANES
 
 
@@ -294,19 +261,64 @@ cdef inline kernel_void loss_of_z(
     elif loss == WESTON_WATKINS: weston_watkins(rows, columns, stride, z, y, delta, cost)
 
 
+cdef inline void error_row(
+    loss_function_t loss, bint curved, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    const real *error, const real *y, const real *slopes, real *delta, real *other, real p,
+) noexcept nogil:
+    """Of a loss of the error: slope and curvature in delta and other, or delta and the cost."""
+    if curved:
+        each_curvature(loss, rows, columns, stride, error, y, delta, other, p)
+    else:
+        each(loss, rows, columns, stride, error, y, slopes, delta, other, p)
+
+
+cdef inline void error_table(
+    int loss, bint curved, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    const real *error, const real *y, const real *slopes, real *delta, real *other, real p,
+) noexcept nogil:
+    if loss == SQUARED_ERROR:
+        error_row(squared_error, curved, rows, columns, stride, error, y, slopes, delta, other, p)
+    elif loss == ABSOLUTE_ERROR:
+        error_row(absolute_error, curved, rows, columns, stride, error, y, slopes, delta, other, p)
+    elif loss == QUANTILE:
+        error_row(quantile, curved, rows, columns, stride, error, y, slopes, delta, other, p)
+    elif loss == HUBER:
+        error_row(huber, curved, rows, columns, stride, error, y, slopes, delta, other, p)
+    elif loss == LOG_COSH:
+        error_row(log_cosh, curved, rows, columns, stride, error, y, slopes, delta, other, p)
+    elif loss == HINGE:
+        error_row(hinge, curved, rows, columns, stride, error, y, slopes, delta, other, p)
+    elif loss == SQUARED_HINGE:
+        error_row(squared_hinge, curved, rows, columns, stride, error, y, slopes, delta, other, p)
+
+
 cdef inline kernel_void loss_of_error(
     int loss, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
     const real *error, const real *y, const real *slopes, real *delta, real *cost, real p,
 ) noexcept nogil:
     """As loss_of_z, of a row that does not, from a - y; delta, which may be the same array, is
     multiplied by the slopes of the output."""
-    if loss == SQUARED_ERROR:
-        each(squared_error, rows, columns, stride, error, y, slopes, delta, cost, p)
-    elif loss == ABSOLUTE_ERROR:
-        each(absolute_error, rows, columns, stride, error, y, slopes, delta, cost, p)
-    elif loss == QUANTILE: each(quantile, rows, columns, stride, error, y, slopes, delta, cost, p)
-    elif loss == HUBER: each(huber, rows, columns, stride, error, y, slopes, delta, cost, p)
-    elif loss == LOG_COSH: each(log_cosh, rows, columns, stride, error, y, slopes, delta, cost, p)
-    elif loss == HINGE: each(hinge, rows, columns, stride, error, y, slopes, delta, cost, p)
-    elif loss == SQUARED_HINGE:
-        each(squared_hinge, rows, columns, stride, error, y, slopes, delta, cost, p)
+    error_table(loss, False, rows, columns, stride, error, y, slopes, delta, cost, p)
+
+
+cdef inline kernel_void curvature_of_error(
+    int loss, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    const real *error, const real *y, real *slope, real *curvature, real p,
+) noexcept nogil:
+    """First and second derivative by a, of a row computed from a - y; `slope` may be the array of
+    the errors."""
+    error_table(loss, True, rows, columns, stride, error, y, NULL, slope, curvature, p)
+
+
+cdef inline kernel_void curvature_of_z(
+    int loss, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    const real *z, const real *y, real *slope, real *curvature, real p,
+) noexcept nogil:
+    """First and second derivative by z, of a row computed from z whose outputs do not depend on
+    each other."""
+    if loss == CROSS_ENTROPY:
+        each_curvature(cross_entropy, rows, columns, stride, z, y, slope, curvature, p)
+    elif loss == POISSON:
+        each_curvature(poisson, rows, columns, stride, z, y, slope, curvature, p)
+    elif loss == POISSON_SOFTPLUS:
+        each_curvature(poisson_softplus, rows, columns, stride, z, y, slope, curvature, p)

@@ -60,6 +60,34 @@ cdef inline kernel_void add_to_largest(
         delta += columns
 
 
+cdef inline kernel_void tangents_of_largest(
+    Py_ssize_t n, Py_ssize_t window, const int32_t *rows, Py_ssize_t columns, const real *values,
+    const real *out, const real *tangents, real *tangent,
+) noexcept nogil:
+    """Of each window the tangent of the row that gets its delta in `add_to_largest`."""
+    cdef Py_ssize_t _, c
+    cdef int w
+    cdef lanes_t value, best, found
+    for _ in range(n):
+        c = 0
+        while c < columns:
+            best = lanes_load(out + c)
+            found = lanes_splat(0)
+            for w in range(window - 1, -1, -1):     # the first is the last to be taken
+                if rows[w] < 0:
+                    continue
+                value = lanes_load(values + rows[w] + c)
+                found = lanes_select(
+                    lanes_eq(value, value), found, lanes_load(tangents + rows[w] + c))
+                found = lanes_select(
+                    lanes_eq(value, best), lanes_load(tangents + rows[w] + c), found)
+            lanes_store(tangent + c, found)
+            c += LANES
+        rows += window
+        out += columns
+        tangent += columns
+
+
 cdef inline kernel_void mean_rows(
     Py_ssize_t n, Py_ssize_t window, const int32_t *rows, Py_ssize_t columns, real factor,
     const real *values, real *out,
@@ -106,6 +134,17 @@ cdef inline void pool_forward(
         largest_rows(step.n, step.window, step.rows, columns, values, values + step.out)
     else:
         mean_rows(step.n, step.window, step.rows, columns, step.factor, values, values + step.out)
+
+
+cdef inline void pool_tangent(
+    const Step *step, Py_ssize_t columns, const real *values, real *tangents,
+) noexcept nogil:
+    if step.op == LARGEST:
+        tangents_of_largest(step.n, step.window, step.rows, columns, values, values + step.out,
+                            tangents, tangents + step.out)
+    else:
+        mean_rows(step.n, step.window, step.rows, columns, step.factor, tangents,
+                  tangents + step.out)
 
 
 cdef inline void pool_backward(

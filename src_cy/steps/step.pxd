@@ -70,6 +70,7 @@ cdef struct Step:
     Py_ssize_t delta_row
     Run *all_runs
     Py_ssize_t n_all_runs       # 0: another step does it
+    Py_ssize_t first_tangent    # inputs before it have no tangent in any of them
     # MAP
     Function g
     bint keeps_z

@@ -1,0 +1,126 @@
+"""The derivative of delta(L) along a direction: second derivatives of loss and output activation.
+
+With the tangent t of z(L), the Hessian of the loss by z gives
+
+    from z      loss'' t                    softmax: sum(y) (diag(a) - a a') t
+    from a - y  (loss'' g'^2 + loss' g'') t
+
+and, of a softmax output with Jacobian S = diag(a) - a a' and u = loss', v = S t
+
+    S (loss'' v) + v (u - a.u) - a (v.u)
+
+Its Gauss-Newton part is what is left without g'' and without the last two terms.
+"""
+from libc.string cimport memcpy, memset
+
+from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
+from steps.activations cimport SOFTMAX, multiply_slopes
+from steps.custom cimport custom_loss
+from steps.function cimport (
+    Function, add_to, apply, function_errors, multiply_by_slopes, products,
+)
+from steps.losses cimport SOFTMAX_CROSS_ENTROPY, curvature_of_error, curvature_of_z
+from tape.tape cimport Custom
+
+cdef enum:
+    CURVATURE_ARRAYS = 4    # of the outputs of a tile, that `prepare_curvature` needs
+
+
+cdef struct Curvature:
+    bint joint              # softmax: an output depends on all z
+    bint of_cross_entropy   # softmax, with the loss computed from z
+    bint gauss_newton
+    real *factor            # of the tangent; joint: loss'' by a
+    real *slope             # joint: loss' by a
+    real *a                 # joint
+
+
+cdef inline kernel_void multiply_mass(
+    Py_ssize_t rows, Py_ssize_t columns, const real *y, real *out,
+) noexcept nogil:
+    """out *= the sum of a sample's targets."""
+    cdef Py_ssize_t r, c = 0
+    cdef lanes_t mass
+    while c < columns:
+        mass = lanes_splat(0)
+        for r in range(rows):
+            mass += lanes_load(y + r * columns + c)
+        for r in range(rows):
+            lanes_store(out + r * columns + c, lanes_load(out + r * columns + c) * mass)
+        c += LANES
+
+
+cdef inline kernel_void add_turning(
+    Py_ssize_t rows, Py_ssize_t columns, const real *a, const real *u,
+    const real *v, real *out,
+) noexcept nogil:
+    """out += v (u - a.u) - a (v.u): what the change v of a softmax's outputs does to S u."""
+    cdef Py_ssize_t r, at, c = 0
+    cdef lanes_t mean, change
+    while c < columns:
+        mean = change = lanes_splat(0)
+        for r in range(rows):
+            at = r * columns + c
+            mean += lanes_load(a + at) * lanes_load(u + at)
+            change += lanes_load(v + at) * lanes_load(u + at)
+        for r in range(rows):
+            at = r * columns + c
+            lanes_store(out + at, lanes_load(out + at) + (
+                lanes_load(v + at) * (lanes_load(u + at) - mean) - lanes_load(a + at) * change))
+        c += LANES
+
+
+cdef inline void prepare_curvature(
+    const Function *g, int loss, real p, bint from_z, const Custom *circuit, bint gauss_newton,
+    Py_ssize_t rows, Py_ssize_t columns, const real *z, const real *y,
+    real *room, real *cost, real *scratch, Curvature *out,
+) noexcept nogil:
+    """What does not depend on the direction, of so many output rows. `room`: CURVATURE_ARRAYS
+    arrays like z; `cost`: a row that is overwritten."""
+    cdef Py_ssize_t size = rows * columns
+    cdef real *kept = room + 3 * size       # z, or what a function leaves there
+    out.joint = g.circuit == NULL and g.activation == SOFTMAX
+    out.of_cross_entropy = circuit == NULL and loss == SOFTMAX_CROSS_ENTROPY
+    out.gauss_newton = gauss_newton
+    out.factor, out.slope, out.a = room, room + size, room + 2 * size
+    if from_z and circuit == NULL and not out.joint:
+        memset(out.factor, 0, size * sizeof(real))      # of the losses with margins it is 0
+        curvature_of_z(loss, rows, columns, columns, z, y, out.slope, out.factor, p)
+        return
+    memcpy(kept, z, size * sizeof(real))
+    if circuit == NULL and not out.of_cross_entropy:
+        function_errors(g, rows, columns, columns, kept, y, out.slope, scratch)
+        curvature_of_error(loss, rows, columns, columns, out.slope, y, out.slope, out.factor, p)
+        memcpy(kept, z, size * sizeof(real))
+    apply(g, True, rows, columns, columns, kept, out.a, scratch)
+    if circuit != NULL:
+        custom_loss(circuit + 1, rows, columns, columns, out.a, y, out.factor, cost, scratch)
+        custom_loss(circuit, rows, columns, columns, out.a, y, out.slope, cost, scratch)
+    if out.joint:
+        return
+    multiply_by_slopes(g, 1, rows, columns, columns, kept, out.a, out.factor, scratch)
+    multiply_by_slopes(g, 1, rows, columns, columns, kept, out.a, out.factor, scratch)
+    if not gauss_newton:
+        multiply_by_slopes(g, 2, rows, columns, columns, kept, out.a, out.slope, scratch)
+        add_to(size, out.slope, out.factor)
+
+
+cdef inline void tangent_of_delta(
+    const Curvature *curvature, Py_ssize_t rows, Py_ssize_t columns, const real *y,
+    const real *tangent, real *spare, real *out,
+) noexcept nogil:
+    """out: the tangent of delta(L), from that of z(L); `spare`: room for as much."""
+    cdef Py_ssize_t n = rows * columns
+    if not curvature.joint:
+        products(n, curvature.factor, tangent, out)
+        return
+    memcpy(out, tangent, n * sizeof(real))
+    multiply_slopes(SOFTMAX, 1, rows, columns, columns, NULL, curvature.a, out, 0)
+    if curvature.of_cross_entropy:
+        multiply_mass(rows, columns, y, out)
+        return
+    memcpy(spare, out, n * sizeof(real))       # the tangent of a
+    products(n, curvature.factor, spare, out)
+    multiply_slopes(SOFTMAX, 1, rows, columns, columns, NULL, curvature.a, out, 0)
+    if not curvature.gauss_newton:
+        add_turning(rows, columns, curvature.a, curvature.slope, spare, out)
