@@ -21,6 +21,7 @@ from fastbp._core import core
 from fastbp.names import Activation, Loss, checked, compiled
 from fastbp.parameterised import Parameterised, without_parameter
 from fastbp.validate import non_negative, numbers, one_of, positive
+from fastbp.words import described
 
 if TYPE_CHECKING:
     from fastbp._core.interface import Engine
@@ -145,7 +146,7 @@ def accumulate(
     ):
         raise ValueError(
             f"Delta is added to in place: it must be a writeable C-contiguous float64 array of "
-            f"shape {shape}, not {_describe(Delta)}"
+            f"shape {shape}, not {described(Delta)}"
         )
     converted: NDArray[np.float64] = core(dtype).layer_accumulate(delta, a, Delta)
     return converted
@@ -246,7 +247,7 @@ def _common(*arrays: ArrayLike) -> str:
 def _matrix(
     array: ArrayLike, name: str, dtype: str, rows: int | None = None, columns: int | None = None
 ) -> NDArray[Any]:
-    """A contiguous matrix of `dtype` with as many rows and columns as expected, and no less."""
+    """A contiguous matrix of `dtype`, not empty, with the rows and columns that are expected."""
     given = numbers(array, name)
     expected = tuple("any" if n is None else n for n in (rows, columns))
     if (
@@ -261,9 +262,3 @@ def _matrix(
             f"({expected[0]}, {expected[1]})"
         )
     return np.require(given, dtype, ["C", "A"])
-
-
-def _describe(array: object) -> str:
-    if isinstance(array, np.ndarray):
-        return f"{array.dtype} of shape {array.shape}"
-    return type(array).__name__

@@ -34,11 +34,15 @@ REFUSED = [
     (lambda: kernels.backpropagate(T, E, A, "tanh", E), ValueError, r"error has.*\(4, 2\)"),
     (lambda: kernels.backpropagate(T, E, A, "tanh", A * 1j), TypeError, "error"),
     (lambda: kernels.accumulate(E, A[:2]), ValueError, r"a has shape \(2, 2\).*\(4, any\)"),
-    (lambda: kernels.accumulate(E, A, T.astype("f4")), ValueError, r"place.*not float32.*\(3, 3\)"),
+    (
+        lambda: kernels.accumulate(E, A, T.astype("f4")),
+        ValueError,
+        r"place.*not an.*\(3, 3\).*float32",
+    ),
     (lambda: kernels.accumulate(E, A, T[:2]), ValueError, r"shape \(3, 3\), not.*\(2, 3\)"),
     (lambda: kernels.accumulate(E, A, T.T.copy().T), ValueError, "C-contiguous"),
     (lambda: kernels.accumulate(E, A, read_only(T.copy())), ValueError, "writeable"),
-    (lambda: kernels.accumulate(E, A, T.tolist()), ValueError, "not list"),
+    (lambda: kernels.accumulate(E, A, T.tolist()), ValueError, r"not \[\[.*\(list\)"),
     (lambda: kernels.regularized_gradient(T, E, 1, 4), ValueError, r"Theta has shape.*\(3, 3\)"),
     (
         lambda: kernels.regularized_gradient(T, T, 1, 0),
