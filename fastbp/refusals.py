@@ -39,6 +39,18 @@ class Found(NamedTuple):
     item: Any
 
 
+class Case(NamedTuple):
+    """An array that holds no real numbers, and what an advice depends on."""
+
+    kind: str  # of what is wrong with it: a key of NOUNS
+    item: Any  # the first that is wrong
+    columns: list[int]  # those that hold the like, of a matrix
+    alone: bool  # whether nothing else is wrong with it
+    array: "NDArray[Any]"
+    value: Any  # what the caller gave, of which NumPy made the array
+    what: str  # how messages call it
+
+
 NOUNS = {
     "text": "text",
     "classes": "text",  # and a number for each is what is wanted
@@ -89,7 +101,7 @@ def _shape(row: Any) -> Any:
 def refuse(value: Any, array: "NDArray[Any]", what: str, classes: bool | None) -> NoReturn:
     """For an array whose dtype is none of real numbers.
 
-    classes : whether it is to hold labels; None if what names classes has no place in it
+    classes : whether it is to hold labels; None where neither labels nor their names are expected
     """
     if array.ndim == 0:
         _refuse(array, what, *_of_no_array(array, what))
@@ -118,7 +130,7 @@ def refuse(value: Any, array: "NDArray[Any]", what: str, classes: bool | None) -
     if isinstance(item, np.str_ | np.bytes_):
         item = item.item()
     noun = f"{NOUNS[kind]} ({described(item)} at {where(place, value)})"
-    _refuse(array, what, noun, _advice(kind, value, array, chosen, item, what, alone))
+    _refuse(array, what, noun, _advice(Case(kind, item, chosen, alone, array, value, what)))
 
 
 def _refuse(array: "NDArray[Any]", what: str, noun: str, advice: str) -> NoReturn:
@@ -221,25 +233,23 @@ def _is_gap(item: Any) -> bool:
     )
 
 
-def _advice(
-    kind: str, value: Any, array: "NDArray[Any]", columns: list[int], item: Any, what: str,
-    alone: bool,
-) -> str:  # fmt: skip
-    """What to do; `alone`: nothing else is wrong with the array."""
+def _advice(case: Case) -> str:
+    """What to do."""
+    kind, item, what = case.kind, case.item, case.what
     if kind == "classes":
-        alike = isinstance(item, str | bytes) and len({type(each) for each in array.flat}) == 1
+        alike = isinstance(item, str | bytes) and len({type(each) for each in case.array.flat}) == 1
         text = what if alike else f"np.array({what}, str)"  # others may have no order
         return f"number the classes: classes, {what} = np.unique({text}, return_inverse=True)"
     if kind in CONVERTIBLE:
         return f"convert it with np.array({what}, float)"
-    names = columns_of(value)
+    names = columns_of(case.value)
     if kind == "objects" and names is not None and _is_hashable(item):
         kind = "text"  # such as intervals: categories by another name
     if kind in ADVICE:
         return ADVICE[kind].format(what)
     if names is None:
-        return _in_array(kind, value, array, columns, item, what, alone)
-    return _in_frame(kind, value, list(dict.fromkeys(names[j] for j in columns)), what)
+        return _in_array(case)
+    return _in_frame(kind, case.value, list(dict.fromkeys(names[j] for j in case.columns)), what)
 
 
 def _is_hashable(item: Any) -> bool:
@@ -281,11 +291,9 @@ def _in_frame(kind: str, frame: Any, names: list[Any], what: str) -> str:
     return f"make days of it: {days.format(repr(names[0]))}"
 
 
-def _in_array(
-    kind: str, value: Any, array: "NDArray[Any]", columns: list[int], item: Any, what: str,
-    alone: bool,
-) -> str:  # fmt: skip
+def _in_array(case: Case) -> str:
     """For text, dates, durations and periods in what is no DataFrame."""
+    kind, item, columns, alone, array, value, what = case
     array_of = code(value, what)
     series = hasattr(value, "to_numpy")
     if kind == "text":
