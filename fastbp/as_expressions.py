@@ -67,4 +67,5 @@ class AsExpressions(Advising):
 
 
 def _network(self: AsExpressions) -> "Network":
+    """The network that this is a part of."""
     return cast("Network", self)

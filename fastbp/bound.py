@@ -168,6 +168,7 @@ class Bound(Composable):
         return self._last.decide(self._products) if shared is None else shared
 
     def _write(self, theta: Any, out: "NDArray[np.float64]") -> float:
+        """See Composable._write; theta is copied where it shares memory with `out`."""
         vector = self._vector(theta)
         return self._into(vector.copy() if np.may_share_memory(vector, out) else vector, out)
 
@@ -207,4 +208,5 @@ class Bound(Composable):
 
 
 def _no_rows() -> TypeError:
+    """The refusal of rows where there are none."""
     return TypeError("rows= is for objectives of networks, made by net.objective(X, y)")

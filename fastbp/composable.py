@@ -78,6 +78,7 @@ class Composable(Immutable, Advising):
         return f" for {self!r}"
 
     def _arguments(self) -> tuple[Any, ...]:
+        """The arguments that make the objective anew, for pickles."""
         raise NotImplementedError
 
     def __call__(self, theta: Any, rows: Any = None) -> "Result":
@@ -132,6 +133,7 @@ class Composable(Immutable, Advising):
         return self._write(theta, out)
 
     def _write(self, theta: Any, out: "NDArray[np.float64]") -> float:
+        """J at theta; D is written to `out`, which has been checked."""
         J, out[:] = self(theta)
         return J
 
@@ -254,6 +256,7 @@ class Composite(Composable):
 
 
 def _added(a: Any, b: Any, factor: float = 1.0) -> Composable:
+    """a + factor b, each an objective or a callable that returns (J, D)."""
     from fastbp.compose import Sum
 
     for part in (a, b):
@@ -268,6 +271,7 @@ def _added(a: Any, b: Any, factor: float = 1.0) -> Composable:
 
 
 def _factor(value: Any) -> float:
+    """The finite number that an objective is multiplied by, or divided."""
     array = None
     if not isinstance(value, str | bytes | Composable):
         array = validate.as_array(value, "the factor of an objective")

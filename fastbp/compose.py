@@ -113,6 +113,7 @@ class Sum(Composite):
         return self._hessp
 
     def _hessp(self, theta: Any, v: Any) -> "NDArray[np.float64]":
+        """The sum of the parts' products; see `hessp`."""
         vector, direction = self._vector(theta), self._vector(v, "v")
         product = np.zeros(self.n_parameters)
         for factor, part in self._used():
@@ -120,6 +121,7 @@ class Sum(Composite):
         return product
 
     def _total(self, what: str, theta: Any, rows: Any) -> float:
+        """The sum of the parts' `cost`, or `fun`: `what` names the method."""
         vector, total = self._vector(theta), 0.0
         for factor, part in self._used(rows):
             call = getattr(part, what) if isinstance(part, Composable) else None
@@ -127,6 +129,7 @@ class Sum(Composite):
         return total
 
     def _used(self, rows: Any = None) -> list[tuple[float, Any]]:
+        """The terms that count; of rows only if all of them have rows of as many samples."""
         used = [term for term in self.terms if term[0] != 0]
         if rows is not None:
             _same_samples([part for _, part in used])
@@ -152,6 +155,7 @@ class Sum(Composite):
         return next((found for part in self._objectives() if (found := part.blocks())), [])
 
     def _m(self, rows: Any = None) -> float:
+        """That of its one objective besides penalties; of several there is no one m."""
         own = [part for _, part in self.terms if not isinstance(part, Penalty)]
         alone = len(own) == 1 and isinstance(own[0], Composable)
         return own[0]._m(rows) if alone else 1.0
@@ -246,6 +250,7 @@ class Frozen(Composite):
     def _placed(
         self, others: "NDArray[np.float64]", free: "NDArray[np.float64]"
     ) -> "NDArray[np.float64]":
+        """A full vector: these free parameters, and the others from `others`."""
         theta = others.copy()
         theta[self.free] = free
         return theta

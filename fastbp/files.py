@@ -126,6 +126,7 @@ class _InPieces(io.BufferedReader):
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
+        """At most PIECE bytes."""
         if size is None or size < 0:
             size = PIECE  # only asked for the end of the file, at most 64 KB
         if size > PIECE:
@@ -134,6 +135,7 @@ class _InPieces(io.BufferedReader):
 
 
 def _read(file: _InPieces) -> Model:
+    """The model in an open file; whatever is wrong with it raises."""
     if not zipfile.is_zipfile(file):
         raise ValueError("it is no archive, as fastbp.files.save writes, or was cut short")
     file.seek(0)
@@ -191,6 +193,7 @@ def _array(
 
 
 def _checked(theta: NDArray[Any], network: Network) -> NDArray[np.float64]:
+    """theta as float64, of the network's length and finite."""
     if theta.shape != (network.n_parameters,):
         raise ValueError(
             f"theta has shape {theta.shape}; this network has {network.n_parameters} parameters: "

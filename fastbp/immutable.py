@@ -34,4 +34,5 @@ class Immutable:
         raise AttributeError(f"{self._reason()}: {name} cannot be deleted")
 
     def _reason(self) -> str:
+        """Why nothing can be set, in words."""
         return self._nature or f"a {type(self).__name__} is immutable"

@@ -72,6 +72,7 @@ def random_theta(
 def _random_matrix(
     rng: "np.random.Generator", matrix: "Matrix", scheme: str, epsilon: float | None
 ) -> "NDArray[np.float64]":
+    """One Theta, drawn by the scheme."""
     s_in, s_out = matrix.fan_in, matrix.fan_out
     if scheme == "uniform":
         bound = sqrt(6 / (s_in + s_out)) if epsilon is None else epsilon

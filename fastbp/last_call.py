@@ -107,4 +107,5 @@ def _is_plain(array: Any) -> bool:
 
 
 def _same(a: "NDArray[Any] | None", b: "NDArray[Any] | None") -> bool:
+    """Whether two arrays lie at the same place, or neither is there."""
     return a is b if a is None or b is None else same_place(a, b)

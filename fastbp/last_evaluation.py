@@ -85,6 +85,7 @@ def referred(
 
 
 def _is_referred(array: "NDArray[Any]", given: Any) -> bool:
+    """Whether an array lies in memory that the caller has."""
     if isinstance(given, np.ndarray):
         return np.may_share_memory(array, given)
     # A list was copied. A frame or a tensor may have given its own memory.

@@ -141,6 +141,7 @@ class Model(Immutable):
         return self._said(predictions.probabilities, X, lengths)  # type: ignore[no-any-return]
 
     def _said(self, what: Any, X: Any, lengths: Any) -> Any:
+        """Predictions of one kind (`what` is a function of predictions.py) for X or one sample."""
         rows, is_single = self._rows(X)
         values = what(self.network, partial(self._outputs, rows, lengths=lengths))
         values = predictions.cut(self.network, values, lengths)
@@ -184,6 +185,7 @@ class Model(Immutable):
         return out  # type: ignore[no-any-return]
 
     def _check_out(self, out: Any, X: "NDArray[Any]", is_single: bool) -> None:
+        """Refuses an `out` that the outputs of X cannot be written to."""
         real = self.network.dtype
         shape = (*(() if is_single else (len(X),)), *self.network.output_shape)
         if not (

@@ -342,6 +342,7 @@ class Network(Layered):
         return hash(self._fields())
 
     def _fields(self) -> tuple[Any, ...]:
+        """What makes networks equal."""
         return self.layers, self.input_shape, self.loss, self.l2, self.dtype, self.reduction
 
     def __repr__(self) -> str:

@@ -164,6 +164,7 @@ class Objective(SecondOrder, Bound):
         return self.network.reduction == "mean"
 
     def _words(self) -> tuple[str, str]:
+        """See Bound."""
         return self.network.name, f"l2={self.l2:g}"
 
     def _arguments(self) -> tuple[Any, ...]:

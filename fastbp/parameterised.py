@@ -73,6 +73,7 @@ def canonical(text: Any) -> Any:
 
 
 def _text(name: str, value: float) -> str:
+    """The one text of a function with this parameter, which is checked."""
     table = core("float64").PARAMETERS
     if name not in table:
         raise ValueError(

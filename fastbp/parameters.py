@@ -58,6 +58,7 @@ def pack(network: "Layered", Thetas: Any, order: Order) -> "NDArray[np.float64]"
 
 
 def _array(network: "Layered", value: Any) -> "NDArray[Any]":
+    """A theta that may be anything, as an array; of parts of it the refusal says how to join them."""
     try:
         return np.asarray(value)
     except Exception:
@@ -119,6 +120,7 @@ def _refusal_of_parts(network: "Layered", value: Any) -> TypeError | None:
 
 
 def _dimensions(part: Any) -> int:
+    """How many axes a part of a theta has; -1 of what is no array."""
     try:
         return np.ndim(part)
     except Exception:
@@ -170,6 +172,7 @@ def _matrices_of(network: "Layered") -> str:
 
 
 def _matrix(Theta: Any, name: str, shape: tuple[int, int]) -> "NDArray[Any]":
+    """One Theta for `pack`, checked."""
     array = numbers(Theta, name)
     if array.shape != shape:
         n_out, columns = shape

@@ -92,6 +92,7 @@ def refuse_unreadable(value: Any, what: str, error: Exception) -> NoReturn:
 
 
 def _shape(row: Any) -> Any:
+    """The shape of a row, in a message on rows of different shapes."""
     try:
         return np.shape(row)
     except Exception:
@@ -134,6 +135,7 @@ def refuse(value: Any, array: "NDArray[Any]", what: str, classes: bool | None) -
 
 
 def _refuse(array: "NDArray[Any]", what: str, noun: str, advice: str) -> NoReturn:
+    """Raises the TypeError."""
     raise TypeError(f"{what} has dtype {array.dtype}; expected real numbers, not {noun}; {advice}")
 
 
@@ -154,6 +156,7 @@ def _of_no_array(array: "NDArray[Any]", what: str) -> tuple[str, str]:
 
 
 def _of_records(array: "NDArray[Any]", what: str) -> str:
+    """The code that makes a matrix of records."""
     names = array.dtype.names or ()
     good = [name for name in names if array.dtype[name].kind in "biuf"]
     fields = what if len(good) == len(names) else f"{what}[{good}]"
@@ -253,6 +256,7 @@ def _advice(case: Case) -> str:
 
 
 def _is_hashable(item: Any) -> bool:
+    """Whether a set can hold the item, as categories must."""
     try:
         hash(item)
     except TypeError:
@@ -261,6 +265,7 @@ def _is_hashable(item: Any) -> bool:
 
 
 def _is_polars(value: Any) -> bool:
+    """Whether code for the value is written with polars' methods, not with pandas'."""
     return type(value).__module__.startswith("polars")
 
 

@@ -73,9 +73,11 @@ class _Stream(io.BufferedWriter):
     """A device or a pipe. Some devices say that they are always at 0; zipfile must not ask."""
 
     def tell(self) -> int:
+        """Refused, so that zipfile writes as to a pipe."""
         raise io.UnsupportedOperation("a stream has no position")
 
     def seekable(self) -> bool:
+        """No."""
         return False
 
 
@@ -93,6 +95,7 @@ def _naming(name: str) -> Iterator[None]:
 
 
 def _is_temporary(path: object) -> bool:
+    """Whether a path is named like a temporary file of ours."""
     return isinstance(path, str) and TEMPORARY.fullmatch(os.path.basename(path)) is not None
 
 
@@ -126,6 +129,7 @@ def _remove_leftovers(folder: str) -> None:
 
 
 def _remove_unless_held(path: str) -> None:
+    """Removes a leftover, unless its writer still holds the lock (BlockingIOError)."""
     # Neither a link nor a pipe of that name is followed or waited for.
     descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:

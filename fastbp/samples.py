@@ -102,6 +102,7 @@ def lengths(value: Any, network: "Network", m: int) -> "NDArray[np.int64] | None
 
 
 def _wanted(shape: Shape) -> str:
+    """The shape of samples in rows, as a message writes it."""
     return f"(m, {', '.join(map(str, shape))})"
 
 
@@ -129,6 +130,7 @@ def _refuse_shape(array: "NDArray[Any]", network: "Network", X: Any) -> NoReturn
 
 
 def _refuse_dimensions(array: "NDArray[Any]", n_in: int, X: Any) -> NoReturn:
+    """For samples that are vectors, when X is no matrix."""
     array_of = code(X, "X")
     advice = f"flatten each sample: {array_of}.reshape(len(X), -1)"
     if array.ndim == 0:
@@ -143,6 +145,7 @@ def _refuse_dimensions(array: "NDArray[Any]", n_in: int, X: Any) -> NoReturn:
 
 
 def _refuse_width(array: "NDArray[Any]", n_in: int, X: Any) -> NoReturn:
+    """For samples that are vectors of another length."""
     m, n = array.shape
     names = columns_of(X)
     columns = "columns" if names is None else f"columns ({listed(names)})"

@@ -115,6 +115,7 @@ def _of_positions(
 
 
 def _refuse_positions(array: "NDArray[Any]", network: "Network", m: int) -> NoReturn:
+    """For outputs at several positions, when y has no entry for each of them."""
     *lead, K = network._outputs_shape
     each = ", ".join(map(str, lead))
     wanted = f"({m}, {each}) or ({m}, {each}, 1)"
@@ -141,6 +142,7 @@ def _flat(array: "NDArray[Any]") -> "NDArray[Any]":
 
 
 def _check_shape(array: "NDArray[Any]", K: int, m: int, y: Any, network: "Network") -> None:
+    """Refuses a y that has not one label, or one row of targets, for each sample."""
     shape = array.shape
     if shape in ((m,), (m, 1), (m, K)):
         return
@@ -164,6 +166,7 @@ def _check_shape(array: "NDArray[Any]", K: int, m: int, y: Any, network: "Networ
 
 
 def _labels(array: "NDArray[Any]", K: int, y: Any) -> "NDArray[np.int64]":
+    """Integers 0 ... K-1, of any real dtype, as contiguous int64."""
     if array.dtype.kind == "f":
         finite_reals(array, array.dtype, "y", in_place=True, value=y)
         place = first_where(array, lambda part: np.floor(part) != part)
@@ -179,6 +182,7 @@ def _labels(array: "NDArray[Any]", K: int, y: Any) -> "NDArray[np.int64]":
 
 
 def _refuse_labels(array: "NDArray[Any]", low: int, high: int, K: int, y: Any) -> NoReturn:
+    """For labels beyond 0 ... K-1."""
     held = f"y holds labels {low}..{high}"
     wanted = f"the network's {K} outputs are the classes 0..{K - 1}"
     values = _values(y)
@@ -204,6 +208,7 @@ def _values(y: Any) -> str:
 
 
 def _check_range(targets: "NDArray[Any]", network: "Network", y: Any) -> None:
+    """Refuses targets that the loss does not take: see RANGES."""
     assert isinstance(network.loss, str)
     least, greatest, words = RANGES[network.loss]
     low, high = extremes(targets)
@@ -261,6 +266,7 @@ def _one_hot_labels(targets: "NDArray[Any]", loss: str, y: Any) -> "NDArray[np.i
 
 
 def _check_row_sums(targets: "NDArray[Any]") -> None:
+    """Refuses rows of probabilities that do not sum to 1."""
     for rows in blocks(targets):
         sums = targets[rows].sum(axis=1, dtype=np.float64)
         wrong = np.abs(sums - 1) > ROW_SUM_TOLERANCE

@@ -94,6 +94,7 @@ def num_threads(n: int) -> Iterator[int]:
 
 
 def _open_blocks() -> tuple[_Block, ...]:
+    """The blocks entered here that have not ended, outermost first."""
     return tuple(block for block in _blocks.get() if block.n is not None)
 
 
@@ -153,6 +154,7 @@ def default_num_threads() -> tuple[int, str]:
 
 
 def _count(text: str) -> int | None:
+    """A number of threads that a text says; None if it says none."""
     number = _whole(text)
     return number if number is not None and 1 <= number <= MAX_THREADS else None
 
@@ -206,6 +208,7 @@ def cgroup_quota(root: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -
 
 
 def _read(path: str) -> str:
+    """The text of a small file of the system; empty if it cannot be read."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             return file.read()

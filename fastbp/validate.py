@@ -102,6 +102,7 @@ def finite(value: Any, what: str) -> float:
 
 
 def _number(value: Any, what: str, range_: str) -> float:
+    """`value` as a float; `range_` says in a message which numbers are expected."""
     if type(value) is float:
         return value
     try:
@@ -166,6 +167,7 @@ def as_array(value: Any, what: str) -> "NDArray[Any]":
 
 
 def _refuse_sparse(value: Any, what: str) -> NoReturn:
+    """For a sparse matrix, with the size of the dense one."""
     size = 8 * math.prod(value.shape) / 1e6
     needed = f", {size:.3g} MB in float64" if size >= 0.1 else ""
     raise TypeError(
@@ -231,6 +233,7 @@ def extremes(array: "NDArray[Any]") -> tuple[float, float]:
 
 
 def _extremes(block: "NDArray[Any]") -> tuple[float, float]:
+    """As `extremes`, of an array that fits the cache."""
     found = core("float32" if block.dtype.itemsize == 4 else "float64").extremes(block)
     if found is not None:
         return found
@@ -307,6 +310,7 @@ def finite_reals(
 def _refuse_non_finite(
     array: "NDArray[Any]", result: "NDArray[Any]", what: str, source: Any
 ) -> NoReturn:
+    """For data with nan or inf in it, or too large for the dtype; names the first place."""
     place = first_where(result, lambda part: ~np.isfinite(part))
     assert place is not None
     value = array[place]

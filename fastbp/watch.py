@@ -128,6 +128,7 @@ class Watch:
         """For whoever wants to see how it goes: called after each evaluation and iteration."""
 
     def _stop_at_limit(self) -> None:
+        """Raises `Enough` after the last iteration, or if validation says so."""
         best = self.best[1]
         if self.validation is not None and best is not None:
             self.validation.look(best, self.iterations)
@@ -135,5 +136,6 @@ class Watch:
             raise Enough(f"reached {self.maxiter} iterations", "maxiter")
 
     def _took(self, start: float) -> None:
+        """Counts an evaluation that began at `start`."""
         self.seconds_objective += time.perf_counter() - start
         self.evaluations += 1

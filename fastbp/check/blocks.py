@@ -38,6 +38,7 @@ def network_of(fun: Any) -> Any:
 
 
 def _given(spec: BlockSpec, n_parameters: int) -> list[Block]:
+    """The blocks that the caller names."""
     if not isinstance(spec, Mapping):
         raise TypeError(
             f"blocks must be a dict such as {{'theta': slice(None)}}, of names and slices, indices "
@@ -68,6 +69,7 @@ def _given(spec: BlockSpec, n_parameters: int) -> list[Block]:
 
 
 def _of_network(network: Any, n_parameters: int) -> list[Block]:
+    """The blocks of a network, or of what has blocks as a network has."""
     parts = list(network.blocks())
     n_expected = sum(len(part.indices) for part in parts)
     if n_expected != n_parameters:

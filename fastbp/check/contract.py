@@ -84,6 +84,7 @@ class Subject:
         return float(cost), as_array(D)
 
     def _cost(self, x: npt.NDArray[Any]) -> Any:
+        """J at x as it is returned, by whatever gives it without a gradient."""
         self.n_evaluations += 1
         if self._cost_alone is not None:
             return self._cost_alone(x)
@@ -184,11 +185,13 @@ def scales(theta: FloatArray) -> FloatArray:
 
 
 def _close(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
+    """Whether two gradients agree so far that they come from one function."""
     scale = np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
     return a.shape == b.shape and np.allclose(a, b, rtol=1e-3, atol=1e-3 * scale, equal_nan=True)
 
 
 def _problems_of_gradient(gradient: npt.NDArray[Any], theta: FloatArray) -> list[str]:
+    """What an optimiser could not take: another shape, another dtype, nan or inf."""
     problems = []
     if gradient.shape != theta.shape:
         problems.append(

@@ -200,6 +200,7 @@ def _parts_of(fun: Any, theta: Any) -> structure.Several | None:
 
 
 def _subject(fun: Any, jac: Any, args: tuple[Any, ...], parts: structure.Several | None) -> Subject:
+    """What is checked; of a theta of several arrays its functions take the vector."""
     if parts is not None:
         fun = parts.cost(fun)
         jac = parts.gradient(jac) if callable(jac) else jac
@@ -216,6 +217,7 @@ def _tolerance(
     eps: float,
     rng: np.random.Generator,
 ) -> sweep.Tolerance:
+    """How far slopes may be from the gradient: see sweep.Tolerance."""
     subject.usual = noise.usual_size(subject, point, rng)
     level = noise.noise_of(subject, point, center, rng, eps)
     finite = gradient[np.isfinite(gradient)]
@@ -227,6 +229,7 @@ def _tolerance(
 def _kinks(
     block: Block, chosen: IntArray, found: sweep.Comparison, directions: bool
 ) -> Iterator[Kink]:
+    """The parameters (or directions) of a block at a kink of J."""
     for i, (left, right) in found.sides.items():
         j = int(chosen[i])
         position = (j,) if directions else block.position(j)
@@ -241,6 +244,7 @@ def _result(
     tolerance: sweep.Tolerance,
     directions: bool,
 ) -> BlockResult:
+    """What was found in one block."""
     kink = found.verdict == sweep.KINK
     relative = np.where(kink, 0.0, found.relative(tolerance.relative))
     absolute = np.where(kink, 0.0, found.difference)
@@ -299,6 +303,7 @@ def _choose(block: Block, count: int, gradient: FloatArray, rng: np.random.Gener
 def _unreadable(
     subject: Subject, problems: Sequence[str], method: str, rtol: float | None
 ) -> GradientReport:
+    """The report on functions that cannot be checked, with the problems that say why."""
     nothing = np.empty(0)
     return GradientReport(
         passed=False,
@@ -328,6 +333,7 @@ def _check_arguments(
     atol: float,
     step: float | None,
 ) -> None:
+    """Refuses arguments of check_gradient that make no sense."""
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
     for name, count in (("n_checks", n_checks), ("directions", directions)):

@@ -78,6 +78,7 @@ def _alike(a: _Look, b: _Look) -> bool:
 
 
 def _look(subject: Subject, theta: FloatArray, direction: FloatArray, spacing: float) -> _Look:
+    """Nine values of J along a direction, and what their differences say of its noise."""
     points = [theta + i * spacing * direction for i in range(-4, 5)]
     J = np.array([subject.value(x.astype(subject.rounding).astype(float)) for x in points])
     largest = float(np.max(np.abs(J), where=np.isfinite(J), initial=0.0))

@@ -179,6 +179,7 @@ class GradientReport:
         return "\n\n".join(parts)
 
     def _table(self, columns: int | None) -> str:
+        """The rows as a table of so many columns, or as a list where none fits."""
         header = self._header()
         for left_out in LEFT_OUT:
             digits = 6 if left_out else 9
@@ -206,6 +207,7 @@ class GradientReport:
         )
 
     def _headline(self) -> str:
+        """The verdict, and how it was found."""
         n_failed = sum(not block.passed for block in self.blocks)
         if self.passed:
             verdict = "passed" if self.conclusive else "passed, but proves little"
@@ -220,11 +222,13 @@ class GradientReport:
         )
 
     def _header(self) -> list[str]:
+        """Names of the table's columns."""
         where = "direction" if self.directions else "at"
         return ["block", "shape", "checked", "relative error", "absolute error", where,
                 "gradient", "numerical", "verdict"]  # fmt: skip
 
     def _row(self, block: BlockResult, digits: int = 9) -> list[str]:
+        """One row of the table, of the block's worst parameter."""
         position = ", ".join(map(str, block.worst_position))
         shape = " x ".join(map(str, block.shape))
         return [
@@ -235,6 +239,7 @@ class GradientReport:
         ]  # fmt: skip
 
     def _notes(self) -> list[str]:
+        """The sentences below the table."""
         notes = list(self.problems)
         if self.advice:
             notes.append(self.advice)

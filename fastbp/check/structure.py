@@ -110,6 +110,7 @@ class Several:
         return of_vector
 
     def _split(self, x: npt.NDArray[Any]) -> Any:
+        """The vector as arrays, in the form that theta has."""
         parts = [
             x[start:end].reshape(shape)
             for start, end, shape in zip(self._ends[:-1], self._ends[1:], self._shapes, strict=True)

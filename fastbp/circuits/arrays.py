@@ -235,6 +235,7 @@ def apply_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], options: 
 
 
 def _refuse(function: Any) -> NoReturn:
+    """For a ufunc that is not recorded, with what to use instead."""
     name = function.__name__
     known = sorted({each.__name__ for each in _BY_OPERATORS} | {*_BY_NAME})
     advice = _INSTEAD.get(name) or (
@@ -245,6 +246,7 @@ def _refuse(function: Any) -> NoReturn:
 
 
 def _checked(x: Any, ufunc: np.ufunc) -> Any:
+    """An operand of a ufunc, if it can be one of expressions."""
     if isinstance(x, np.ndarray) or x is None or is_operand(x):
         return x
     raise TypeError(
@@ -277,6 +279,7 @@ _OF_NUMPY = ("_recorder.Expression'", "Cannot cast", "loop of ufunc")  # in mess
 
 
 def _name_of(function: Any) -> str:
+    """A function of NumPy as one writes it: np.linalg.norm."""
     return f"{function.__module__.replace('numpy', 'np', 1)}.{function.__name__}"
 
 
@@ -288,6 +291,7 @@ def by_numpy(function: Any, arguments: tuple[Any, ...], options: Any) -> Any:
 
 
 def _as_array(x: Any) -> Any:
+    """An Expression as an array without dimensions; anything else as it is."""
     return ExpressionArray(x) if type(x) is Expression else x
 
 

@@ -39,6 +39,8 @@ def c_source(compiler: Compiler, name: str, prefix: str) -> str:
 
 
 class _Body(NamedTuple):
+    """The parts of the code that differ between short and long circuits."""
+
     before: list[str]  # what must stand in front of the function
     unused: list[str]  # arguments
     lines: list[str]
@@ -85,6 +87,7 @@ class _Code:
         ]
 
     def _call(self, gate: str) -> str:
+        """The call of the helper function that stands for a gate."""
         operands = "{a}, {b}" if "double b" in HELPERS[gate] else "{a}"
         return f"{self.name}_{gate}({operands})"
 
@@ -97,6 +100,7 @@ class _Code:
         return 0
 
     def expression(self, op: int, operands: list[str]) -> str:
+        """A gate of these operands in C."""
         return self.forms[op].format(**dict(zip("abc", operands, strict=False)))
 
     def helpers(self) -> list[str]:
@@ -225,11 +229,13 @@ def _left_to_others(code: _Code, starts: list[int]) -> list[bool]:
 
 
 def _loop(size: int, target: str, source: str, start: int = 0) -> str:
+    """A loop that copies `size` numbers to `target`."""
     at = f"{start} + i" if start else "i"
     return f"    for (int i = 0; i < {size}; i++) {target}[{at}] = {source};"
 
 
 def _table(head: str, entries: list[str]) -> list[str]:
+    """The definition of an array."""
     return [f"{head} = {{", *_folded("    ", entries), "};", ""]
 
 
@@ -280,5 +286,6 @@ def _comment(code: _Code, prototype: list[str], work: int) -> list[str]:
 
 
 def _range(name: str, start: int, size: int) -> str:
+    """Elements of an array in the comment: p[3] ... p[7]."""
     last = f" ... {name}[{start + size - 1}]" if size > 1 else ""
     return f"{name}[{start}]{last}"

@@ -128,6 +128,7 @@ class Circuit(Immutable, Advising, OwnFunction):
         return self._value(*p, **data)
 
     def _value(self, /, *p: Any, **data: Any) -> Any:
+        """The value, by a function that is compiled now; see `_compiled`."""
         return self._compiled("value", "_value")(*p, **data)
 
     def value_and_gradient(self, /, *p: Any, **data: Any) -> Any:
@@ -306,6 +307,7 @@ class Circuit(Immutable, Advising, OwnFunction):
     # Identity
 
     def _identity(self) -> tuple[Any, ...]:
+        """What makes circuits equal: the program of the value, and the inputs."""
         program = self.program("value")
         arrays = (program.gates, program.constants, program.outputs)
         given = self._compiler.inputs

@@ -44,6 +44,7 @@ def checked_loss(value: Circuit) -> Circuit:
 
 
 def _has_vectors(value: Circuit) -> bool:
+    """Whether some variable is part of a vector."""
     return any(each.vector is not None for each in value._compiler.inputs.variables)
 
 

@@ -68,6 +68,7 @@ def _variables(given: Any) -> "np.ndarray[Any, Any]":
 
 
 def _no_variable(given: Any) -> TypeError:
+    """The error for what stands in the place of a variable."""
     what = repr(given) if isinstance(given, Expression) else described(given)
     return TypeError(
         f"derivatives are by variables, got {what}; for the derivative by an expression put a "

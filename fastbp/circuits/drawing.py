@@ -67,6 +67,7 @@ class Drawing:
 
     @property
     def _caption(self) -> str:
+        """What is shown, in boxes."""
         return f"{self.wires.caption}; {len(self.wires)} wires in {len(self.groups or ())} boxes"
 
     def html(self) -> str:
@@ -219,6 +220,7 @@ def _boxes(groups: list[Group]) -> Iterator[str]:
 
 
 def _look(wire: Wire) -> str:
+    """The attributes of a wire's node in Graphviz."""
     from html import escape
 
     what = wire.name if not wire.operands else f"{wire.name}: {SIGNS.get(wire.gate, wire.gate)}"
@@ -229,4 +231,5 @@ def _look(wire: Wire) -> str:
 
 
 def _number_look(text: str) -> str:
+    """The attributes of a number's node."""
     return f"[shape=plaintext, width=0, height=0, label=<{text}>]"

@@ -19,21 +19,25 @@ def written(name: str, *operands: Any) -> Expression:
 
 
 def _clip(x: Expression, low: Expression | None, high: Expression | None) -> Expression:
+    """min(max(x, low), high)."""
     if low is not None:
         x = gate("maximum", x, low)
     return x if high is None else gate("minimum", x, high)
 
 
 def _trunc(x: Expression) -> Expression:
+    """x rounded towards 0."""
     return gate("select", x < 0, -gate("floor", -x), gate("floor", x))
 
 
 def _fmod(x: Expression, y: Expression) -> Expression:
+    """The rest of x / y, with the sign of x, as in C."""
     size = gate("mod", abs(x), abs(y))
     return gate("select", x < 0, -size, size)
 
 
 def _floor_divide(x: Expression, y: Expression) -> Expression:
+    """The greatest integer that is at most x / y; x / y itself where y is 0."""
     rest = _fmod(x, y)  # what is divided without it is an integer, but for rounding
     below = gate("not_equal", rest, 0.0) * gate("not_equal", y < 0, rest < 0)
     return gate("select", y, gate("round", (x - rest) / y) - below, x / y)
@@ -45,10 +49,12 @@ def _unless_nan(x: Expression, value: Expression) -> Expression:
 
 
 def _xlogy(x: Expression, y: Expression) -> Expression:
+    """x log(y), and 0 where x is 0."""
     return _unless_nan(y, gate("masked_multiply", x, gate("log", y)))
 
 
 def _xlog1py(x: Expression, y: Expression) -> Expression:
+    """x log(1 + y), and 0 where x is 0."""
     return _unless_nan(y, gate("masked_multiply", x, gate("log1p", y)))
 
 

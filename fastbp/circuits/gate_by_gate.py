@@ -83,6 +83,7 @@ class GateByGate:
         return sheet.value(results)
 
     def _last_point(self) -> Point:
+        """Where the circuit was evaluated last; a RuntimeError if it was not."""
         if self._point is None:
             raise RuntimeError(
                 "the wires have no values yet; call f.forward(...) first, with values of "
@@ -91,6 +92,7 @@ class GateByGate:
         return self._point
 
     def _output_number(self, output: Any) -> int:
+        """The number of the output that the caller means by an index."""
         shape = self._compiler.shape or (1,)
         every = np.arange(len(self._compiler.outputs)).reshape(shape)
         chosen: Any = None

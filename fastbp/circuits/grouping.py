@@ -57,6 +57,7 @@ def grouped(wires: Wires) -> list[Group]:
 
 
 def _distances(wires: Wires) -> list[int]:
+    """How far each wire is from the inputs; of a chain of sums, or products, all alike."""
     by_name: dict[str, tuple[int, str]] = {}
     distances = []
     for wire in wires:
@@ -74,16 +75,19 @@ def _distances(wires: Wires) -> list[int]:
 
 
 def _key(wire: Wire, distance: int) -> tuple[int, int, str]:
+    """What puts wires into one box: whether they are gates, their distance, their kind."""
     if wire.operands:
         return 1, distance, wire.gate
     return 0, 0, f"{wire.gate} {wire.name.partition('[')[0]}"
 
 
 def _few_inputs(wires: Wires) -> bool:
+    """Whether the inputs leave room for other boxes."""
     return len({_key(wire, 0) for wire in wires if not wire.operands}) <= MOST // 2
 
 
 def _group(members: Sequence[Wire], home: dict[str, int]) -> Group:
+    """The box of these wires; `home` says in which box a wire is, by its name."""
     operands = Counter(home[name] for wire in members for name in wire.operands if name in home)
     if members[0].operands or len({wire.name.partition("[")[0] for wire in members}) > 1:
         counts = Counter(wire.gate for wire in members)

@@ -61,6 +61,7 @@ class Inputs:
         self.by_name = {each.name: each for each in (*self.parameters, *self.data)}
 
     def _append(self, groups: "list[Group]", found: set[Any]) -> tuple[Input, ...]:
+        """Appends variables, in groups; `found` are the keys of those that the expressions have."""
         result = []
         for name, shape, variables in groups:
             used = tuple(i for i, variable in enumerate(variables) if _key(variable) in found)
@@ -145,6 +146,7 @@ class Inputs:
     def _read_parameters(
         self, vector: NDArray[np.float64], arguments: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> None:
+        """Writes the parameters of a call to `vector`, however they are given."""
         n, by_name = self.n_parameters, [each.name in keywords for each in self.parameters]
         if not arguments and n:
             missing = [
@@ -277,6 +279,7 @@ def _given(wrt: Any) -> list[Group]:
 
 
 def _check_variable(value: Any) -> None:
+    """Refuses what is no variable in wrt."""
     if not isinstance(value, Expression) or value.op != "input":
         raise TypeError(
             f"wrt holds {described(value)}; expected variables, such as those of "
@@ -299,11 +302,13 @@ def vector_name(array: NDArray[Any]) -> str | None:
 
 
 def _name(variable: Expression) -> str:
+    """The name that every variable has."""
     assert variable.name is not None
     return variable.name
 
 
 def _refuse_data(each: Input, array: NDArray[Any]) -> None:
+    """For data of a shape that is neither the variable's nor that of samples."""
     one = f"{each.shape}" if each.shape else "a number"
     raise ValueError(
         f"{each.name} has shape {array.shape}; expected {one}, the same for all samples, or "
@@ -312,6 +317,7 @@ def _refuse_data(each: Input, array: NDArray[Any]) -> None:
 
 
 def _common_length(samples: dict[str, NDArray[Any]]) -> int:
+    """The number of samples, which all data that varies has; 1 where none varies."""
     lengths = {name: len(array) for name, array in samples.items()}
     if len(set(lengths.values())) > 1:
         held = ", ".join(f"{name} has {m}" for name, m in lengths.items())

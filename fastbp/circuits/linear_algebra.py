@@ -41,6 +41,7 @@ def solve(a: Any, b: Any) -> Any:
 
 
 def _shaped(result: Any) -> Any:
+    """An array of objects as expressions of circuits have it."""
     return wrapped(np.asarray(result, dtype=object))
 
 
@@ -63,6 +64,7 @@ class _Minors:
         self.known: dict[Any, Any] = {}
 
     def determinant(self) -> Any:
+        """That of the whole matrix."""
         every = tuple(range(self.n))
         return self.minor(every, every)
 
@@ -91,6 +93,7 @@ class _Minors:
         return self.known[rows, columns]
 
     def adjugate(self) -> Any:
+        """The transposed matrix of cofactors: a adjugate = det(a) 1."""
         result = np.empty(self.a.shape, object)
         every = range(self.n)
         for i in every:

@@ -29,5 +29,6 @@ def listing(program: Program, names: Sequence[str]) -> str:
 
 
 def _number(value: float) -> str:
+    """A constant as short as it can be written."""
     text = repr(float(value))
     return text[:-2] if text.endswith(".0") else text

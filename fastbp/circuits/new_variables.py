@@ -88,6 +88,7 @@ def variables(names: str, shape: Any = None) -> Any:
 
 
 def _lengths(shape: Any) -> tuple[int, ...]:
+    """A shape as a tuple of lengths, checked."""
     try:
         lengths = tuple(map(operator.index, shape if isinstance(shape, tuple | list) else [shape]))
     except TypeError:

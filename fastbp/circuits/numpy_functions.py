@@ -20,6 +20,7 @@ from fastbp.validate import numbers
 
 
 def _where(condition: Any, *choices: Any) -> Any:
+    """np.where of three arguments; that of one asks for truth values."""
     if len(choices) != 2:
         raise TypeError(
             "np.where(condition) asks where expressions are true, which is not known before they "
@@ -32,16 +33,19 @@ def _where(condition: Any, *choices: Any) -> Any:
 
 
 def _empty_like(prototype: Any, dtype: Any = None, *rest: Any, **options: Any) -> Any:
+    """np.empty_like."""
     # the dtype that np.gradient asks for is no place for the expressions it computes
     return np.empty_like(loopable(prototype), object, *rest, **options).view(ExpressionArray)
 
 
 def _filled_like(function: Any, a: Any, *rest: Any, **options: Any) -> Any:
+    """np.zeros_like and the like."""
     result = function(loopable(a), *rest, **options)
     return result.view(ExpressionArray) if result.dtype == object else result
 
 
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """np.linalg.norm of vectors, and of matrices Frobenius' norm."""
     array = ExpressionArray(x)
     if not (ord is None or isinstance(ord, str | int | float)):
         raise TypeError(f"np.linalg.norm cannot be recorded with ord={ord!r}; expected a number")
@@ -63,6 +67,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
 
 
 def _truth(name: str, *arguments: Any, **options: Any) -> NoReturn:
+    """Refuses np.any and np.all."""
     refuse_truth(f"{name}() of expressions")
 
 
@@ -117,6 +122,7 @@ def _elements(x: Any) -> Any:
 
 
 def _fix(x: Any, out: Any = None) -> Any:
+    """np.fix."""
     if out is not None:
         raise TypeError("np.fix of expressions takes no out; assign its result")
     return recorded("trunc", x)

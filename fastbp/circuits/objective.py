@@ -187,6 +187,7 @@ class CircuitObjective(Bound):
         return self.reduction == "mean"
 
     def _words(self) -> tuple[str, str]:
+        """See Bound."""
         return self._compiler.inputs.text, self.reduction
 
 

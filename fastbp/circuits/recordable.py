@@ -33,6 +33,7 @@ _ABOUT = """
 
 
 def _named(module: Any, names: str) -> frozenset[Any]:
+    """Those of the named functions that this NumPy has."""
     return frozenset(getattr(module, name) for name in names.split() if hasattr(module, name))
 
 

@@ -54,6 +54,7 @@ def run(program: "Program", Thetas: "list[NDArray[Any]]", x: "NDArray[Any]") -> 
 def _affine(
     program: "Program", Thetas: "list[NDArray[Any]]", rows: "NDArray[Any]", c: list[int]
 ) -> None:
+    """One affine step; `c` are its columns in the program."""
     theta, unit, n_units, column, depth, at, positions, out, per_unit, per_position, flags = c
     Theta = Thetas[theta][unit : unit + n_units]
     W = Theta[:, 1 + column : 1 + column + depth]
@@ -100,6 +101,7 @@ def substituted(f: Circuit, values: list[Any]) -> Any:
 
 
 def _softmax(z: Any) -> Any:
+    """exp(z) over its sum along the first axis."""
     # A shift that is flat: its derivative is 0, as that of the result by any shift is.
     shift = recorded("round", np.maximum.reduce(z, axis=0))
     powers = recorded("exp", z - shift)

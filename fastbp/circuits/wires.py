@@ -121,6 +121,7 @@ class Wires(Sequence[Wire]):
             ) from None
 
     def _row_of(self, expression: Expression) -> int:
+        """The row of an expression that is part of the circuit."""
         if self._searched is None:
             self._searched = self._sheet.graph.first(len(self._sheet.graph))
         try:
@@ -134,6 +135,7 @@ class Wires(Sequence[Wire]):
         return self._sheet.rows[node]
 
     def _some_names(self) -> str:
+        """Names of wires for a message; of many the first and the last."""
         names = [*self._numbers]
         return ", ".join(names if len(names) <= 12 else [*names[:10], "...", names[-1]])
 
@@ -195,6 +197,7 @@ def number(x: float) -> str:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """One line of the table: numbers end below each other."""
     text = [
         cell.rjust(width) if i in (0, 4, 5) else cell.ljust(width)
         for i, (cell, width) in enumerate(zip(cells, widths, strict=True))

@@ -50,6 +50,8 @@ RENAMED = {
 
 
 class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are errors of the command."""
+
     def error(self, message: str) -> NoReturn:
         raise CommandError(f"{message} (see {self.prog} --help)")
 
@@ -93,6 +95,7 @@ def _outcome(argv: Sequence[str] | None) -> tuple[int, str]:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    """Reads the arguments and runs the command; the exit status."""
     parser = _parser()
     try:
         arguments, unknown = parser.parse_known_args(argv)
@@ -133,6 +136,7 @@ def _options(parser: _Parser, command: str) -> set[str]:
 
 
 def _parser() -> _Parser:
+    """The parser of all commands."""
     import fastbp
     from fastbp.cli import check, demo, info, predict, train
 

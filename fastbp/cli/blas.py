@@ -65,6 +65,7 @@ def _loaded() -> list[str]:
 
 
 def _loaded_on_macos() -> list[str]:
+    """Paths of the libraries in this process."""
     try:
         system = ctypes.CDLL(None)
         count, name = system._dyld_image_count, system._dyld_get_image_name

@@ -62,10 +62,12 @@ def _tell(trained: Trained) -> None:
 
 
 def _missing(way: str | None) -> str:
+    """What a model does where an input is missing."""
     if way is None:
         return "none may be missing"
     return "the mean of the column" if way == "mean" else "no prediction for the row"
 
 
 def _short(value: Any) -> str:
+    """A value in one short word."""
     return f"{value:.6g}" if isinstance(value, float) else str(value)

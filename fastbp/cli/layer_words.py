@@ -41,6 +41,7 @@ _DIRECTIONS = ("bidirectional", "sequences")
 
 
 def _pooling(one: type[Layer], two: type[Layer]) -> dict[str, Kind]:
+    """The words for a pooling layer: with its dimension, or without where the input says it."""
     name = one.__name__.lower().removesuffix("1d")
     each = {name: {1: one, 2: two}, f"{name}1d": {None: one}, f"{name}2d": {None: two}}
     return {key: Kind(classes, ("kernel_size",), _WINDOWS) for key, classes in each.items()}  # type: ignore[arg-type]
@@ -99,6 +100,7 @@ def _layer(number: int, text: str) -> Words:
     words = text.replace("=", " ").split()
 
     def refuse(place: int, why: str) -> argparse.ArgumentTypeError:
+        """The error, with the word in its place marked."""
         marked = [f">>{word}<<" if at == place else word for at, word in enumerate(words)]
         return argparse.ArgumentTypeError(f"layer {number}, '{' '.join(marked)}': {why}")
 
@@ -155,6 +157,7 @@ def _layer(number: int, text: str) -> Words:
 
 
 def _superfluous(name: str, kind: Kind, word: str, *known: dict[str, str]) -> str:
+    """What a kind of layer takes, for a message on a word that it does not take."""
     takes = [*(each.upper() for each in kind.numbers), *kind.options, *kind.flags]
     if kind.activation:
         takes.append("an activation")
@@ -169,6 +172,7 @@ def _near(word: str, known: Sequence[str] | dict[str, Any], before: str = "; ") 
 
 
 def _sizes(text: str) -> Shape | None:
+    """Sizes such as 5 or 5x3; None if the text is none."""
     if not re.fullmatch(r"\d{1,9}(x\d{1,9})*", text, re.ASCII | re.IGNORECASE):
         return None
     return tuple(map(int, text.lower().split("x")))
@@ -183,6 +187,7 @@ def _size(text: str, least: int, axes: bool) -> "int | Shape | None":
 
 
 def _option(option: str, text: str) -> Any:
+    """The value of an option of a layer; None if the text is none."""
     if option == "padding" and text.lower() in ("same", "valid"):
         return text.lower()
     if option == "forget_bias":
@@ -194,6 +199,7 @@ def _option(option: str, text: str) -> Any:
 
 
 def _wanted(option: str) -> str:
+    """What an option takes, in words."""
     if option == "forget_bias":
         return "a number"
     return "'same', 'valid' or zeros such as 1 or 1x2" if option == "padding" else (
@@ -265,6 +271,7 @@ def network(
 
 
 def _built(words: Words, shape: Shape, before: str, usual: Any) -> Layer:
+    """The layer of these words on an input of this shape."""
     kind = KINDS[words.kind]
     axes = len(shape) - 1
     one = kind.classes.get(None) or kind.classes.get(axes)

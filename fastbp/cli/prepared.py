@@ -110,6 +110,7 @@ def _columns(table: Table, target: str, ignore: list[str]) -> tuple[int, list[in
 def _read(
     table: Table, target: int, places: list[int], arguments: argparse.Namespace
 ) -> tuple[Data, Categories]:
+    """The numbers of the columns at these places, and which of them are categories."""
     named = [
         place
         for text in arguments.category
@@ -155,6 +156,7 @@ def _loss(task: str, loss: Loss | None, *, inferred: bool) -> Loss:
 
 
 def _classes(name: str, data: Data, task: str, loss: str) -> Classes:
+    """The classes of the target; refuses numbers that look like a quantity."""
     texts = data.texts or []
     classes = Classes.fit(name, texts)
     n = len(classes.labels)

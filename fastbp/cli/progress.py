@@ -78,6 +78,7 @@ class Progress:
         return line
 
     def _draw(self, line: str) -> None:
+        """Writes the line over the one before."""
         self.drawn = time.perf_counter()
         columns = _columns()
         self._write("\r" + line[:columns].ljust(columns))

@@ -79,6 +79,7 @@ def network(net: Network) -> None:
 
 
 def _name(activation: object) -> str:
+    """The name of an activation."""
     return activation if isinstance(activation, str) else "circuit"
 
 

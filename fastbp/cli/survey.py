@@ -66,10 +66,12 @@ def categories_of(
 
 
 def _few(categories: int, n: int) -> bool:
+    """Whether so many categories can be learnt from n samples."""
     return categories <= FEW or n >= SAMPLES_PER_CATEGORY * categories
 
 
 def _offer(table: Table, places: list[int], found: dict[int, Found]) -> CommandError:
+    """The error for columns of text, which could become categories or be left out."""
     names = [repr(table.names[place]) for place in places]
     row, cell = found[places[0]].first or (0, "")
     several = len(places) > 1
@@ -82,6 +84,7 @@ def _offer(table: Table, places: list[int], found: dict[int, Found]) -> CommandE
 
 
 def _too_many(table: Table, places: list[int], found: dict[int, Found], n: int) -> CommandError:
+    """The error for columns of more texts than can be categories."""
     several = len(places) > 1
     names = listed([repr(table.names[place]) for place in places])
     counts = listed([str(len(found[place].texts)) for place in places])

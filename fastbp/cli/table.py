@@ -126,6 +126,7 @@ class Table:
                 raise self._twins(same[0], same[1], "; rename one" if taken else option)
 
     def _twins(self, first: int, second: int, advice: str) -> CommandError:
+        """The error for two columns of one name."""
         return CommandError(
             f"{self.path}, row 1: columns {first} and {second} (from 0) are both named "
             f"{described(self.names[first])}{advice}"
@@ -182,6 +183,7 @@ class Table:
         rows: Sequence[int],
         missing: bool,
     ) -> None:
+        """Refuses the first cell that is inf, or nan unless values may be missing."""
         wrong = np.isinf(numbers) if missing else ~np.isfinite(numbers)
         if wrong.any():
             row, column = (int(i) for i in np.argwhere(wrong)[0])
@@ -208,6 +210,7 @@ class _Reader:
         self.plain = [] if any(known for _, known in self.inputs) else [p for p, _ in self.inputs]
 
     def take(self, row: int, cells: list[str]) -> None:
+        """Appends the values of one row."""
         if self.plain:
             try:
                 self.values.extend([float(cells[place]) for place in self.plain])
@@ -217,6 +220,7 @@ class _Reader:
         self.values.extend([self._value(row, cells, *column) for column in self.inputs])
 
     def _value(self, row: int, cells: list[str], place: int, known: dict[str, int] | None) -> float:
+        """The number of a cell, or of its category among the known ones."""
         cell = cells[place].strip()
         if known is None:
             value = number(cell)
@@ -241,6 +245,7 @@ class _Reader:
         return float("nan")
 
     def _no_number(self, row: int, place: int, cell: str) -> CommandError:
+        """The error for a cell that is no number, with what may have happened."""
         where, shown = self.table.place(row, place), described(cell)
         others = {key: what for key, what in DELIMITERS.items() if key != self.table.delimiter}
         for delimiter, what in others.items():
@@ -265,6 +270,7 @@ class NoNumberError(CommandError):
 
 
 def _places(categories: Sequence[str]) -> dict[str, int]:
+    """The number of each category."""
     return {category: place for place, category in enumerate(categories)}
 
 
@@ -351,6 +357,7 @@ def _delimiter(source: Source) -> str:
 
 
 def _delimiters() -> str:
+    """All delimiters in words."""
     *most, last = DELIMITERS.values()
     return f"{', '.join(most)} or {last}"
 

@@ -203,6 +203,7 @@ def _whole(text: str) -> int | None:
 
 
 def _whole_numbers(texts: Sequence[str]) -> list[int] | None:
+    """Texts as integers, if all of them are; else None."""
     values = [_whole(text) for text in texts]
     whole = [value for value in values if value is not None]
     return whole if len(whole) == len(values) else None

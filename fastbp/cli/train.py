@@ -169,6 +169,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _tell_data(samples: Prepared) -> None:
+    """Prints what the samples are."""
     inputs, target = samples.inputs, samples.target
     shares = [f"{len(samples.train)} for training"]
     if len(samples.validation):
@@ -306,23 +307,28 @@ def _beside_linear(samples: Prepared, trained: Trained, arguments: argparse.Name
 
 
 def _predicted(samples: Prepared, trained: Trained, part: NDArray[np.int64]) -> NDArray[Any]:
+    """Predictions for a part of the samples."""
     return trained.predict(samples.data.numbers[part])
 
 
 def _truth(samples: Prepared, part: NDArray[np.int64]) -> NDArray[Any]:
+    """What the samples of a part are, in the target's own units."""
     target, y = samples.target, samples.y[part]
     return y if isinstance(target, Classes) else target.in_units(y)
 
 
 def _summary(samples: Prepared, part: NDArray[np.int64], predicted: NDArray[Any]) -> str:
+    """How well predictions fit a part of the samples, in words."""
     return scores.summary(samples.target, _truth(samples, part), predicted)
 
 
 def _score(samples: Prepared, part: NDArray[np.int64], predicted: NDArray[Any]) -> float:
+    """How well predictions fit a part of the samples, as one number."""
     return scores.score(samples.target, _truth(samples, part), predicted)
 
 
 def _describe(target: Classes | Quantity) -> str:
+    """The task, and how to choose the other one."""
     if isinstance(target, Quantity):
         return "regression (--task classification for classes)"
     labels = listed([str(label) for label in target.labels])

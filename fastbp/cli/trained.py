@@ -98,6 +98,7 @@ class Trained:
         return table.read(self.inputs.columns(places), target, kept, missing)
 
     def _match(self, table: Table) -> tuple[Sequence[int], int | None]:
+        """Where a table has the inputs, and the target if it is there."""
         names, target = self.inputs.names, self.target.name
         if not self.has_header and len(table.names) == len(names):
             # no names to go by and just the inputs: they come in their order

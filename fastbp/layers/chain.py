@@ -172,6 +172,7 @@ def _until(layers: list[Layer], shapes: list[Shape]) -> str:
 
 
 def _table_of_dense(layers: Iterable[Dense]) -> str:
+    """The table of a chain of Dense layers, whose widths say everything."""
     rows = [("layer", "Theta", "activation", "parameters")]
     for number, layer in enumerate(layers, 1):
         shape = f"{layer.n_out} x (1 + {layer.n_in})"

@@ -120,6 +120,7 @@ class _Convolution(Layer):
 
 
 def _padding(value: Any, axes: int) -> Any:
+    """Padding as it is kept: "same", "valid", or a number for each axis."""
     if isinstance(value, str):
         if value in ("same", "valid"):
             return value

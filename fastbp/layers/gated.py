@@ -80,6 +80,7 @@ class LSTM(Recurrent):
     def _emit_direction(
         self, program: "Builder", x: "Array", direction: int, times: range, states: States
     ) -> None:
+        """Emits the steps of one direction: of each time the gates, then c and h."""
         T, H = len(times), self.hidden_size
         ends = program.with_lengths
         z = program.array("z", (T, 4 * H))
@@ -176,6 +177,8 @@ class GRU(Recurrent):
     def _emit_direction(
         self, program: "Builder", x: "Array", direction: int, times: range, states: States
     ) -> None:
+        """Emits the steps of one direction: W x + b of all times at once, then time by time the
+        rest."""
         T, H = len(times), self.hidden_size
         ends = program.with_lengths
         of_x, of_h = 2 * direction, 2 * direction + 1

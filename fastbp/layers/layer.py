@@ -93,6 +93,7 @@ class Layer(Immutable, Advising):
         return {name: getattr(self, name) for name in (*self._required, *self._options)}
 
     def _with(self, **changes: Any) -> Self:
+        """The layer with some arguments changed."""
         return type(self)(**{**self.arguments(), **changes})
 
     def __eq__(self, other: object) -> bool:

@@ -65,6 +65,7 @@ class _Text:
         return (self._affine, self._map, self._gate, self._pool)[kind](rest)
 
     def _affine(self, columns: list[int]) -> str:
+        """A line such as z1 = affine(Theta1, x)."""
         theta, unit, n_units, column, depth, table_at, positions, *rest = columns
         out, unit_step, position_step, flags = rest
         height, width = self.program.thetas[theta].tolist()
@@ -78,11 +79,13 @@ class _Text:
         return f"{made} {sign} affine({matrix}, {self._table(table, positions)})"
 
     def _map(self, columns: list[int]) -> str:
+        """A line such as a1 = tanh(z1)."""
         function, z, a, n = columns[:4]
         name = _function(self.program.functions[function])
         return f"{self._rows(a, n)} = {name}({self._rows(z, n)})"
 
     def _gate(self, columns: list[int]) -> str:
+        """A line such as c1[1] = a1[1] * c1[0] + ig1."""
         op, out, n, a, b, d = columns[:6]
         made = self._rows(out, n)
         if op == kinds.WITHIN_LENGTH:
@@ -94,6 +97,7 @@ class _Text:
         return f"{made} = {' + '.join(part for part in (factors, term) if part)}"
 
     def _pool(self, columns: list[int]) -> str:
+        """A line such as p2 = max(a1 at 144 positions of 4 rows)."""
         op, out, n, window, table_at, _ = columns[:6]
         table = self.program.table[table_at : table_at + n * window]
         name = "max" if op == kinds.MAXIMUM else "mean"

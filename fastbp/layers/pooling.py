@@ -78,6 +78,7 @@ class _Pooling(Layer):
 
 
 def _one(each: tuple[int, ...]) -> Any:
+    """A tuple of equal numbers as one of them, as it may be given."""
     return each[0] if len(set(each)) == 1 else each
 
 

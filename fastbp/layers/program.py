@@ -168,6 +168,7 @@ class Builder:
         return self._append(name + self._suffix, z.shape, z.number)
 
     def _append(self, name: str, shape: Shape, twin: int) -> Array:
+        """A new array; `twin` is the number of the array of its z, or NONE."""
         made = Array(len(self._arrays), self._n_rows, shape)
         self._n_rows += made.size
         if self._n_rows > MOST:
@@ -257,6 +258,7 @@ class Builder:
         return self._table_at[key]
 
     def _step(self, *columns: int) -> None:
+        """Appends a step; the columns that its kind does not use are 0."""
         self._steps.append(columns + (0,) * (COLUMNS - len(columns)))
         self._moments.append(self._moment)
 

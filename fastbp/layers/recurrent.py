@@ -36,6 +36,7 @@ class Recurrent(Layer):
     def _set_sizes(
         self, input_size: Any, hidden_size: Any, return_sequences: Any, bidirectional: Any
     ) -> None:
+        """Sets the attributes that recurrent layers of all kinds have, checked."""
         kind = type(self).__name__
         if hidden_size is None:
             raise TypeError(
@@ -118,6 +119,8 @@ class Recurrent(Layer):
     def _emit_direction(
         self, program: "Builder", x: "Array", direction: int, times: range, states: "States"
     ) -> None:
+        """Emits the steps of one direction, in the order of `times`, with the matrices of the
+        direction."""
         raise NotImplementedError
 
 
@@ -134,6 +137,7 @@ class States:
         self._h: list[Array] = []
 
         def add(z: str, h: str, shape: Shape) -> None:
+            """An array of states, with an array of their z if they are activations."""
             made = program.array(z if are_activations else h, shape)
             self._z.append(made)
             self._h.append(program.twin(made, h) if are_activations else made)
@@ -231,11 +235,13 @@ class RNN(Recurrent):
         self._set(nonlinearity=g)
 
     def _states_are_activations(self, program: "Builder") -> bool:
+        """See Recurrent: with lengths a gate makes them, and the identity is no map."""
         return not program.with_lengths and self.nonlinearity != "identity"
 
     def _emit_direction(
         self, program: "Builder", x: "Array", direction: int, times: range, states: States
     ) -> None:
+        """Emits the steps of one direction: of each time an affine of x and h, and g."""
         H, g = self.hidden_size, self.nonlinearity
         ends = program.with_lengths
         z_at = a_at = before = NONE
