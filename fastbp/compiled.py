@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from fastbp._core.interface import Engine
     from fastbp.network import Network
 
-MOST = 2**40  # parameters: with more some size of the engine would not fit 64 bits
+MOST = 2**40  # parameters; with more, a size that the engine computes could exceed 64 bits
 
 
 def chain(network: "Network", with_lengths: bool = False) -> "tuple[Engine, Any]":
@@ -39,7 +39,7 @@ def _made(network: "Network", output: Any, loss: Any, with_lengths: bool) -> "tu
     dtype = network.dtype.name
     engine = core(dtype)
     output = names.compiled(output, "activation", dtype)
-    if network.n_parameters > MOST:  # said before a program of as many rows is made
+    if network.n_parameters > MOST:  # refused here: a program of so many rows takes long to make
         raise MemoryError(
             f"a network of {network.n_parameters} parameters needs "
             f"{network.n_parameters * network.dtype.itemsize / 1e12:.3g} TB for theta alone; make "

@@ -36,8 +36,8 @@ class Composable(Immutable, Advising):
     __slots__ = ()
 
     _nature = "an objective is bound to its data and settings"
-    _argument: ClassVar[str] = "theta"  # how messages call what it is a function of
-    __array_ufunc__ = None  # so that NumPy's numbers leave products to __rmul__
+    _argument: ClassVar[str] = "theta"  # what messages call the vector
+    __array_ufunc__ = None  # a NumPy number times an objective is then __rmul__ of the objective
 
     @property
     def n_parameters(self) -> int:
@@ -145,7 +145,7 @@ class Composable(Immutable, Advising):
         """What a penalty is divided by: m where J is a mean over samples, or some, else 1."""
         return 1.0
 
-    # What is made of it
+    # Objectives made of this one
 
     def frozen(self, which: Any, theta: Any = None) -> "Frozen":
         """This objective of some parameters; the others stay as they are.

@@ -9,7 +9,7 @@ from fastbp.layers import Dense, Layer
 if TYPE_CHECKING:
     from fastbp.network import Network
 
-# A chain of dense layers on vectors is written in the first version, which every fastbp reads.
+# Every fastbp reads the first version, in which a chain of dense layers on vectors is written.
 PLAIN_VERSION, VERSION = 1, 2
 KINDS = {
     kind.__name__: kind

@@ -67,7 +67,7 @@ SCHEMES = _named(
 )
 NAMES = {"activation": ACTIVATIONS, "loss": LOSSES, "scheme": SCHEMES}
 
-# What a name that is ours means, where other libraries mean something else by theirs.
+# Names of fastbp that mean something else in other libraries, and what they mean here.
 FORMULAS = {
     "squared_error": "1/2 ||a - y||^2",
     "absolute_error": "|a - y| summed over the outputs",
@@ -77,7 +77,7 @@ FORMULAS = {
     "quantile": "'quantile(0.9)' for the 90 % quantile",
 }
 
-# What is not here by name can be a circuit: of z, or of a and y.
+# Functions that fastbp has under no name, as circuits of z, or of a and y.
 CIRCUITS = {
     "activation": {
         "softsign": "z / (1 + abs(z))",
@@ -146,7 +146,7 @@ PLACES = {
     "sample_weight": "net.objective(X, y, sample_weight=...)",
     "n_threads": "net.objective(X, y, n_threads=...)",
 }
-# Their keyword -> ours, the first that a function has.
+# Keywords of other libraries -> those of fastbp, of which the first that a function has is meant.
 KEYWORDS = {
     folded(name): tuple(ours.split())
     for ours, names in {
@@ -178,7 +178,7 @@ KEYWORDS = {
     }.items()
     for name in names.split()
 }
-# Their keyword -> what to do, where no keyword of ours means it.
+# Keywords of other libraries -> what to do, where no keyword of fastbp means the same.
 ADVICE = {
     folded(name): advice
     for names, advice in {
@@ -247,7 +247,7 @@ _GRADIENT = "net.gradient(theta, X, y), or net.cost_and_gradient(theta, X, y)"
 _TO_C = "circuits are exported as C: net.circuit(theta).to_c(name)"
 _MINIMIZE = "scipy.optimize.minimize(objective, theta, jac=True, method='L-BFGS-B')"
 _FILE = "fastbp.files.save(path, net, theta)"
-# class, or "module" -> their names -> where it is
+# A class of fastbp, or "module" -> attributes of other libraries -> what has the same meaning here.
 ATTRIBUTES = {
     "Network": {
         "hessp hess hessian hvp": _SECOND,

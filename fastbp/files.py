@@ -128,7 +128,7 @@ class _InPieces(io.BufferedReader):
     def read(self, size: int | None = -1, /) -> bytes:
         """At most PIECE bytes."""
         if size is None or size < 0:
-            size = PIECE  # only asked for the end of the file, at most 64 KB
+            size = PIECE  # zipfile asks for the rest only near the end of a file, at most 64 KB
         if size > PIECE:
             raise ValueError(f"its table of contents has {size} bytes")
         return super().read(size)

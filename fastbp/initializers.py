@@ -25,7 +25,7 @@ import numpy as np
 
 from fastbp.validate import described, one_of, positive
 
-# Annotations are text here: naming numpy.random would import it.
+# Annotations are strings: an annotation that names numpy.random would import it.
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 

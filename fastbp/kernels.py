@@ -239,7 +239,7 @@ def _common(*arrays: ArrayLike) -> str:
     """float32 if all arrays are, else float64."""
     try:
         single = all(np.asarray(a).dtype == np.float32 for a in arrays)
-    except Exception:  # the one that is no array is refused by its name when its turn comes
+    except Exception:  # what is no array is refused by _matrix, which knows its name
         single = False
     return "float32" if single else "float64"
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from fastbp.network import Network
 
-# A list can change without a trace, a frame may give other memory each time: these are bound anew.
+# Other things are bound anew in each call: a list can change unnoticed, and a frame may give other
+# memory each time.
 KEPT_TYPES = (np.ndarray, np.memmap)
 
 
@@ -31,7 +32,7 @@ class Kept:
 
     def __init__(self, objective: Objective) -> None:
         self.objective: Objective | None = objective
-        self.gradient_asked = False  # for the last theta
+        self.gradient_asked = False  # whether the last call wanted one
 
 
 class Call(NamedTuple):
@@ -40,7 +41,7 @@ class Call(NamedTuple):
     arrays: "tuple[NDArray[Any] | None, ...]"  # X, y, weights and lengths, not kept alive
     data: int  # their fingerprint
     settings: tuple[Any, ...]
-    references: tuple[Any, ...]  # to arrays that were converted; they empty `kept`
+    references: tuple[Any, ...]  # weak, to converted arrays: when one dies, `kept` is emptied
     kept: Kept
 
 

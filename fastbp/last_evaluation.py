@@ -65,9 +65,9 @@ class LastEvaluation:
             state = fingerprint(self.data, self.n_threads)
         last = self._last
         if last is None or last[0] != key or last[1] != state:
-            # Evaluated are the bytes that are remembered, whatever another thread writes into
-            # theta. The fingerprint is older than the evaluation: data that changes during the
-            # evaluation has another fingerprint in the next call.
+            # The evaluation reads the bytes that are remembered, whatever another thread writes
+            # into theta meanwhile. The fingerprint was taken before it: data that changes during
+            # the evaluation has another fingerprint in the next call.
             last = (key, state, evaluate(np.frombuffer(key)))
             self._last = last
         return last[2]

@@ -169,7 +169,7 @@ class Advising:
         def __getattr__(self, name: str) -> Any:
             found = getattr(type(self), name, None)
             if isinstance(found, property):
-                return found.fget(self)  # it is not to be had here, and says why once more
+                return found.fget(self)  # it raised AttributeError, and raises it again
             from fastbp.elsewhere import missing
 
             raise missing(self, name)

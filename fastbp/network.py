@@ -90,7 +90,7 @@ class Network(Layered):
     dtype: "np.dtype[Any]"
     reduction: names.Reduction
     _last_call: "last_call.Call | None"
-    _engines: "dict[bool, tuple[Engine, Any]]"  # the network there, with lengths or without
+    _engines: "dict[bool, tuple[Engine, Any]]"  # by whether samples have lengths; see compiled.py
 
     @names.advised
     def __init__(

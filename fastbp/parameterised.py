@@ -57,7 +57,7 @@ def canonical(text: Any) -> Any:
     key, equals, number = inside.rpartition("=")
     engine = core("float64")
     if name not in engine.ACTIVATIONS and name not in engine.LOSSES:
-        return text  # no name at all: who looks for it says so
+        return text  # an unknown name, which the caller refuses
     known = engine.PARAMETERS.get(name)
     if equals and known is not None and key.strip() != known[0]:
         raise ValueError(

@@ -58,7 +58,7 @@ def pack(network: "Layered", Thetas: Any, order: Order) -> "NDArray[np.float64]"
 
 
 def _array(network: "Layered", value: Any) -> "NDArray[Any]":
-    """A theta that may be anything, as an array; of parts of it the refusal says how to join them."""
+    """Anything that is given for theta, as an array; an error says how parts of it are joined."""
     try:
         return np.asarray(value)
     except Exception:

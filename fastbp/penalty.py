@@ -79,7 +79,7 @@ class Penalty(Composite):
         """J, and D if it is wanted; each penalty adds its own to both."""
         vector, m = self._vector(theta), self.objective._m(rows)
         J, D = 0.0, np.zeros(self.n_parameters) if gradient else None
-        with np.errstate(all="ignore"):  # inf and nan are told by J
+        with np.errstate(all="ignore"):  # J itself becomes inf or nan
             away = vector if self.towards is None else vector - self.towards
             d = np.where(self.where, away, 0.0)
             if self.l2 != 0:

@@ -8,7 +8,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CONSTANT = 1e-13  # of a column's mean: rounding leaves a constant column such a deviation
+CONSTANT = 1e-13  # deviation over mean that rounding may leave in a constant column
 
 
 class Numbering:

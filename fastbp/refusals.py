@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MISSING = ("", "na", "n/a", "nat", "none", "null", "<na>")  # in text, without its case
 DAY = "np.timedelta64(1, 'D')"
 CONVERTIBLE = ("written", "numbers", "plain")
-RATHER = ("missing", *CONVERTIBLE)  # named where a column has nothing else
+RATHER = ("missing", *CONVERTIBLE)  # a message is about these if a column has nothing else
 
 ADVICE = {
     "missing": "fill them in, or leave those rows out",
@@ -53,7 +53,7 @@ class Case(NamedTuple):
 
 NOUNS = {
     "text": "text",
-    "classes": "text",  # and a number for each is what is wanted
+    "classes": "text",  # where labels are expected
     "dates": "dates",
     "durations": "durations",
     "periods": "periods",
@@ -241,13 +241,13 @@ def _advice(case: Case) -> str:
     kind, item, what = case.kind, case.item, case.what
     if kind == "classes":
         alike = isinstance(item, str | bytes) and len({type(each) for each in case.array.flat}) == 1
-        text = what if alike else f"np.array({what}, str)"  # others may have no order
+        text = what if alike else f"np.array({what}, str)"  # mixed types may have no order
         return f"number the classes: classes, {what} = np.unique({text}, return_inverse=True)"
     if kind in CONVERTIBLE:
         return f"convert it with np.array({what}, float)"
     names = columns_of(case.value)
     if kind == "objects" and names is not None and _is_hashable(item):
-        kind = "text"  # such as intervals: categories by another name
+        kind = "text"  # intervals, say, are categories too
     if kind in ADVICE:
         return ADVICE[kind].format(what)
     if names is None:

@@ -57,7 +57,7 @@ def is_read_in_place(rows: Any) -> bool:
         return True
     return (
         type(rows) is np.ndarray
-        and rows.dtype.num == INT64.num  # to NumPy, long and long long are equal and differ here
+        and rows.dtype.num == INT64.num  # equal dtypes, long and long long, have different numbers
         and rows.dtype.isnative
         and rows.ndim == 1
         and rows.size > 0

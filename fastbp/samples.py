@@ -32,7 +32,7 @@ def data(X: Any, network: "Network") -> "NDArray[Any]":
     if array.shape[0] == 0:
         raise ValueError(f"X has shape {array.shape}: no samples; expected at least one row")
     if array.ndim != 2:
-        # No copy where the numbers of a sample are adjacent; rows may lie apart.
+        # This copies only where the numbers of a sample are not adjacent.
         array = array.reshape(len(array), -1)
     return finite_reals(array, real, "X", readable(array, real), X)
 

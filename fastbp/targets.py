@@ -34,7 +34,7 @@ RANGES = {
     "cross_entropy": (0.0, 1.0, "probabilities from 0 to 1"),
     "poisson": (0.0, np.inf, "counts or rates >= 0"),
 }
-ROW_SUM_TOLERANCE = 1e-3  # what float16 makes of probabilities
+ROW_SUM_TOLERANCE = 1e-3  # the sum of probabilities in float16 may be off so far
 
 Read = tuple["NDArray[np.int64] | None", "NDArray[Any] | None"]
 
@@ -54,7 +54,7 @@ def read(y: Any, network: "Network", m: int, steps: "NDArray[np.int64] | None" =
     if len(shape) > 1:
         return _of_positions(array, network, m, steps, y)
     if array.shape == (m, *network.output_shape):
-        array = array.reshape(m, K)  # of a convolution, channel by channel
+        array = array.reshape(m, K)  # outputs of a convolution, channel by channel
     _check_shape(array, K, m, y, network)
     return _of_samples(array, network, y)
 
@@ -69,7 +69,7 @@ def _of_samples(array: "NDArray[Any]", network: "Network", y: Any) -> Read:
     in_place = array.dtype == network.dtype and array.flags.c_contiguous and array.flags.aligned
     targets = finite_reals(array, network.dtype, "y", bool(in_place), y)
     if not isinstance(network.loss, str):
-        return None, targets.reshape(m, K)  # a circuit says itself what it does with each number
+        return None, targets.reshape(m, K)  # a circuit may be a loss of any numbers
     if network.loss in RANGES:
         _check_range(targets, network, y)
     if network.loss in core(network.dtype.name).SIGNED_LOSSES:
@@ -98,7 +98,7 @@ def _of_positions(
     if steps is not None:
         ended = (np.arange(lead[0]) >= steps[:, np.newaxis]).reshape(n)
         rows = rows.copy()
-        rows[ended] = rows[0]  # what stands there need be no target; the first is one, or refused
+        rows[ended] = rows[0]  # y may hold anything after the end; row 0 is never after it
     try:
         labels, targets = _of_samples(rows, network, rows)
     except (TypeError, ValueError) as error:
@@ -109,7 +109,7 @@ def _of_positions(
     result = labels if targets is None else targets
     assert result is not None
     if ended is not None:
-        result[ended] = 0  # it is a copy
+        result[ended] = 0  # `result` is a copy of what the caller gave
     result = result.reshape(m, -1)
     return (result, None) if targets is None else (None, result)
 

@@ -23,8 +23,8 @@ from contextvars import ContextVar
 
 from fastbp.validate import count, described
 
-MAX_THREADS = 256  # what the pool can hold
-MAX_DIGITS = 18  # of a number in the environment, /proc or /sys; int() refuses thousands of them
+MAX_THREADS = 256  # of the pool
+MAX_DIGITS = 18  # of a number in the environment, /proc or /sys: int() refuses thousands of them
 
 
 class _Block:
@@ -135,7 +135,7 @@ def default_num_threads() -> tuple[int, str]:
         return number, "FASTBP_NUM_THREADS"
     openmp = os.environ.get("OMP_NUM_THREADS", "").strip()
     if openmp:
-        number = _count(openmp.split(",")[0].strip())  # a list is OpenMP's form for nested regions
+        number = _count(openmp.split(",")[0].strip())  # for nested regions OpenMP takes a list
         if number is not None:
             return number, "OMP_NUM_THREADS"
         import warnings
@@ -169,7 +169,7 @@ def _whole(text: str) -> int | None:
 def affinity() -> int:
     """The number of CPUs this process may run on."""
     if hasattr(os, "sched_getaffinity"):
-        with suppress(OSError):  # a sandbox may refuse the question
+        with suppress(OSError):  # a sandbox may forbid the call
             return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FLOAT64 = np.dtype(np.float64)
 MAX_WIDTH = 2**31 - 1
-BLOCK = 2**17  # numbers looked at between two chances for Ctrl-C; fits the L2 cache
+BLOCK = 2**17  # numbers in a block: it fits the L2 cache, and Ctrl-C waits for one block at most
 
 
 # Names and numbers
@@ -191,7 +191,7 @@ def not_masked(value: Any, what: str) -> None:
     if type(value) is np.ndarray or not is_masked(value):
         return
     mask = np.broadcast_to(value.mask, value.shape)
-    if mask.dtype == bool and mask.any():  # a mask of records is refused with their dtype
+    if mask.dtype == bool and mask.any():  # not so of records, which are refused for their dtype
         place = where(np.argwhere(mask)[0]) if value.ndim else "its only place"
         raise ValueError(
             f"{what} is masked at {place}; fastbp takes no missing values: "

@@ -10,7 +10,7 @@ MAX_BITS = 200  # of an int in a message
 MAX_TEXT = 60  # characters of a value in a message
 MAX_COLUMNS = 8  # names of columns that are listed
 
-# A repr that looks at a few entries alone: a list may have millions of them.
+# This repr reads the first few entries only: a list may have millions.
 _short = Repr()
 _short.maxlist = _short.maxtuple = _short.maxdict = _short.maxset = 20
 _short.maxstring = _short.maxother = 2 * MAX_TEXT

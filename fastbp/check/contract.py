@@ -29,7 +29,7 @@ class Subject:
         self._fun = fun
         self._jac = jac if callable(jac) else None
         self._args = args
-        # Our objectives give the cost alone for less; a plain function is called as it is.
+        # An objective of fastbp computes the cost alone in less time; other functions are called.
         self._cost_alone = fun.cost if jac is None and isinstance(fun, Composable) else None
         self.n_evaluations = 0
         self.keeps_theta = False
@@ -47,12 +47,12 @@ class Subject:
 
     def complex_value(self, x: npt.NDArray[np.complex128]) -> complex:
         """J(x) at a complex x; nan where the function drops the imaginary part or refuses it."""
-        refused = complex(nan, nan)  # complex("nan") has the imaginary part 0, a finite slope
+        refused = complex(nan, nan)  # complex("nan") has imaginary part 0: a finite slope
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", np.exceptions.ComplexWarning)
                 J = as_array(self._cost(x))
-        except Exception:  # whatever a function says to complex input, it means "no"
+        except Exception:  # a function that takes no complex numbers may raise anything
             return refused
         return complex(J.item()) if J.size == 1 and J.dtype.kind == "c" else refused
 
@@ -128,7 +128,7 @@ def examine(
     theta = theta.astype(precision).astype(np.float64)
     x = theta.copy()
     J, D = subject.value_and_gradient(x)
-    gradient = D.copy()  # by value: what is returned may be a buffer, or x itself
+    gradient = D.copy()  # the function may return a buffer that it uses again, or x itself
     problems = _problems_of_gradient(gradient, theta)
     if not np.isfinite(J):
         problems.append(f"the cost at theta is {J}; nothing can be compared there")
@@ -169,7 +169,7 @@ def examine(
     J_third = subject.value(x)
     x[:] = other  # the same array object with new contents
     if abs(subject.value(x) - J_other) > 0.5 * abs(J_third - J_other):
-        subject.keeps_theta = True  # it compares theta with an array that we change in place
+        subject.keeps_theta = True  # the function remembers the array, which was changed in place
     values = np.array([J, J_other, J_third])
     if np.unique(values).size == 3 and np.array_equal(values, values.astype(np.float32)):
         subject.cost_dtype = np.dtype(np.float32)  # a float whose digits are those of float32

@@ -13,8 +13,10 @@ from fastbp.check.sweep import Comparison
 
 BoolArray = npt.NDArray[np.bool_]
 
-CLOSE = 1e-3  # a pattern explains an error when this much of it is left
-KNOWN = 0.05  # and is looked for while error bars are this much of it
+# A pattern explains the error of a gradient if at most this part of the error is left. Patterns are
+# only looked for if the error bars of the slopes are at most KNOWN of the error.
+CLOSE = 1e-3
+KNOWN = 0.05
 
 
 def pattern(

@@ -22,19 +22,20 @@ from math import ceil, inf, isfinite, log, nan, sqrt
 from fastbp.check.extrapolation import RATIO, by_ratio, romberg
 from fastbp.check.lines import Line
 
-# J is followed no farther than so many times the scale of the parameter, or this relative step.
+# Steps end at FARTHEST times the scale of the parameter, and at the relative step LONGEST.
 FARTHEST, LONGEST = 16.0, 8.0
 RUNGS = 40
-# An agreement within rtol is believed while the error bar is below so many times rtol: then no
-# error that is visible at all can have been hidden by chance.
+# A slope that agrees within rtol passes if its error bar is below GLANCE times rtol: an error of
+# the gradient that is large enough to be seen cannot then be hidden by chance.
 GLANCE = 30.0
-# A slope is taken for nothing beside those that J has farther along the line where it is so many
-# times smaller: at a minimum where J is 0, neither noise nor the slope itself says what is small.
+# A slope this many times smaller than the slopes farther along the line counts as 0. At a minimum
+# where J is 0, neither the noise of J nor the slope itself says which slopes are small.
 NOTHING = 1e-8
-# A gradient is only called wrong if so much shorter steps exclude it too: than the parameter
-# itself, because J farther off may be another; than the best step, because J is full of kinks.
+# A gradient is wrong only if shorter steps exclude it too: NEARBY times shorter than the parameter,
+# since J may be another function farther off, and NEARER times shorter than the best step, since J
+# may be full of kinks.
 NEARBY, NEARER = 16.0, 64.0
-# A limit by the ratio test is known to this share of the way that differences have come, at least.
+# A limit by the ratio test counts if its error is at most this part of the differences' change.
 SHARE = 0.1
 
 
@@ -74,8 +75,8 @@ def measure(line: Line, h: float, noise: float, eps: float) -> Pair | None:
     if not (up > 0.0 > down and isfinite(J_up) and isfinite(J_down)):
         return None
     J = max(abs(J_up), abs(J_down))
-    # A sum of squares that is far less here than elsewhere is one of differences of numbers of the
-    # usual size: its rounding errors shrink as its root does.
+    # Where J is far smaller than usual it may be a sum of squares of differences, r = a - b, with a
+    # and b of the usual size. The rounding error of r^2 is then proportional to r, the root of J.
     rounded = 4.0 * eps * max(J, min(4.0 * sqrt(J) * sqrt(line.usual), line.usual))
     return Pair(up, J_up, down, J_down, max(noise, rounded))
 
@@ -183,8 +184,8 @@ class Ladder:
         least = NOTHING * max(map(abs, self.one_sided.values()), default=0.0)
         for k in sorted(values.keys() & kinks.keys()):
             (value, error), (kink, kink_error) = values[k], kinks[k]
-            # A bar as long as the slope says that the extrapolation has not begun to converge
-            # (far out, a saturating J looks flat), unless it is rounding that makes it long.
+            # An error bar as long as the slope means that the extrapolation has not begun to
+            # converge (a J that saturates looks flat far out), unless rounding makes the bar long.
             slope = max(0.1 * abs(value), 0.1 * abs(kink), least)
             noisy = self.roundoff[k]
             if error > max(slope, 2.0 * noisy) or kink_error > max(slope, 8.0 * noisy):
@@ -193,7 +194,7 @@ class Ladder:
             if not self._holds_nearer(found, k):
                 continue
             if abs(value - best.value) > found.width + best.width:
-                break  # noise bars can be trusted, those of long steps only while they agree
+                break  # steps from here on are too long: their error bars exclude each other
             if found.width < best.width:
                 best, rung = found, k
         if not isfinite(best.width):
@@ -265,7 +266,7 @@ def refine(
             ladder.climb(k)
     best, rung = ladder.best()
     native = round(log(line.native, RATIO))
-    if not isfinite(best.width) and native <= -3:  # theta itself may be the scale
+    if not isfinite(best.width) and native <= -3:  # try theta itself as the scale
         ladder = Ladder(line, center, h * RATIO**native, noise, eps)
         for k in (0, 1, 2):
             ladder.climb(k)

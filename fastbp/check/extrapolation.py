@@ -8,7 +8,7 @@ says where the differences go.
 from math import inf, isfinite
 
 RATIO = 4.0
-# A limit by the ratio test rests on so many ratios one after the other, of steps up to 4^7 apart.
+# A limit by the ratio test needs this many ratios of steps that follow each other, up to 4^7 apart.
 RATIOS = 6
 
 Row = dict[int, float]  # a difference, or what noise does to it, by k
@@ -28,7 +28,7 @@ def romberg(
         for k in better:
             if k + 1 not in better:
                 continue
-            # The first change can vanish by chance; a hundredth of the correction stands behind it.
+            # The change can be 0 by chance: the error is at least a hundredth of the correction.
             change = max(abs(better[k] - better[k + 1]), 0.01 * abs(better[k] - row[k]))
             error = change + gain * noise[k]
             if isfinite(error) and (k not in found or error < found[k][1]):

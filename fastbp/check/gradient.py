@@ -17,7 +17,7 @@ from fastbp.initializers import generator
 
 _Checked = tuple[Block, IntArray, sweep.Comparison]
 METHODS = ("auto", "central", "complex")
-# A slope whose error bar is so many times the tolerance has not been checked as it should be.
+# The check of a slope says little if the slope's error bar is this many times the tolerance.
 UNCLEAR = 100.0
 
 

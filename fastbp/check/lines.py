@@ -104,7 +104,7 @@ class Direction:
         start = x[self._indices]
         end = (start + h * self._v).astype(self._subject.rounding).astype(np.float64)
         x[self._indices] = end
-        # Rounding bends the line a little; what that adds to J is known from the gradient.
+        # Rounding moves the points off the line a little; the gradient says what that adds to J.
         bend = float(self._gradient @ (end - start - h * self._v))
         return h, self._subject.value(x) - bend
 

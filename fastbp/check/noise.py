@@ -18,7 +18,7 @@ from fastbp.check.contract import FloatArray, Subject, scales
 
 SPACING, WIDEST, STRIDE, N_LOOKS = 3e-4, 0.5, 32.0, 9
 ALIKE = 16.0
-# What is more than this part of J is its shape: a fast oscillation, say.
+# A larger part of J than this is no noise but the shape of J: a fast oscillation, say.
 SHARE = 1e-4
 
 
@@ -59,7 +59,7 @@ def noise_of(
     rough = rough if rough <= SHARE * wider.largest else 0.0
     grain = grain if grain <= 0.01 * wider.largest else 0.0
     largest = max(a.largest for a in looks)
-    if rough <= 2.0 * eps * largest:  # no more than rounding, which is less where J is less
+    if rough <= 2.0 * eps * largest:  # rounding alone, which is proportional to J
         rough *= abs(center) / largest if largest else 0.0
     return max(6.0 * rough, grain, 4.0 * eps * abs(center))
 

@@ -127,7 +127,7 @@ class Several:
                 raise TypeError(f"the gradient is a dict, but lacks theta's {missing or 'list'}")
             D = [D[key] for key in self._keys]
         elif self._keys is not None or not isinstance(D, (list, tuple)):
-            return D  # a vector already, or what the check will complain of
+            return D  # a vector already, or something that the check refuses
         arrays = [as_array(part) for part in D]
         shapes = [array.shape for array in arrays]
         if shapes != self._shapes:

@@ -15,13 +15,13 @@ from fastbp.check.differences import GLANCE, Pair, Slope, measure, refine
 from fastbp.check.lines import Line
 
 OK, FAIL, KINK = 0, 1, 2
-# After so many confirmed failures in a block, a disagreement is believed without refinement.
+# After this many confirmed failures in a block, a disagreement counts without refined steps.
 ENOUGH = 5
-# So many lines are refined before the step is changed for the others; and so often at most.
+# SAMPLE lines are refined before the step is changed for all others, PASSES times at most.
 SAMPLE, PASSES = 12, 3
-# Before a slope fails, other steps must have confirmed it: J may be what it is at h·4^k by chance.
+# A slope fails only if steps AGAIN times as long confirm it: at h·4^k alone it may be chance.
 AGAIN = 1.618
-# A slope of 0 is looked at with this step too: J may only stand still under short ones.
+# A slope of 0 is measured with this step too: under short steps J may stand still by rounding.
 FAR = 1e-2
 
 
@@ -108,7 +108,7 @@ def compare(
         misfits = [i for i, pair in unsettled.items() if sweep.off(i, pair)]
         if last or len(misfits) <= 2 * SAMPLE:
             break
-        # The step does not suit these lines: some are refined, the others looked at again.
+        # The step does not suit these lines. Some of them are refined, which finds a better step.
         sample = misfits[:: len(misfits) // SAMPLE][:SAMPLE]
         steps = [sweep.refine(i, unsettled.pop(i), h) for i in sample]
         sweep.finish({i: pair for i, pair in unsettled.items() if i not in misfits}, h)
@@ -228,7 +228,7 @@ def _judge(given: float, slope: Slope, tol: Tolerance) -> tuple[float, int]:
     """(error bar, verdict) of a refined slope."""
     margin = tol.margin(given, slope.value)
     difference = abs(given - slope.value)
-    # Where no step gives a slope, nothing speaks for the gradient either: nan fails.
+    # Where no step gives a slope the gradient fails: nothing confirms it.
     if not (np.isfinite(given) and difference <= margin + slope.width + slope.doubt):
         return slope.width, FAIL
     if slope.has_kink(margin):

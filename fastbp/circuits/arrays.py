@@ -43,11 +43,11 @@ class ExpressionArray(np.ndarray[Any, Any]):
         return apply_function(function, args, kwargs)
 
     def __reduce__(self) -> Any:
-        # NumPy's own would not look whether a damaged pickle has as many elements as the shape
+        # NumPy's own pickles do not check that there are as many elements as the shape says.
         return _read, (self.shape, self.ravel().tolist())
 
     def __hash__(self) -> int:  # type: ignore[override]
-        # as an Expression's: a vector of variables may be a key of data
+        # By identity, as of an Expression: a vector of variables may be a key of data.
         return id(self)
 
     def __bool__(self) -> bool:
@@ -95,7 +95,7 @@ def recorded(name: str, *operands: Any) -> Any:
             numbers = False
         elif is_array(x):
             each = np.frompyfunc(lambda *scalars: recorded(name, *scalars), len(operands), 1)
-            with np.errstate(all="ignore"):  # of what formulas compute on the way
+            with np.errstate(all="ignore"):  # intermediate results may overflow
                 return wrapped(each(*map(loopable, operands)))
     expression = written(name, *operands)
     return float(expression) if numbers else expression
@@ -113,7 +113,7 @@ def plain(x: Any) -> Any:
     if isinstance(x, ExpressionArray):
         return x.view(np.ndarray)
     if isinstance(x, np.longdouble):
-        return float(x)  # in an array of objects it would call its ufunc, and that us, forever
+        return float(x)  # a longdouble among objects would call its ufunc, which calls this
     if not is_array(x):
         return x
     not_masked(x, "array")
@@ -155,7 +155,7 @@ def wrapped(result: Any) -> Any:
     return result.view(ExpressionArray)
 
 
-# NumPy's loops for objects do these by the operators of the elements.
+# NumPy computes these ufuncs, on arrays of objects, by the operators of the elements.
 _BY_OPERATORS = {
     np.add, np.subtract, np.multiply, np.divide, np.power, np.negative, np.positive, np.square,
     np.reciprocal, np.conjugate, np.matmul,
@@ -163,7 +163,7 @@ _BY_OPERATORS = {
 }  # fmt: skip
 
 
-# What is known of ufuncs with scalars, by their names, which may be those of scipy.special.
+# Names of ufuncs, of NumPy or scipy.special, and of the gates or formulas that record them.
 _BY_NAME: dict[str, str] = {
     **{name: name for name in (
         "absolute", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "ceil", "clip",
@@ -213,7 +213,7 @@ def apply_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], options: 
         # identity=None: the operands of a reduction may be taken in any order
         scalars = partial(recorded, _BY_NAME[ufunc.__name__])
         loop = np.frompyfunc(scalars, ufunc.nin, 1, identity=None)
-    elif ufunc.__name__ == "real":  # of NumPy 2.5, which takes it of squares for a variance
+    elif ufunc.__name__ == "real":  # NumPy 2.5 asks for the real part of squares in a variance
         loop = np.positive
     elif ufunc not in _BY_OPERATORS:
         _refuse(ufunc)
@@ -257,7 +257,7 @@ def _checked(x: Any, ufunc: np.ufunc) -> Any:
 
 def apply_function(function: Any, arguments: tuple[Any, ...], options: Any) -> Any:
     """Another function of NumPy on arguments of which one is an Expression or an array of them."""
-    from fastbp.circuits.numpy_functions import FUNCTIONS  # which are made of what is here
+    from fastbp.circuits.numpy_functions import FUNCTIONS  # which imports this module
 
     own_way = FUNCTIONS.get(function)
     if own_way is not None:
@@ -275,7 +275,7 @@ def apply_function(function: Any, arguments: tuple[Any, ...], options: Any) -> A
         ) from error
 
 
-_OF_NUMPY = ("_recorder.Expression'", "Cannot cast", "loop of ufunc")  # in messages about objects
+_OF_NUMPY = ("_recorder.Expression'", "Cannot cast", "loop of ufunc")  # in NumPy's messages
 
 
 def _name_of(function: Any) -> str:
@@ -310,7 +310,7 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 def fold(op: int, a: float, b: float, c: float) -> float:
     """The value of a gate of constants: the engine's own."""
     gate = core("float64").apply_gate
-    set_hooks(fold=gate)  # from now on without this function in between
+    set_hooks(fold=gate)  # the next gate is folded by the engine directly
     return gate(op, a, b, c)
 
 

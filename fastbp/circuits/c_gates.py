@@ -1,7 +1,7 @@
 """What each gate is in C: an expression, or a function of its own."""
 
-# Operands are names and numbers, never more. What a C compiler may not reorder is in the order of
-# the engine, ties and NaN included.
+# Operands are names and numbers, never expressions. Comparisons choose as those of the engine do,
+# also between equal operands and NaN.
 EXPRESSIONS = {
     "negative": "-{a}",
     "absolute": "fabs({a})",

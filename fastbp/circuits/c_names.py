@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from fastbp.words import described
 
-MAX_LENGTH = 63  # what a compiler must tell apart
-# No underscore in front, and no two in a row: those are the compiler's.
+MAX_LENGTH = 63  # characters of a name that every compiler tells apart
+# Names with an underscore in front, or two in a row, belong to the compiler.
 MORE = "(_[A-Za-z0-9]+)*"
 WORDS, IDENTIFIER = f"[A-Za-z0-9]+{MORE}", f"[A-Za-z][A-Za-z0-9]*{MORE}"
 

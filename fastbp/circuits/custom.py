@@ -76,7 +76,7 @@ def _of_logit(graph: Graph, output: int) -> tuple[Graph, int]:
     Where sigmoid(z) rounds to 1 or 0, 1 - a and log(a) would have lost what z still has.
     """
     z, y = variable("z"), variable("y")
-    a, rest = gate("sigmoid", z), gate("sigmoid", -z)  # rest: 1 - a
+    a, rest = gate("sigmoid", z), gate("sigmoid", -z)  # `rest` is 1 - a
     log_a, log_rest = -gate("softplus", -z), -gate("softplus", z)
     made: list[Any] = [a, y]
     known: dict[tuple[Any, ...], Expression] = {
@@ -110,7 +110,7 @@ def to_dict(value: Circuit) -> dict[str, Any]:
         rest: list[Any] = [*operands]
         if op == INPUT:
             rest = [constant]
-        elif op == CONSTANT:  # JSON has no word for those that are not finite
+        elif op == CONSTANT:  # JSON has no word for inf and nan
             assert isinstance(constant, float)
             rest = [constant if math.isfinite(constant) else _word(constant)]
         nodes.append([GATES[op], *rest])

@@ -12,7 +12,7 @@ SIGNS = {
     "less_equal": "<=", "equal": "==", "not_equal": "!=",
 }  # fmt: skip
 BOX_COLUMNS = ("box", "gates", "reads", "value", "grad")
-GREEN, RED = "#1a7f37", "#c62828"  # value and grad, as in the pictures of the text
+GREEN, RED = "#1a7f37", "#c62828"  # value and grad
 
 
 class Row(NamedTuple):
@@ -162,7 +162,7 @@ class Drawing:
         if which("dot") is None:
             return self.html()
         svg = self.svg()
-        return svg[max(0, svg.find("<svg")) :]  # within a page there is no XML declaration
+        return svg[max(0, svg.find("<svg")) :]  # an XML declaration may not stand within a page
 
 
 def formula(wire: Wire) -> str:
@@ -199,7 +199,7 @@ def _tree(wires: Wires) -> Iterator[Row]:
             fork, rest = ("└─ ", "   ") if last else ("├─ ", "│  ")
             waiting.append((operand, below + fork, below + rest))
             last = False
-    # inputs that no output needs hang nowhere
+    # Inputs that no output needs are in no tree.
     for wire in wires:
         if wire.name not in met:
             yield Row("", wire.name, number(wire.value), number(wire.grad))

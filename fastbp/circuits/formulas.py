@@ -14,7 +14,7 @@ def written(name: str, *operands: Any) -> Expression:
         return gate(name, *operands)
     for x in operands:
         if x is not None and not is_operand(x):
-            gate("add", x, 0.0)  # raises, saying what came
+            gate("add", x, 0.0)  # raises the TypeError of a gate
     return formula(*(None if x is None else constant(x) for x in operands))
 
 
@@ -38,7 +38,7 @@ def _fmod(x: Expression, y: Expression) -> Expression:
 
 def _floor_divide(x: Expression, y: Expression) -> Expression:
     """The greatest integer that is at most x / y; x / y itself where y is 0."""
-    rest = _fmod(x, y)  # what is divided without it is an integer, but for rounding
+    rest = _fmod(x, y)  # (x - rest) / y is an integer, but for rounding
     below = gate("not_equal", rest, 0.0) * gate("not_equal", y < 0, rest < 0)
     return gate("select", y, gate("round", (x - rest) / y) - below, x / y)
 

@@ -123,7 +123,7 @@ def _sheet(compiler: Compiler, output: int | None) -> Sheet:
     n_inputs, n_parameters = len(inputs.variables), compiler.n_parameters
     gates, constants = _gates_below(compiler)
     nodes = [*range(n_inputs), *gates]
-    # The sum of the outputs is no gate of the graph: simplified, it might pass an output by.
+    # The sum of the outputs is not made a gate: simplified, it could bypass an output.
     pulled = outputs if output is None else [outputs[output]]
     grads = graph.jacobian_product(pulled, [graph.add(1.0)] * len(pulled), nodes)
     wanted = [*nodes, *grads, *outputs]

@@ -242,7 +242,8 @@ def _whole(variables: Iterable[Expression], but: Any = ()) -> list[Group]:
         if vector is None:
             groups.append((_name(variable), (), [variable]))
         elif id(vector) in parts:
-            groups.append((_name(variable), (), [variable]))  # its vector is in parts already
+            # Others of the vector are parameters: it cannot be given as a whole.
+            groups.append((_name(variable), (), [variable]))
         elif id(vector) not in seen:
             seen.add(id(vector))
             groups.append((vector.name, vector.shape, vector.elements()))

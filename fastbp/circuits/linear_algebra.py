@@ -74,7 +74,7 @@ class _Minors:
         x = adjugate @ right / determinant
         if self.n < 3:
             return x
-        # What the minors have lost beyond the condition number, one step of Newton brings back.
+        # One step of Newton removes the error that minors have beyond the condition number.
         return x + adjugate @ (right - self.a @ x) / determinant
 
     def minor(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> Any:

@@ -29,12 +29,12 @@ def _where(condition: Any, *choices: Any) -> Any:
     return where(condition, *choices)
 
 
-# Arrays to be written into stay arrays of objects, whatever they hold at first.
+# These arrays will be written into: they stay arrays of objects, even of numbers alone.
 
 
 def _empty_like(prototype: Any, dtype: Any = None, *rest: Any, **options: Any) -> Any:
     """np.empty_like."""
-    # the dtype that np.gradient asks for is no place for the expressions it computes
+    # np.gradient asks for a dtype of numbers, but writes expressions.
     return np.empty_like(loopable(prototype), object, *rest, **options).view(ExpressionArray)
 
 
@@ -96,7 +96,7 @@ def interp(
     result = f[-1] if right is None else right
     for k in range(len(xs) - 2, -1, -1):
         line = f[k] + (f[k + 1] - f[k]) / (xs[k + 1] - xs[k]) * (x - xs[k])
-        # the last place has the last value
+        # The last piece includes its right end: at the last place the value is the last one.
         result = where(x <= xs[k + 1] if k == len(xs) - 2 else x < xs[k + 1], line, result)
     if len(xs) == 1:
         result = where(x <= xs[0], f[0], result)

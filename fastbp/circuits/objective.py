@@ -211,7 +211,7 @@ def _read(
         if each.name in values.samples:
             array = values.samples[each.name]
             if not each.shape:
-                array = array[:, 0]  # as it was given: a message names its row alone
+                array = array[:, 0]  # a vector, so that a message names a row and no column
             as_it_is, given = in_place(array, real), named[each.name]
             array = validate.finite_reals(array, real, each.name, as_it_is, given)
             samples[each.name] = array.reshape(values.m, each.size)

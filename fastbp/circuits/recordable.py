@@ -25,7 +25,7 @@ _COMPUTE = """
 _LINEAR = """
     cross diagonal matmul matrix_power matrix_transpose multi_dot outer tensordot trace vecdot
 """
-# What they say is about arrays, not about values.
+# These tell something about arrays, whatever their values.
 _ABOUT = """
     array2string array_repr array_str can_cast iscomplexobj isrealobj may_share_memory
     min_scalar_type ndim result_type shape shares_memory size
@@ -40,7 +40,7 @@ def _named(module: Any, names: str) -> frozenset[Any]:
 ABOUT = _named(np, _ABOUT)
 RECORDABLE = _named(np, _ARRANGE + _COMPUTE) | _named(np.linalg, _LINEAR) | ABOUT
 
-# What to use in place of some that are not.
+# What to use in place of functions that are not recorded.
 INSTEAD = {
     "nan_to_num": "use np.where(a == a, a, 0)",
     **dict.fromkeys(

@@ -96,13 +96,14 @@ def substituted(f: Circuit, values: list[Any]) -> Any:
         made.append(constant if name == "constant" else recorded(name, *below))
     value = made[f._compiler.outputs[0]]
     first = values[0]
-    # a constant circuit is the same for all of them
+    # The value of a constant circuit is one number: it is the same for all units.
     return value if np.shape(value) == np.shape(first) else np.full(np.shape(first), value)
 
 
 def _softmax(z: Any) -> Any:
     """exp(z) over its sum along the first axis."""
-    # A shift that is flat: its derivative is 0, as that of the result by any shift is.
+    # Softmax is the same for every shift of z, so the shift's derivative may be left out. That of
+    # "round" is 0.
     shift = recorded("round", np.maximum.reduce(z, axis=0))
     powers = recorded("exp", z - shift)
     return powers / np.add.reduce(powers, axis=0)

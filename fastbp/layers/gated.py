@@ -87,7 +87,8 @@ class LSTM(Recurrent):
         gates = program.twin(z)
         ig_at = some(program, "ig", T - 1, H)
         c_at = program.array("c", (T, H)).first
-        copy = program.array("zc", (T, H))  # c goes on to the next step, its copy through tanh
+        # The next step reads c itself; tanh reads a copy, which has a delta of its own.
+        copy = program.array("zc", (T, H))
         tanh_at = program.twin(copy, "tc").first
         new_c_at, new_h_at = (some(program, name, T * ends, H) for name in ("nc", "nh"))
         c_before = h_before = NONE

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fastbp.layers.program import Array, Builder
 
 Shape = tuple[int, ...]
-NONE = -1  # no factor, no term, no twin; in tables of row numbers a row of zeros
+NONE = -1  # no factor, term or twin of a step; as a row number it means a row of zeros
 
 
 class Matrix(NamedTuple):
@@ -42,8 +42,8 @@ class Layer(Immutable, Advising):
     __slots__ = ()
 
     _required: ClassVar[tuple[str, ...]] = ()
-    _options: ClassVar[dict[str, Any]] = {}  # with what they are unless given
-    # Whether the last axis of the output has the units of the layer: a sequence of outputs then.
+    _options: ClassVar[dict[str, Any]] = {}  # with their defaults
+    # Whether the units of the layer are along the last axis of its output, as in a sequence (T, K).
     units_are_last: ClassVar[bool] = False
 
     @property

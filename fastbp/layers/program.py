@@ -142,7 +142,8 @@ class Builder:
         self._table: list[NDArray[np.int32]] = []
         self._table_at: dict[bytes, int] = {}  # where equal parts of the table begin
         self._table_size = self._n_rows = self._first_theta = self._layer = 0
-        self._is_last, self._suffix = False, ""  # of names: the layer, and "b" on the way back
+        self._is_last = False
+        self._suffix = ""  # of names: the number of the layer, and "b" for the backward direction
         self.x = self.array("x", input_shape)
 
     def begin(self, number: int, layer: Layer, is_last: bool) -> None:

@@ -245,7 +245,7 @@ class RNN(Recurrent):
         H, g = self.hidden_size, self.nonlinearity
         ends = program.with_lengths
         z_at = a_at = before = NONE
-        if ends:  # the state is the activation only where the sample goes on
+        if ends:  # g makes a new state, and a gate takes it only before the sample's end
             own = program.array("z", (len(times), H))
             z_at = a_at = own.first
             if g != "identity":
