@@ -5,6 +5,7 @@
     placement.pxi         how an evaluation is cut, and where everything lies
     program.pxi           a network's program, read
     program_layout.pxi    and laid out for a tile
+    bound.pxi             what bound networks and circuits have in common: memory, counters
     workspace.pxi         Chain: a network as the engine runs it; Workspace: m samples, and memory
     network.pxi           BoundNetwork: a network bound to its data, evaluated in one call
     model.pxi             Model: a network bound to its parameters
@@ -78,6 +79,7 @@ from tape.numbers cimport link, run_threaded, threaded_t
 from tape.tape cimport (
     Code, Column, Coming, Custom, Gate, Row, run_long, run_short, whole_registers,
 )
+from work.chunks cimport Cut, Work, cut_samples, is_whole, threads_worth
 from work.polling cimport now
 
 cdef extern from *:
@@ -130,6 +132,7 @@ include "bindings/custom.pxi"
 include "bindings/placement.pxi"
 include "bindings/program.pxi"
 include "bindings/program_layout.pxi"
+include "bindings/bound.pxi"
 include "bindings/workspace.pxi"
 include "bindings/network.pxi"
 include "bindings/model.pxi"

@@ -2,7 +2,7 @@
 
 
 @cython.no_gc_clear     # the arrays whose memory is read must live as long as the object
-cdef class BoundCircuit:
+cdef class BoundCircuit(Bound):
     """A circuit bound to samples.
 
     Parameters
@@ -22,28 +22,24 @@ cdef class BoundCircuit:
     """
     cdef CircuitData samples
     cdef SampleTape tape
-    cdef CircuitRun own              # scratch that is kept; whoever comes second makes their own
-    cdef long long owner            # see try_own
-    cdef int n_threads
+    cdef Scratch scratch
     cdef object arrays              # keeps the data alive
     cdef object fixed
     cdef Py_ssize_t n_given
-    cdef readonly long long n_evaluations
-    cdef long long nanoseconds
 
     def __cinit__(self):
         memset(&self.samples, 0, sizeof(CircuitData))
-        self.own.numbers = NULL
+        self.scratch.kept = NULL
 
     def __dealloc__(self):
         free(self.samples.columns)
-        free(self.own.numbers)
+        free_room(self.scratch.kept)
 
     def __init__(self, SampleTape tape not None, list columns, fixed, sample_weight, Py_ssize_t m,
                  bint mean, int n_threads, alike=None):
         cdef CircuitData *samples = &self.samples
         cdef const Code *code = &tape.tape.code
-        cdef Py_ssize_t rows, size, sums
+        cdef Py_ssize_t rows, size, sums, tile = MAX_COLUMNS
         if samples.columns != NULL:
             raise RuntimeError("a BoundCircuit is bound once")
         self.tape = tape
@@ -51,41 +47,36 @@ cdef class BoundCircuit:
         self._bind(columns, fixed, sample_weight, m)
         samples.mean = mean
         rows = code.n_slots - code.n_numbers
-        samples.tile = MAX_COLUMNS
-        while (samples.tile > MIN_COLUMNS
-               and samples.tile * rows * <Py_ssize_t>sizeof(real) > ROW_BYTES):
-            samples.tile //= 2
+        while tile > MIN_COLUMNS and tile * rows * <Py_ssize_t>sizeof(real) > ROW_BYTES:
+            tile //= 2
         size, sums = (code.n_gates + 1, 1) if alike is None else alike
         if size < 1:
             raise ValueError(f"a circuit of {size} nodes")
-        self._cut(size, max(sums, code.n_outputs))
-        samples.poll_tiles = 1 + POLL_WORK // (samples.tile * (code.n_gates + 1))
-        samples.stride = row_stride(whole_registers(min(samples.tile, m)))
+        self._cut(m, tile, size, max(sums, code.n_outputs))
+        samples.cut.poll_tiles = 1 + POLL_WORK // (tile * (code.n_gates + 1))
+        samples.stride = row_stride(whole_registers(min(tile, m)))
         samples.stream = code.n_outputs * m * <Py_ssize_t>sizeof(real) > STREAM_BYTES
         samples.scratch = (rows + 2) * samples.stride + count_sums(samples) * PARTS
-        self.n_threads = <int>max(1, min(
-            n_threads, samples.n_chunks,
-            1 + m * (code.n_gates + code.n_outputs) // <Py_ssize_t>GATE_SAMPLES))
-        self._new_scratch(&self.own)
+        self.threads_used = threads_worth(
+            n_threads, samples.cut.n_chunks,
+            <double>m * (code.n_gates + code.n_outputs) / GATE_SAMPLES)
+        keep_scratch(&self.scratch, self._place(NULL, NULL))
 
-    cdef void _cut(self, Py_ssize_t size, Py_ssize_t sums) noexcept:
+    cdef void _cut(self, Py_ssize_t m, Py_ssize_t tile, Py_ssize_t size, Py_ssize_t sums) noexcept:
         """The samples into chunks: the order of the sums follows from m and these two alone.
 
         A circuit of `size` nodes has half as many rows in the tape of value and gradient: chunks
         are of whole tiles of it. Fewer than threads could make use of would be of no use.
         """
-        cdef CircuitData *samples = &self.samples
-        cdef Py_ssize_t m = samples.m
-        samples.grain = MAX_COLUMNS
-        while (samples.grain > MIN_COLUMNS
-               and samples.grain * size * <Py_ssize_t>sizeof(real) > 2 * ROW_BYTES):
-            samples.grain //= 2
-        samples.n_grains = (m + samples.grain - 1) // samples.grain
-        samples.n_chunks = min(
-            samples.n_grains, <Py_ssize_t>MAX_CHUNKS, 1 + m * size // <Py_ssize_t>CHUNK_WORK)
-        while (samples.n_chunks > MIN_CHUNKS
-               and samples.n_chunks * sums * PARTS > CHUNK_DOUBLES):
-            samples.n_chunks //= 2
+        cdef Cut *cut = &self.samples.cut
+        cdef Py_ssize_t grain = MAX_COLUMNS
+        while (grain > MIN_COLUMNS
+               and grain * size * <Py_ssize_t>sizeof(real) > 2 * ROW_BYTES):
+            grain //= 2
+        cut[0] = cut_samples(
+            m, tile, grain, min(<Py_ssize_t>MAX_CHUNKS, 1 + m * size // <Py_ssize_t>CHUNK_WORK))
+        while cut.n_chunks > MIN_CHUNKS and cut.n_chunks * sums * PARTS > CHUNK_DOUBLES:
+            cut.n_chunks //= 2
 
     cdef int _bind(self, list columns, fixed, sample_weight, Py_ssize_t m) except -1:
         cdef CircuitData *samples = &self.samples
@@ -101,7 +92,6 @@ cdef class BoundCircuit:
         self.n_given = code.n_inputs - code.n_columns - fixed_view.shape[0]
         if self.n_given < 0:
             raise ValueError(f"{fixed_view.shape[0]} fixed inputs are too many")
-        samples.m = m
         samples.columns = <Column *>allocate(code.n_columns * sizeof(Column))
         self.arrays = (columns[:], sample_weight)
         samples.adjacent = True
@@ -121,48 +111,51 @@ cdef class BoundCircuit:
             samples.weight_factor = wide_factor(np.max(sample_weight))
         return 0
 
-    cdef int _new_scratch(self, CircuitRun *run) except -1:
-        """One block: numbers and their registers, rows of the threads, partial sums."""
+    cdef Py_ssize_t _place(self, real *room, CircuitRun *run) noexcept:
+        """Where in one block of memory a run has all it needs: numbers and their registers, rows
+        of the threads, partial sums; returns how many reals that are, as `Workspace.place`."""
         cdef const Code *code = &self.samples.tape.code
         cdef Py_ssize_t top = 0, splats, rows, scratch, partial, sums
         cdef Py_ssize_t reals = sizeof(double) // sizeof(real)
         take(&top, code.n_numbers)
         splats = take(&top, code.n_numbers * LANES)
-        rows = take(&top, self.n_threads * code.n_slots * <Py_ssize_t>(sizeof(Row) // sizeof(real)))
-        scratch = take(&top, self.n_threads * self.samples.scratch)
-        partial = take(&top, count_sums(&self.samples) * PARTS * self.samples.n_chunks * reals)
+        rows = take(
+            &top, self.threads_used * code.n_slots * <Py_ssize_t>(sizeof(Row) // sizeof(real)))
+        scratch = take(&top, self.threads_used * self.samples.scratch)
+        partial = take(&top, count_sums(&self.samples) * PARTS * self.samples.cut.n_chunks * reals)
         sums = take(&top, code.n_outputs * reals)
-        run.numbers = <real *>allocate(top * sizeof(real))
+        if room == NULL:
+            return top
+        run.work.cut = &self.samples.cut
+        run.work.n_threads = self.threads_used
         run.samples = &self.samples
-        run.splats = run.numbers + splats
-        run.rows = <Row *>(run.numbers + rows)
-        run.scratch = run.numbers + scratch
-        run.partial = <double *>(run.numbers + partial)
-        run.sums = <double *>(run.numbers + sums)
-        return 0
+        run.numbers = room
+        run.splats = room + splats
+        run.rows = <Row *>(room + rows)
+        run.scratch = room + scratch
+        run.partial = <double *>(room + partial)
+        run.sums = <double *>(room + sums)
+        return top
 
     cdef const Code *_code(self) except NULL:
-        if self.own.numbers == NULL:
+        if self.scratch.kept == NULL:
             raise RuntimeError("this BoundCircuit is not bound to data")
         return &self.samples.tape.code
 
     cdef int _run(self, inputs, real *values, double *first, double *rest) except -1:
         """Values of the samples; or the sum of the first output, and those of the others."""
-        cdef CircuitRun fresh
-        cdef CircuitRun *run = &self.own
+        cdef CircuitRun run
+        cdef real *room
         cdef const Code *code = self._code()
-        cdef Py_ssize_t i, n = self.n_given, missing
+        cdef Py_ssize_t i, n = self.n_given
         cdef Py_ssize_t n_fixed = code.n_inputs - code.n_columns - n
         cdef const double *source
         cdef const double *fixed
         cdef long long start = now()
-        cdef bint owner
         if not is_vector(inputs, n):
             raise TypeError(f"expected a contiguous float64 vector of {n} inputs")
-        owner = try_own(&self.owner)
-        if not owner:
-            run = &fresh
-            self._new_scratch(run)
+        room = lend(&self.scratch)
+        self._place(room, &run)
         source = <const double *>cnp.PyArray_DATA(<cnp.ndarray>inputs)
         fixed = <const double *>cnp.PyArray_DATA(<cnp.ndarray>self.fixed)
         with nogil:
@@ -174,24 +167,15 @@ cdef class BoundCircuit:
                 run.numbers[n + n_fixed + i] = code.constants[i]
             run.values = values
             run.weight_factor = self.samples.weight_factor
-            missing = run_samples(run, self.n_threads)
-            if run.polling.stopped:
-                missing = -1
-            elif values == NULL:
+            run_samples(&run, start)
+            if values == NULL and is_whole(&run.work):
                 first[0] = run.sums[0]
                 for i in range(1, code.n_outputs):
                     rest[i - 1] = run.sums[i]
                 self.samples.weight_factor = run.weight_factor
-        if owner:
-            disown(&self.owner)
-        else:
-            free(run.numbers)
-        if missing < 0:
-            return -1       # the exception of the signal handler is set
-        if missing > 0:
-            raise RuntimeError("the process forked while this evaluation ran; evaluate again")
-        count_up(&self.n_evaluations, 1)
-        count_up(&self.nanoseconds, now() - start)
+        give_back(&self.scratch, room)
+        check_whole(&run.work)
+        self.count(start)
         return 0
 
     def evaluate(self, inputs):
@@ -216,17 +200,7 @@ cdef class BoundCircuit:
         """The outputs of each sample, (n_outputs, m)."""
         cdef cnp.npy_intp shape[2]
         shape[0] = self._code().n_outputs
-        shape[1] = self.samples.m
+        shape[1] = self.samples.cut.m
         out = cnp.PyArray_SimpleNew(2, shape, REAL_TYPE)
         self._run(inputs, <real *>cnp.PyArray_DATA(<cnp.ndarray>out), NULL, NULL)
         return out
-
-    @property
-    def seconds(self):
-        """Time spent in evaluations."""
-        return self.nanoseconds * 1e-9
-
-    @property
-    def threads_used(self):
-        """How many threads an evaluation is shared among: small work gets fewer than asked for."""
-        return self.n_threads

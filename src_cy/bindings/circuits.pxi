@@ -56,8 +56,7 @@ cdef class Tape:
         Whom a call is passed on to whose arguments are not floats and float64 vectors.
     """
     cdef Code code
-    cdef real *own                  # numbers of a large circuit; whoever comes second allocates
-    cdef long long owner            # see try_own
+    cdef Scratch scratch            # numbers of a large circuit
     cdef int form
     cdef int n_dimensions
     cdef cnp.npy_intp shape[32]
@@ -67,11 +66,11 @@ cdef class Tape:
 
     def __cinit__(self):
         memset(&self.code, 0, sizeof(Code))
-        self.own = NULL
+        self.scratch.kept = NULL
 
     def __dealloc__(self):
         free_code(&self.code)
-        free(self.own)
+        free_room(self.scratch.kept)
 
     def __init__(self, program, form, tuple shape, Py_ssize_t n_parameters, dict names, otherwise):
         cdef Py_ssize_t i, size = 1
@@ -100,7 +99,7 @@ cdef class Tape:
                 raise ValueError(f"no input {i}")
         self.otherwise = otherwise
         if self.code.n_slots > ON_STACK:
-            self.own = <real *>allocate(self.code.n_slots * sizeof(real))
+            keep_scratch(&self.scratch, self.code.n_slots)
 
     def call(self, p=None, /, *rest, **keywords):
         """The result for floats, or a float64 vector, and floats by keyword."""
@@ -122,10 +121,8 @@ cdef class Tape:
         return self._result(numbers)
 
     cdef _call_large(self, p, rest, keywords):
-        cdef bint owner = try_own(&self.owner), plain = True
-        cdef real *numbers = self.own
-        if not owner:
-            numbers = <real *>allocate(self.code.n_slots * sizeof(real))
+        cdef bint plain = True
+        cdef real *numbers = lend(&self.scratch)
         try:
             if rest is None:
                 self._read_all(p, numbers)
@@ -135,10 +132,7 @@ cdef class Tape:
                 run_code(&self.code, numbers)
                 return self._result(numbers)
         finally:
-            if owner:
-                disown(&self.owner)
-            else:
-                free(numbers)
+            give_back(&self.scratch, numbers)
         return self._pass_on(p, rest, keywords)
 
     cdef _pass_on(self, p, rest, keywords):

@@ -73,7 +73,7 @@ cdef int run_forward(Workspace workspace, const Data *data, theta, out, bint z,
     """`keeps`: the next run is with the same theta, whose packed weights will do."""
     cdef Evaluation run
     cdef double cost = 0
-    cdef bint is_own = workspace.lend(&run)
+    cdef real *room = workspace.borrow(&run)
     try:
         run.data = data[0]
         run.rows = NULL
@@ -82,10 +82,10 @@ cdef int run_forward(Workspace workspace, const Data *data, theta, out, bint z,
         run.output = <real *>cnp.PyArray_DATA(<cnp.ndarray>out)
         workspace.run(
             &run, <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta), now(), &cost)
-        if is_own:
+        if room == workspace.scratch.kept:
             workspace.is_packed = keeps
     finally:
-        workspace.give_back(&run, is_own)
+        give_back(&workspace.scratch, room)
     return 0
 
 

@@ -3,7 +3,7 @@
 
 @cython.final
 @cython.no_gc_clear     # the arrays whose memory is read must live as long as the object
-cdef class BoundNetwork:
+cdef class BoundNetwork(Bound):
     """A network bound to its data.
 
     Parameters
@@ -28,8 +28,6 @@ cdef class BoundNetwork:
     cdef Workspace whole            # of all samples, once they were evaluated
     cdef dict batches               # workspaces of some rows, by how many
     cdef dict along                 # workspaces for directions, by how many and which products
-    cdef readonly long long n_evaluations
-    cdef long long nanoseconds
 
     def __init__(self, Chain chain not None, X, labels, targets, sample_weight, double l2,
                  bint mean, int n_threads, lengths=None):
@@ -49,6 +47,7 @@ cdef class BoundNetwork:
         self.batches = {}
         self.along = {}
         self.whole = new_workspace(chain, self.m, &self.data, False, l2, mean, n_threads)
+        self.threads_used = self.whole.n_threads
         self.chain = chain
 
     cdef int _bind_targets(self, labels, targets, sample_weight, Py_ssize_t n_out,
@@ -153,24 +152,23 @@ cdef class BoundNetwork:
     ) except -1:
         cdef Evaluation run
         cdef long long start = now()
-        cdef bint is_own = workspace.lend(&run)
+        cdef real *room = workspace.borrow(&run)
         try:
             run.data = self.data
             run.first = first
             run.step = step
             run.rows = NULL
             if rows is not None and type(rows) is not slice:
-                read_rows(rows, self.m, workspace.plan.m, run.row_numbers)
+                read_rows(rows, self.m, workspace.plan.cut.m, run.row_numbers)
                 run.rows = run.row_numbers
             if rows is not None and self.data.weights != NULL:
-                gather_weights(&run, workspace.plan.m)
+                gather_weights(&run, workspace.plan.cut.m)
             run.gradient = gradient
             run.output = NULL
             workspace.run(&run, theta, start, cost)
         finally:
-            workspace.give_back(&run, is_own)
-        count_up(&self.n_evaluations, 1)
-        count_up(&self.nanoseconds, now() - start)
+            give_back(&workspace.scratch, room)
+        self.count(start)
         return 0
 
     cdef Workspace _workspace(self, Py_ssize_t count):
@@ -181,16 +179,6 @@ cdef class BoundNetwork:
                 self.chain, count, &self.data, True, self.l2, self.mean, self.n_threads)
             keep_workspace(self.batches, count, workspace)
         return <Workspace>workspace
-
-    @property
-    def seconds(self):
-        """Time spent in evaluations."""
-        return self.nanoseconds * 1e-9
-
-    @property
-    def threads_used(self):
-        """How many threads an evaluation is shared among: small work gets fewer than asked for."""
-        return self.whole.n_threads
 
 
 cdef bint is_plain(array, int type_number, int n_dimensions) noexcept:

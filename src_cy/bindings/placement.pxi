@@ -11,50 +11,50 @@ cdef Py_ssize_t reals_to_alignment(const real *X, Py_ssize_t row) noexcept:
     return over // <Py_ssize_t>sizeof(real)
 
 
-cdef void cut_samples(Plan *plan) noexcept:
+cdef void cut_plan(Plan *plan) noexcept:
     """Tiles, chunks and windows. They follow from m and the widths alone, never from the register
     length: the order of the sums must not."""
-    cdef Py_ssize_t samples = MAX_TILE, widest = 0, l
+    cdef Py_ssize_t samples = MAX_TILE, widest = 0, n, l
     cdef Py_ssize_t reals = plan.layers.n_in + plan.layers.n_out    # of one sample
     for l in range(plan.n_layers):
         reals += plan.layers[l].n_out * (2 if plan.layers[l].keeps_z else 1)
         widest = max(widest, plan.layers[l].n_out)
     reals += 3 * widest
     plan.sample_major = 0
-    if plan.m * <Py_ssize_t>sizeof(real) <= <Py_ssize_t>SAMPLE_MAJOR_BYTES:
-        plan.sample_major = plan.m
+    if plan.cut.m * <Py_ssize_t>sizeof(real) <= <Py_ssize_t>SAMPLE_MAJOR_BYTES:
+        plan.sample_major = plan.cut.m
     plan.sample_major_row = round_up(max(widest, plan.layers.n_in))
     plan.window = 0
     if plan.n_parameters * <Py_ssize_t>sizeof(real) <= LARGE_THETA:
-        if plan.m > MAX_TILE:
+        if plan.cut.m > MAX_TILE:
             samples = TILE_ROW_BYTES // sizeof(real)
         while samples > MIN_TILE and samples * reals * <Py_ssize_t>sizeof(real) > TILE_BYTES:
             samples //= 2
     elif plan.layers.n_out >= PACK_ROWS and plan.sample_major == 0:
         samples = WINDOW_TILE
         plan.window = choose_window(plan, samples)
-    elif plan.m >= 4 * samples:
+    elif plan.cut.m >= 4 * samples:
         # Weights and Delta pass once for each tile: larger ones, a multiple of 4 of them.
-        plan.n_tiles = (plan.m + 8 * samples - 1) // (8 * samples) * 4
-        samples = (plan.m + 16 * plan.n_tiles - 1) // (16 * plan.n_tiles) * 16
-    plan.tile = min(samples, plan.m)
-    cut_chunks(plan)
-    plan.padded = round_up(plan.tile)
+        n = (plan.cut.m + 8 * samples - 1) // (8 * samples) * 4
+        samples = (plan.cut.m + 16 * n - 1) // (16 * n) * 16
+    cut_chunks(plan, min(samples, plan.cut.m))
+    plan.padded = round_up(plan.cut.tile)
     plan.stride = row_stride(plan.padded)
 
 
-cdef void cut_chunks(Plan *plan) noexcept:
+cdef void cut_chunks(Plan *plan, Py_ssize_t tile) noexcept:
     """Tiles into chunks, and a chunk's into groups."""
-    plan.n_tiles = (plan.m + plan.tile - 1) // plan.tile
-    plan.group = max(<Py_ssize_t>1, <Py_ssize_t>MAX_TILE // plan.tile)
-    if sizeof(real) == sizeof(double):
-        plan.group = plan.n_tiles
-    plan.n_chunks = plan.n_tiles        # in windows each tile is a chunk, without sums of its own
+    cdef Cut *cut = &plan.cut
+    # In windows each tile is a chunk, without sums of its own.
+    cdef Py_ssize_t most = cut.m
     if plan.window == 0:
-        plan.n_chunks = min(
-            plan.n_tiles, max(<Py_ssize_t>MIN_CHUNKS, min(
-                <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // plan.n_parameters)))
-    plan.sums_in_double = (plan.n_tiles + plan.n_chunks - 1) // plan.n_chunks > plan.group
+        most = max(<Py_ssize_t>MIN_CHUNKS, min(
+            <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // plan.n_parameters))
+    cut[0] = cut_samples(cut.m, tile, tile, most)
+    plan.group = max(<Py_ssize_t>1, <Py_ssize_t>MAX_TILE // tile)
+    if sizeof(real) == sizeof(double):
+        plan.group = cut.n_grains
+    plan.sums_in_double = (cut.n_grains + cut.n_chunks - 1) // cut.n_chunks > plan.group
 
 
 cdef Py_ssize_t choose_window(Plan *plan, Py_ssize_t tile) noexcept:
@@ -64,8 +64,8 @@ cdef Py_ssize_t choose_window(Plan *plan, Py_ssize_t tile) noexcept:
         reals += plan.layers[l].n_in + plan.layers[l].n_out
     most = max(most, WINDOW_BYTES // <Py_ssize_t>sizeof(real)) // reals
     most = max(min(most, <Py_ssize_t>MAX_WINDOW), tile)
-    windows = (plan.m + most - 1) // most
-    return (plan.m + windows * tile - 1) // (windows * tile) * tile
+    windows = (plan.cut.m + most - 1) // most
+    return (plan.cut.m + windows * tile - 1) // (windows * tile) * tile
 
 
 cdef void place_sums(Plan *plan) noexcept:
@@ -94,7 +94,7 @@ cdef void place_window(Plan *plan) noexcept:
                 &plan.n_cached, strips_size(round_up(layer.n_in), plan.window))
         layer.cached_delta_at = take(&plan.n_cached, plan.window * layer.n_out)
         layer.theta.bias_at = take(&plan.n_units, layer.n_out)
-    plan.cached_biases_at = take(&plan.n_cached, plan.window // plan.tile * plan.n_units)
+    plan.cached_biases_at = take(&plan.n_cached, plan.window // plan.cut.tile * plan.n_units)
 
 
 cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
@@ -111,23 +111,23 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
         layer = &plan.layers[l]
         layer.transposed_at = layer.forward_at = layer.backward_at = -1
         if l == 0:      # where X would have to be packed, it is transposed instead
-            pays = packing_pays(plan.tile, round_up(layer.n_out))
+            pays = packing_pays(plan.cut.tile, round_up(layer.n_out))
         else:
-            pays = plan.m >= PACK_SAMPLES and packing_pays(layer.n_out, columns)
+            pays = plan.cut.m >= PACK_SAMPLES and packing_pays(layer.n_out, columns)
         if pays:
             layer.forward_at = packed
             packed += (layer.n_in + 1) * layer.n_out
         elif l == 0:
             layer.transposed_at = packed
             packed += strips_size(layer.n_in + 1, layer.n_out)
-        if l > 0 and plan.m >= PACK_SAMPLES and packing_pays(layer.n_in, columns):
+        if l > 0 and plan.cut.m >= PACK_SAMPLES and packing_pays(layer.n_in, columns):
             layer.backward_at = packed
             packed += layer.n_in * layer.n_out
         # Whole registers of units, so that a tile is transposed without looking at its edges.
         rows = round_up(layer.n_out)
         layer.layout = by_rows(NULL, plan.stride)
         if packs_delta(layer) or plan.window > 0:
-            packed_delta_size = max(packed_delta_size, layer.n_out * plan.tile)
+            packed_delta_size = max(packed_delta_size, layer.n_out * plan.cut.tile)
             if layer != last:       # losses take outputs by rows
                 layer.layout = by_strips(NULL, rows, samples)
         if plan.window > 0 and plan.loss >= 0:
@@ -172,7 +172,7 @@ cdef void find_whole(Plan *plan, Py_ssize_t x_row) noexcept:
     cdef Py_ssize_t beyond = layer.theta.columns - layer.theta.shift - layer.n_in
     plan.whole_from = plan.whole_to = 0
     if plan.gathers:
-        plan.whole_to = plan.m
+        plan.whole_to = plan.cut.m
     elif x_row >= layer.n_in:       # else rows overlap, or are one and the same
         plan.whole_from = (layer.theta.shift + x_row - 1) // x_row
-        plan.whole_to = plan.m - (beyond + x_row - 1) // x_row
+        plan.whole_to = plan.cut.m - (beyond + x_row - 1) // x_row

@@ -338,10 +338,10 @@ cdef int place_program(Workspace self) except -1:
     # X has no tangents: what is set apart for them is not touched.
     reals += plan.n_tangents * (reals - plan.n_in) + 2 * K
     while S > line and (
-            S >= 2 * plan.m or S * reals * <Py_ssize_t>sizeof(real) > bytes):
+            S >= 2 * plan.cut.m or S * reals * <Py_ssize_t>sizeof(real) > bytes):
         S //= 2
-    plan.tile = plan.padded = plan.stride = S
-    cut_chunks(plan)
+    plan.padded = plan.stride = S
+    cut_chunks(plan, S)
     plan.n_thetas = code.n_thetas
     plan.thetas = <ThetaBlock *>allocate(code.n_thetas * sizeof(ThetaBlock))
     plan.n_sums = 0

@@ -1,57 +1,5 @@
 # A network as the engine runs it, and the memory in which it runs m samples.
 
-cdef extern from *:
-    """
-    /* The last few blocks of scratch that were given back. Who binds batch after batch gets the
-       same memory again, not pages from the system each time. A block begins with its size, and
-       serves only for exactly that: what is read beyond the end is found in any other build. */
-    enum { SPARE_BLOCKS = 4, SPARE_BYTES = 1 << 20, BLOCK_HEAD = 64 };
-    static void *spare_blocks[SPARE_BLOCKS];
-    static unsigned spare_turn = 0;
-
-    static void *take_spare(size_t n_bytes) {
-        for (int i = 0; i < SPARE_BLOCKS; i++) {
-            void *none = NULL;
-            void *block = __atomic_exchange_n(&spare_blocks[i], NULL, __ATOMIC_ACQ_REL);
-            if (block != NULL && *(size_t *)block == n_bytes) return block;
-            if (block != NULL && !__atomic_compare_exchange_n(
-                    &spare_blocks[i], &none, block, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-                free(block);
-        }
-        return NULL;
-    }
-
-    static void give_spare(void *block) {
-        if (block != NULL && *(size_t *)block <= SPARE_BYTES) {
-            unsigned turn = __atomic_fetch_add(&spare_turn, 1, __ATOMIC_RELAXED);
-            block = __atomic_exchange_n(
-                &spare_blocks[turn % SPARE_BLOCKS], block, __ATOMIC_ACQ_REL);
-        }
-        free(block);
-    }
-    """
-    const size_t BLOCK_HEAD
-    void *take_spare(size_t n_bytes)
-    void give_spare(void *block)
-
-
-cdef real *new_room(Py_ssize_t n) except NULL:
-    """n zeroed reals, to be given back with `free_room`."""
-    cdef size_t n_bytes = BLOCK_HEAD + n * sizeof(real)
-    cdef char *block = <char *>take_spare(n_bytes)
-    if block == NULL:
-        block = <char *>allocate(n_bytes)
-        (<size_t *>block)[0] = n_bytes
-    else:
-        memset(block + BLOCK_HEAD, 0, n_bytes - BLOCK_HEAD)
-    return <real *>(block + BLOCK_HEAD)
-
-
-cdef void free_room(real *room) noexcept:
-    if room != NULL:
-        give_spare(<char *>room - BLOCK_HEAD)
-
-
 cdef int check_size(total) except -1:
     """Below the limit no size, tiles of all threads included, leaves 63 bits."""
     if total > 2.0**40:
@@ -187,8 +135,7 @@ cdef class Workspace:
     """How m samples run through a chain, and the scratch they do it in."""
     cdef Chain chain
     cdef Plan plan
-    cdef Evaluation own             # scratch that is kept; whoever comes second makes their own
-    cdef long long owner            # see try_own
+    cdef Scratch scratch
     cdef int n_threads
     cdef bint is_packed             # the weights are, in the scratch that is kept
     cdef ProgramLayout layout       # of a program
@@ -196,79 +143,67 @@ cdef class Workspace:
     def __cinit__(self):
         self.plan.layers = NULL
         self.plan.thetas = NULL
-        self.own.packed = NULL
+        self.scratch.kept = NULL
 
     def __dealloc__(self):
         free(self.plan.layers)
         free(self.plan.thetas)
-        free_room(self.own.packed)
+        free_room(self.scratch.kept)
 
-    cdef int new_scratch(self, Evaluation *run) except -1:
-        """One block: packed weights, theta in `real`, scratch of the threads, partial sums or
-        what is kept of a window, row numbers and their weights."""
+    cdef Py_ssize_t place(self, real *room, Evaluation *run) noexcept:
+        """Where in one block of memory a run has all it needs (see plan.pxd); returns how many
+        reals that are, which is all that is done without a block (NULL)."""
         cdef Plan *plan = &self.plan
         cdef Py_ssize_t top = 0, packed, theta, scratch, sums, costs, rows, weights
         cdef Py_ssize_t reals = sizeof(double) // sizeof(real)
         packed = take(&top, plan.n_packed)
         theta = take(&top, plan.n_parameters * (1 + plan.n_tangents) if reals > 1 else 0)
         # Threads beyond the number of chunks only make columns of Delta.
-        scratch = take(&top, max(plan.scratch * min(<Py_ssize_t>self.n_threads, plan.n_chunks),
+        scratch = take(&top, max(plan.scratch * min(<Py_ssize_t>self.n_threads, plan.cut.n_chunks),
                                  plan.delta_scratch * self.n_threads))
         sums = 0
         if plan.loss >= 0 and plan.window > 0:
             sums = plan.n_cached
         elif plan.loss >= 0:
-            sums = plan.n_delta * plan.n_chunks * (reals if plan.sums_in_double else 1)
+            sums = plan.n_delta * plan.cut.n_chunks * (reals if plan.sums_in_double else 1)
         sums = take(&top, sums)
-        costs = take(&top, plan.n_chunks * reals)
-        rows = take(&top, plan.m * reals if plan.gathers else 0)
-        weights = take(&top, plan.m * reals if plan.gathers and plan.weighted else 0)
-        run.packed = new_room(top) + packed
+        costs = take(&top, plan.cut.n_chunks * reals)
+        rows = take(&top, plan.cut.m * reals if plan.gathers else 0)
+        weights = take(&top, plan.cut.m * reals if plan.gathers and plan.weighted else 0)
+        if room == NULL:
+            return top
+        memset(run, 0, sizeof(Evaluation))
+        run.work.cut = &plan.cut
+        run.work.n_threads = self.n_threads
         run.plan = plan
-        run.theta = run.packed + theta
-        run.scratch = run.packed + scratch
-        run.sums = run.packed + sums
+        run.packed = room + packed
+        run.theta = room + theta
+        run.scratch = room + scratch
+        run.sums = room + sums
         run.partial = <double *>run.sums
         run.cached = run.sums
-        run.n_threads = self.n_threads
-        run.costs = <double *>(run.packed + costs)
-        run.row_numbers = <int64_t *>(run.packed + rows)
-        run.row_weights = <double *>(run.packed + weights)
-        return 0
+        run.costs = <double *>(room + costs)
+        run.row_numbers = <int64_t *>(room + rows)
+        run.row_weights = <double *>(room + weights)
+        return top
 
-    cdef bint lend(self, Evaluation *run) except -1:
-        """An evaluation in the scratch that is kept, or in one of its own if that is in use; says
-        which, for `give_back`. Whoever borrows it fills in the data and what is wanted."""
-        cdef bint is_own = try_own(&self.owner)
-        run[0] = self.own
-        if is_own:
-            run.is_packed = self.is_packed
-        else:
-            self.new_scratch(run)
-        return is_own
-
-    cdef void give_back(self, Evaluation *run, bint is_own) noexcept:
-        if is_own:
-            disown(&self.owner)
-        else:
-            free_room(run.packed)
+    cdef real *borrow(self, Evaluation *run) except NULL:
+        """Memory for one evaluation, to be given back to the scratch. Whoever borrows it fills in
+        the data and what is wanted."""
+        cdef real *room = lend(&self.scratch)
+        self.place(room, run)
+        run.is_packed = self.is_packed and room == self.scratch.kept
+        return room
 
     cdef int run(
         self, Evaluation *run, const double *theta, long long start, double *cost,
     ) except -1:
-        cdef Py_ssize_t missing
         run.source = theta
         if sizeof(real) == sizeof(double):
             run.theta = <const real *>theta
         with nogil:
-            missing = evaluate(run, start, cost)
-            if run.polling.stopped:
-                missing = -1
-        if missing < 0:
-            return -1       # the exception of the signal handler is set
-        if missing > 0:
-            raise RuntimeError("the process forked while this evaluation ran; evaluate again")
-        return 0
+            evaluate(run, start, cost)
+        return check_whole(&run.work)
 
 
 cdef int place_layers(Workspace self, const Data *data) except -1:
@@ -283,7 +218,7 @@ cdef int place_layers(Workspace self, const Data *data) except -1:
         first.theta.shift = reals_to_alignment(data.X, data.x_row)
         first.theta.columns = round_up(first.theta.shift + first.n_in)
     find_whole(plan, 0 if data == NULL else data.x_row)
-    cut_samples(plan)
+    cut_plan(plan)
     if plan.window > 0:
         place_window(plan)
     else:
@@ -310,7 +245,7 @@ cdef Workspace new_workspace(
     self.chain = chain
     plan[0] = chain.plan
     plan.layers = NULL
-    plan.m = m
+    plan.cut.m = m
     plan.gathers = gathers
     plan.l2 = l2
     plan.mean = mean
@@ -327,10 +262,10 @@ cdef Workspace new_workspace(
         place_layers(self, data)
     else:
         place_program(self)
-    self.n_threads = <int>max(1, min(
-        n_threads, max(plan.n_chunks, window_pieces(plan)),
-        1 + m * (<double>plan.multiply_adds * (1 + 2 * n_tangents) / THREAD_WORK)))
-    self.new_scratch(&self.own)
+    self.n_threads = threads_worth(
+        n_threads, max(plan.cut.n_chunks, window_pieces(plan)),
+        <double>m * plan.multiply_adds * (1 + 2 * n_tangents) / THREAD_WORK)
+    keep_scratch(&self.scratch, self.place(NULL, NULL))
     return self
 
 

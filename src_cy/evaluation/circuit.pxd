@@ -1,23 +1,22 @@
-"""A circuit on samples: tiles of them through the tape, values written or sums in a fixed order.
+"""A circuit on samples: what is done of each tile, and the order of the whole.
 
-As in network.pxd the samples are cut into tiles and the tiles into chunks, by m and the circuit
-alone. The order of the sums depends on neither the threads nor the length of a register. It does
-not depend on the tape either: a cost has the same bits with and without a gradient beside it,
-although the tiles of a longer tape are shorter. Where chunks begin follows from what such tapes
-have in common.
+Samples are cut, shared out and summed as chunks.pxd says. The order of the sums does not depend on
+the tape: a cost has the same bits with and without a gradient beside it, although the tiles of a
+longer tape are shorter. Where chunks begin follows from what such tapes have in common.
 """
 from libc.string cimport memcpy, memset
 
 from evaluation.circuit_sums cimport Term, add_parts, add_up, gather_term, weigh_tile
 from evaluation.weights cimport factor_fits, largest_weight, quotient, wide_factor
-from fastbp._threads cimport parallel_for
 from matrix.sizes cimport PARTS, SUM_SAMPLES, TWO_OUTPUTS
 from simd.lanes cimport (
     LANES, lanes_load, lanes_splat, lanes_store, lanes_stream, real, stream_end,
 )
 from tape.numbers cimport run_threaded
 from tape.tape cimport Code, Column, Coming, Gate, Row, lay_rows, run_rows, whole_registers
-from work.polling cimport Polling, now, poll, start_polling
+from work.chunks cimport (
+    Cut, Tile, Work, add_in_tree, before_tiles, is_last, is_whole, next_tile, share, start_work,
+)
 
 
 # A program laid out for samples.
@@ -36,19 +35,14 @@ cdef struct CircuitData:
     const double *weights       # or NULL
     double weight_factor        # that the evaluation before has found to be right
     bint mean
-    Py_ssize_t m
-    Py_ssize_t tile
-    Py_ssize_t grain            # samples; a chunk begins at a multiple of them
-    Py_ssize_t n_grains
-    Py_ssize_t n_chunks
-    Py_ssize_t poll_tiles       # after so many Ctrl-C is looked for
+    Cut cut
     Py_ssize_t stride           # reals from row to row
     bint stream                 # values are too many for the caches: they are written past them
     Py_ssize_t scratch          # reals a thread needs
 
 
 cdef struct CircuitRun:
-    Polling polling             # first: see polling.pxd
+    Work work                   # first: see chunks.pxd
     const CircuitData *samples
     real *numbers               # one of each slot below n_numbers
     real *splats                # a register of each
@@ -129,7 +123,7 @@ cdef inline void place_outputs(
     for j in range(code.n_outputs):
         slot = code.outputs[j]
         if slot >= first_result:
-            rows[slot].at = (run.values + j * run.samples.m + start if full
+            rows[slot].at = (run.values + j * run.samples.cut.m + start if full
                              else scratch + (slot - code.n_numbers) * run.samples.stride)
 
 
@@ -155,7 +149,7 @@ cdef inline void tile_values(
     cdef Py_ssize_t j, i
     cdef real *out
     for j in range(code.n_outputs):
-        out = run.values + j * run.samples.m + start
+        out = run.values + j * run.samples.cut.m + start
         if code.outputs[j] < code.n_numbers:
             for i in range(count):
                 out[i] = run.numbers[code.outputs[j]]
@@ -181,10 +175,8 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
     cdef real *spare = scratch + (code.n_slots - code.n_numbers) * samples.stride
     cdef Py_ssize_t n_sums = count_sums(samples)
     cdef double *partial = run.partial + chunk * n_sums * PARTS
-    cdef Py_ssize_t begin = chunk * samples.n_grains // samples.n_chunks * samples.grain
-    cdef Py_ssize_t end = min(
-        samples.m, (chunk + 1) * samples.n_grains // samples.n_chunks * samples.grain)
-    cdef Py_ssize_t tile = 0, start, stop, columns, j
+    cdef Tile tile = before_tiles(&run.work, worker, chunk)
+    cdef Py_ssize_t start, count, columns, done, j
     cdef bint some_left_out = False, first, last
     cdef const real *w = NULL
     cdef Coming coming
@@ -196,38 +188,32 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
         # An earlier call for values may have left these rows in its result.
         place_outputs(run, rows, 0, False, scratch)
         memset(partial, 0, n_sums * PARTS * sizeof(double))
-    start = begin
-    while start < end:
-        if run.polling.stopped:
-            return
-        stop = min(start + samples.tile, end)
-        columns = whole_registers(stop - start)
+    while next_tile(&tile):
+        start = tile.start
+        count = tile.count
+        columns = whole_registers(count)
         for j in range(code.n_columns):
-            fetch(samples.columns + j, start, stop - start, columns, rows + code.n_numbers + j,
+            fetch(samples.columns + j, start, count, columns, rows + code.n_numbers + j,
                   scratch + j * samples.stride)
-        coming.start = stop
-        if stop == end:
+        coming.start = start + count
+        if is_last(&tile):
             coming.n_columns = 0
         if run.values != NULL:
-            place_outputs(
-                run, rows, start, stop - start == columns and not samples.stream, scratch)
+            place_outputs(run, rows, start, count == columns and not samples.stream, scratch)
             run_rows(code.gates, code.n_gates, rows, columns, &coming, tape.piece)
-            tile_values(run, rows, start, stop - start)
+            tile_values(run, rows, start, count)
         else:
             run_rows(tape.sum_gates, tape.n_sum_gates, rows, columns, &coming, tape.piece)
-            first = (start - begin) % SUM_SAMPLES == 0
-            last = stop == end or (stop - begin) % SUM_SAMPLES == 0
+            done = tile.number * samples.cut.tile
+            first = done % SUM_SAMPLES == 0
+            last = is_last(&tile) or (done + count) % SUM_SAMPLES == 0
             if samples.weights != NULL:
                 weigh_tile(
-                    samples.weights + start, run.weight_factor, stop - start, columns, first, last,
+                    samples.weights + start, run.weight_factor, count, columns, first, last,
                     spare, spare + 2 * samples.stride + code.n_outputs * PARTS,
                     partial + code.n_outputs * PARTS, &w, &some_left_out)
-            tile_sums(samples, rows, spare, w, some_left_out, stop - start, columns, first, last,
+            tile_sums(samples, rows, spare, w, some_left_out, count, columns, first, last,
                       partial)
-        if worker == 0 and tile % samples.poll_tiles == 0:
-            poll(context)
-        tile += 1
-        start = stop
     if run.values == NULL:
         for j in range(n_sums):
             add_parts(partial + j * PARTS)
@@ -235,43 +221,34 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
         stream_end()
 
 
-cdef inline Py_ssize_t run_samples(CircuitRun *run, int n_threads) noexcept nogil:
-    """Values, or sums of the outputs; the inputs are in `numbers`. Returns as parallel_for."""
+cdef inline void run_samples(CircuitRun *run, long long start) noexcept nogil:
+    """Values, or sums of the outputs; the inputs are in `numbers`. It is `start` now; afterwards
+    run.work is whole, or there are no results."""
     cdef const Code *code = &run.samples.tape.code
-    cdef Py_ssize_t i, missing = 0
-    start_polling(&run.polling, now())
+    cdef Py_ssize_t i
+    start_work(&run.work, start)
     run_threaded(code.number_gates, run.numbers)
     for i in range(code.n_numbers):
         lanes_store(run.splats + i * LANES, lanes_splat(run.numbers[i]))
     for _ in range(2):
-        missing = parallel_for(
-            run_sample_chunk, poll, run, run.samples.n_chunks, n_threads)
-        if run.polling.stopped or missing > 0 or run.values != NULL:
-            break
-        if add_chunks(run):
-            break
-    return missing
+        share(&run.work, run_sample_chunk, run.samples.cut.n_chunks, run.work.n_threads)
+        if run.values != NULL or not is_whole(&run.work) or finish_sums(run):
+            return
 
 
-cdef inline bint add_chunks(CircuitRun *run) noexcept nogil:
+cdef inline bint finish_sums(CircuitRun *run) noexcept nogil:
     """Adds up the sums of the chunks. False if the weights need another factor than they had: then
     the evaluation has to be repeated."""
     cdef const CircuitData *samples = run.samples
     cdef const Code *code = &samples.tape.code
-    cdef Py_ssize_t i, j, step = 1, n_sums = count_sums(samples), chunk = n_sums * PARTS
-    cdef double total = samples.m, factor = 1
-    while step < samples.n_chunks:
-        i = 0
-        while i + step < samples.n_chunks:
-            for j in range(n_sums):
-                run.partial[i * chunk + j * PARTS] += run.partial[(i + step) * chunk + j * PARTS]
-            i += 2 * step
-        step *= 2
+    cdef Py_ssize_t j, n_sums = count_sums(samples), m = samples.cut.m
+    cdef double total = m, factor = 1
+    add_in_tree(samples.cut.n_chunks, n_sums * PARTS, n_sums, PARTS, run.partial)
     if samples.weights != NULL:
         total = run.partial[code.n_outputs * PARTS]
         factor = run.weight_factor
-        if not factor_fits(total, samples.m):
-            run.weight_factor = wide_factor(largest_weight(samples.weights, samples.m))
+        if not factor_fits(total, m):
+            run.weight_factor = wide_factor(largest_weight(samples.weights, m))
     for j in range(code.n_outputs):
         if code.outputs[j] >= code.n_numbers:
             run.sums[j] = run.partial[j * PARTS]

@@ -1,9 +1,7 @@
-"""One evaluation: tiles (tile.pxd) shared out in chunks, sums in a fixed order.
+"""One evaluation of a network: what is done of each tile, and the order of the whole.
 
-The samples are cut into tiles and the tiles into chunks, by m and the widths alone. Each chunk has
-its own cost and Delta, added up in a fixed order in the end; where windows are kept (windows.pxd) a
-chunk is a tile, and Delta is made by columns. Threads only choose who computes a chunk, so that
-cost and gradient have the same bits for every number of threads.
+Samples are cut, shared out and summed as chunks.pxd says. Each chunk has its own cost and Delta;
+where windows are kept (windows.pxd) a chunk is a tile, and Delta is made by columns.
 """
 from evaluation.dense cimport Dense, pack_weights, packing_pieces
 from evaluation.parameters cimport ThetaBlock, add_in_double, add_squares, delta_of, regularize
@@ -18,27 +16,29 @@ from evaluation.tile cimport (
 )
 from evaluation.weights cimport quotient, weigh
 from evaluation.windows cimport run_columns, window_pieces
-from fastbp._threads cimport parallel_for
 from matrix.layout cimport Strips, adjacent, column, round_up
 from matrix.product cimport Ahead, prefetch_next
 from matrix.sizes cimport FINISH_PIECE, LONG_TILE, NARROW_PIECE, PACK_WORK, SAMPLE_MAJOR_SLOWNESS
 from matrix.transpose cimport transpose
 from simd.lanes cimport real
-from work.polling cimport interruptible, poll, start_polling
+from work.chunks cimport (
+    Tile, add_in_tree, before_tiles, is_last, is_whole, next_tile, share, start_work,
+)
+from work.polling cimport interruptible, poll
 
 
 cdef inline void prefetch_tile(
-    const Evaluation *run, Py_ssize_t tile, Py_ssize_t end, Ahead *ahead,
+    const Evaluation *run, const Tile *tile, Ahead *ahead,
 ) noexcept nogil:
-    """Prefetches X of this tile while another is computed; nothing if it is not before `end`.
+    """Prefetches X of the next tile of the chunk, if there is one, while this one is computed.
 
     In windows the first product prefetches X itself: it would leave the caches before its tile.
     """
     cdef const Plan *plan = run.plan
-    cdef Py_ssize_t start = tile * plan.tile, row = run.data.x_row
-    if tile < end and row > 0 and not plan.gathers and plan.window == 0:
+    cdef Py_ssize_t start = tile.start + tile.count, row = run.data.x_row
+    if start < tile.end and row > 0 and not plan.gathers and plan.window == 0:
         prefetch_next(ahead, <const char *>(run.data.X + start * row),
-                      min(plan.tile, plan.m - start) * row * sizeof(real))
+                      min(plan.cut.tile, tile.end - start) * row * sizeof(real))
     else:
         prefetch_next(ahead, NULL, 0)
 
@@ -59,12 +59,10 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef const Plan *plan = run.plan
     cdef real *scratch = run.scratch + worker * plan.scratch
     cdef real *sums = run.sums + chunk * plan.n_delta
-    cdef Py_ssize_t K = plan.n_out * plan.positions
-    cdef Py_ssize_t first = chunk * plan.n_tiles // plan.n_chunks
-    cdef Py_ssize_t stop = (chunk + 1) * plan.n_tiles // plan.n_chunks
-    cdef Py_ssize_t tile, start, count, columns, place
+    cdef Py_ssize_t K = plan.n_out * plan.positions, start, count, columns, place
+    cdef Tile tile = before_tiles(&run.work, worker, chunk)
     cdef bint is_long = (
-        plan.tile * plan.multiply_adds
+        plan.cut.tile * plan.multiply_adds
         * (SAMPLE_MAJOR_SLOWNESS if plan.sample_major > 0 else 1) > LONG_TILE)
     cdef Ahead ahead = interruptible(context, worker, is_long)
     cdef Data data
@@ -72,13 +70,11 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef bint some_left_out = False
     if plan.sums_in_double:
         sums = scratch + plan.sums_at
-    for tile in range(first, stop):
-        if run.polling.stopped:
-            return
-        start = tile * plan.tile
-        count = min(plan.tile, plan.m - start)
+    while next_tile(&tile):
+        start = tile.start
+        count = tile.count
         columns = round_up(count)
-        prefetch_tile(run, tile + 1, stop, &ahead)
+        prefetch_tile(run, &tile, &ahead)
         data = tile_data(run, scratch, start, count)
         if plan.n_layers == 0:
             tile_of_program_forward(run, scratch, &data, count)
@@ -94,7 +90,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
                 cost += program_loss(run, scratch, &data, count, &some_left_out)
             else:
                 cost += tile_loss(run, scratch, &data, count, columns, &some_left_out)
-            place = (tile - first) % plan.group
+            place = tile.number % plan.group
             if run.gradient != NULL and plan.n_layers == 0:
                 tile_of_program_backward(run, scratch, some_left_out, sums, place == 0)
             elif run.gradient != NULL and plan.sample_major > 0:
@@ -103,18 +99,16 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
                 tile_backward(run, scratch, &data, start, count, columns, some_left_out, sums,
                               place == 0, &ahead)
             if (run.gradient != NULL and plan.sums_in_double
-                    and (place + 1 == plan.group or tile + 1 == stop)):
-                add_in_double(plan.n_delta, sums, tile - place == first,
+                    and (place + 1 == plan.group or is_last(&tile))):
+                add_in_double(plan.n_delta, sums, tile.number == place,
                               run.partial + chunk * plan.n_delta)
-        if worker == 0 and plan.n_tiles > 1:
-            poll(context)
     run.costs[chunk] = cost
 
 
 cdef inline void run_tile(void *context, int worker, Py_ssize_t tile) noexcept nogil:
     """The chunk that is this tile of the window."""
     cdef const Evaluation *run = <const Evaluation *>context
-    run_chunk(context, worker, run.window_start // run.plan.tile + tile)
+    run_chunk(context, worker, run.window_start // run.plan.cut.tile + tile)
 
 
 cdef inline Py_ssize_t n_given(const Plan *plan) noexcept nogil:
@@ -183,9 +177,9 @@ cdef inline const double *sum_chunks(
     """The n sums from `at` on over all chunks: in `total`, or where those of a single one are."""
     cdef Py_ssize_t c, i, row = run.plan.n_delta
     cdef const double *wide = run.partial + at
-    if run.plan.n_chunks == 1 and sizeof(real) == sizeof(double):
+    if run.plan.cut.n_chunks == 1 and sizeof(real) == sizeof(double):
         return wide
-    for c in range(run.plan.n_chunks):
+    for c in range(run.plan.cut.n_chunks):
         if run.plan.sums_in_double:
             for i in range(n):
                 total[i] = wide[c * row + i] if c == 0 else total[i] + wide[c * row + i]
@@ -196,68 +190,58 @@ cdef inline const double *sum_chunks(
 
 cdef inline Py_ssize_t finish_pieces(const Plan *plan) noexcept nogil:
     """Into how many items the end of an evaluation is cut, for each layer."""
-    return 1 + plan.n_delta * plan.n_chunks // FINISH_PIECE
+    return 1 + plan.n_delta * plan.cut.n_chunks // FINISH_PIECE
 
 
 cdef inline void weigh_samples(Evaluation *run) noexcept nogil:
     """What the sums are multiplied by, from the weights as they are now."""
     cdef const Plan *plan = run.plan
-    cdef double total = plan.m
+    cdef double total = plan.cut.m
     run.weight_factor = 1
     if run.data.weights != NULL and run.output == NULL:
-        total = weigh(run.data.weights, plan.m, plan.l2, &run.weight_factor)
+        total = weigh(run.data.weights, plan.cut.m, plan.l2, &run.weight_factor)
     run.l2 = run.weight_factor * plan.l2
     run.scale = quotient(1, total if plan.mean else run.weight_factor)
 
 
-cdef inline Py_ssize_t evaluate_windows(Evaluation *run) noexcept nogil:
+cdef inline void evaluate_windows(Evaluation *run) noexcept nogil:
     """Window by window: its tiles, each a chunk; then its part of Delta, piece by piece."""
     cdef const Plan *plan = run.plan
-    cdef Py_ssize_t missing = 0, count
+    cdef Py_ssize_t count
     run.window_start = 0
-    while run.window_start < plan.m and missing == 0 and not run.polling.stopped:
-        count = min(plan.window, plan.m - run.window_start)
-        missing = parallel_for(run_tile, poll, run, (count + plan.tile - 1) // plan.tile,
-                               run.n_threads)
-        if run.gradient != NULL and missing == 0 and not run.polling.stopped:
-            missing = parallel_for(run_columns, poll, run, window_pieces(plan), run.n_threads)
+    while run.window_start < plan.cut.m and is_whole(&run.work):
+        count = min(plan.window, plan.cut.m - run.window_start)
+        share(&run.work, run_tile, (count + plan.cut.tile - 1) // plan.cut.tile,
+              run.work.n_threads)
+        if run.gradient != NULL:
+            share(&run.work, run_columns, window_pieces(plan), run.work.n_threads)
         run.window_start += plan.window
-    return missing
 
 
-cdef inline Py_ssize_t evaluate(Evaluation *run, long long start, double *cost) noexcept nogil:
-    """The whole evaluation; `start` is the time now. Returns how many items of the work were not
-    done (see parallel_for)."""
+cdef inline void evaluate(Evaluation *run, long long start, double *cost) noexcept nogil:
+    """The whole evaluation; `start` is the time now. Afterwards run.work is whole, or there are no
+    results."""
     cdef const Plan *plan = run.plan
-    cdef Py_ssize_t missing, c, step
+    cdef int n_threads = run.work.n_threads
+    cdef Py_ssize_t c, step
     cdef double squares
-    start_polling(&run.polling, start)
+    start_work(&run.work, start)
     weigh_samples(run)
-    missing = 0
     if sizeof(real) < sizeof(double) and not run.is_packed:
-        missing += parallel_for(run_narrow, poll, run,
-                                (n_given(plan) + NARROW_PIECE - 1) // NARROW_PIECE,
-                                run.n_threads)
+        share(&run.work, run_narrow, (n_given(plan) + NARROW_PIECE - 1) // NARROW_PIECE,
+              n_threads)
     if plan.n_layers > 0 and plan.sample_major == 0 and not run.is_packed:
         c = 0
         for step in range(plan.n_layers):
             c += packing_pieces(plan.layers + step)
-        missing += parallel_for(
-            run_pack, poll, run, c,
-            run.n_threads if plan.n_packed > PACK_WORK else 1)
+        share(&run.work, run_pack, c, n_threads if plan.n_packed > PACK_WORK else 1)
     if plan.window > 0:
-        missing += evaluate_windows(run)
+        evaluate_windows(run)
     else:
-        missing += parallel_for(run_chunk, poll, run, plan.n_chunks, run.n_threads)
-    if run.polling.stopped or missing > 0 or run.output != NULL:
-        return missing
-    step = 1
-    while step < plan.n_chunks:
-        c = 0
-        while c + step < plan.n_chunks:
-            run.costs[c] += run.costs[c + step]
-            c += 2 * step
-        step *= 2
+        share(&run.work, run_chunk, plan.cut.n_chunks, n_threads)
+    if run.output != NULL or not is_whole(&run.work):
+        return
+    add_in_tree(plan.cut.n_chunks, 1, 1, 0, run.costs)
     cost[0] = run.costs[0]
     if plan.l2 != 0:
         squares = 0
@@ -267,7 +251,5 @@ cdef inline Py_ssize_t evaluate(Evaluation *run, long long start, double *cost) 
     cost[0] *= run.scale
     if run.gradient != NULL and plan.sample_major == 0 and plan.window == 0:
         c = finish_pieces(plan)
-        missing += parallel_for(
-            run_finish, poll, run, plan.n_thetas * c * max(plan.n_tangents, <Py_ssize_t>1),
-            run.n_threads if c > 1 else 1)
-    return missing
+        share(&run.work, run_finish, plan.n_thetas * c * max(plan.n_tangents, <Py_ssize_t>1),
+              n_threads if c > 1 else 1)

@@ -57,7 +57,7 @@ cdef inline void program_forward(
     cdef real *values = scratch + plan.values_at
     take_data(plan, data, scratch, count)
     for i in range(plan.n_steps):
-        if run.polling.stopped:
+        if run.work.polling.stopped:
             return
         step = plan.steps + i
         if step.kind == AFFINE:
@@ -163,7 +163,7 @@ cdef inline void program_backward(
     cdef Py_ssize_t S = plan.padded, i, c
     cdef real *values = scratch + plan.values_at
     for i in range(plan.n_steps - 1, -1, -1):
-        if run.polling.stopped:
+        if run.work.polling.stopped:
             return
         step = plan.steps + i
         for c in range(step.n_clears):

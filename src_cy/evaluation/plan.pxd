@@ -46,7 +46,7 @@ from simd.lanes cimport real
 from steps.function cimport Function
 from steps.step cimport Step
 from tape.tape cimport Custom
-from work.polling cimport Polling
+from work.chunks cimport Cut, Work
 
 
 cdef struct Data:
@@ -59,7 +59,7 @@ cdef struct Data:
 
 
 cdef struct Plan:
-    Py_ssize_t m
+    Cut cut                     # the samples, in chunks of whole tiles
     Py_ssize_t n_in             # numbers of a sample
     Py_ssize_t n_out            # outputs, at each of so many positions of a sequence
     Py_ssize_t positions
@@ -98,10 +98,7 @@ cdef struct Plan:
     real other_label            # what a one-hot target has at the other labels: 0, or -1
     bint mean
     double l2
-    # how the samples are shared out
-    Py_ssize_t tile             # samples in a tile
-    Py_ssize_t n_tiles
-    Py_ssize_t n_chunks
+    # how sums are made, and the rows of a tile
     Py_ssize_t group            # tiles whose Delta is summed in reals
     # Float32 only: a chunk has more than `group` tiles; sums of each group are added in double.
     bint sums_in_double
@@ -127,13 +124,13 @@ cdef struct Plan:
 
 
 cdef struct Evaluation:
-    Polling polling             # first: see polling.pxd
+    Work work                   # first: see chunks.pxd
     const Plan *plan
     Data data                   # as the user has it
     # Of gathered samples: their rows, checked; NULL: the rows first, first + step, ...
     const int64_t *rows
     Py_ssize_t first, step
-    int64_t *row_numbers        # room for plan.m row numbers
+    int64_t *row_numbers        # room for all row numbers
     double *row_weights         # room for the weights of these rows
     bint is_packed              # an earlier call has packed the weights already
     double weight_factor        # all weights are multiplied by it (see weights.pxd)
@@ -154,7 +151,6 @@ cdef struct Evaluation:
     double *gradient            # NULL: cost only; or the products with all directions
     real *output                # not NULL: forward only, a(L) as (m, K)
     bint from_z                 # z(L) instead of a(L)
-    int n_threads               # at most
 
 
 cdef inline Py_ssize_t data_row(const Evaluation *run, Py_ssize_t sample) noexcept nogil:

@@ -44,7 +44,7 @@ cdef inline void tangent_forward(
     cdef Py_ssize_t S = plan.padded, i
     cdef const real *values = scratch + plan.values_at
     for i in range(plan.n_steps):
-        if run.polling.stopped:
+        if run.work.polling.stopped:
             return
         step = plan.steps + i
         if step.kind == AFFINE:
@@ -98,7 +98,7 @@ cdef inline void hessian_backward(
     cdef const real *values = scratch + plan.values_at
     cdef real *deltas = scratch + plan.deltas_at
     for i in range(plan.n_steps - 1, -1, -1):
-        if run.polling.stopped:
+        if run.work.polling.stopped:
             return
         step = plan.steps + i
         for c in range(step.n_clears):

@@ -281,7 +281,7 @@ cdef inline void tile_backward(
     cdef real *a = NULL     # of the layer below, if there is one
     cdef Py_ssize_t i
     for i in range(plan.n_layers - 1, -1, -1):
-        if run.polling.stopped:
+        if run.work.polling.stopped:
             return
         layer = plan.layers + i
         delta = layer_array(layer, delta_of)
@@ -359,7 +359,7 @@ cdef inline void sample_major_tile_backward(
         for k in range(layer.n_out):
             delta[s * row + k] = scratch[plan.delta_at + k * plan.stride + s]
     for i in range(plan.n_layers - 1, -1, -1):
-        if run.polling.stopped:
+        if run.work.polling.stopped:
             return
         layer = plan.layers + i
         a = scratch + plan.sample_major_at + i * m * row

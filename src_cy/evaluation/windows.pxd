@@ -47,7 +47,8 @@ cdef inline real *activations_of(
 
 cdef inline real *cached_biases(const Evaluation *run, Py_ssize_t sample) noexcept nogil:
     """Sums of delta, of all layers, over the tile of the window that begins with this sample."""
-    return run.cached + run.plan.cached_biases_at + sample // run.plan.tile * run.plan.n_units
+    cdef const Plan *plan = run.plan
+    return run.cached + plan.cached_biases_at + sample // plan.cut.tile * plan.n_units
 
 
 cdef inline kernel_void copy_data(
@@ -116,8 +117,8 @@ cdef inline void add_biases(
         s = 0
         while s < count:
             D[0] += cached_biases(run, s)[layer.theta.bias_at + j]
-            s += plan.tile
-        if run.window_start + count == plan.m:
+            s += plan.cut.tile
+        if run.window_start + count == plan.cut.m:
             D[0] *= run.scale
         D += layer.n_in + 1
 
@@ -180,7 +181,7 @@ cdef inline void delta_times_inputs(
         copy_data(run, first + s, n, start, stop, inputs)
         multiply_add(layer.n_out, start, stop, n, addend,
                      packed_only(delta + s * layer.n_out), inputs, Delta, ahead)
-        if run.polling.stopped:
+        if run.work.polling.stopped:
             return
         addend = matrix_addend(Delta)
         s += n
@@ -191,7 +192,8 @@ cdef inline void run_columns(void *context, int worker, Py_ssize_t piece) noexce
     cdef const Evaluation *run = <const Evaluation *>context
     cdef const Plan *plan = run.plan
     cdef const Dense *layer = plan.layers
-    cdef Py_ssize_t count = min(plan.window, plan.m - run.window_start), start, stop, first, n, at
+    cdef Py_ssize_t m = plan.cut.m, count = min(plan.window, m - run.window_start)
+    cdef Py_ssize_t start, stop, first, n, at
     cdef Strips Delta
     cdef real *copied = run.scratch + worker * plan.delta_scratch
     cdef Ahead ahead = interruptible(context, worker, True)
@@ -208,10 +210,10 @@ cdef inline void run_columns(void *context, int worker, Py_ssize_t piece) noexce
         if sizeof(real) < sizeof(double):
             n = min(n, <Py_ssize_t>SUMMED)
         delta_times_inputs(run, layer, first, n, start, stop, copied, Delta, &ahead)
-        if run.polling.stopped:
+        if run.work.polling.stopped:
             return
         at = run.window_start + first
-        add_to_gradient(run, layer, start, min(stop, layer.n_in), Delta, at == 0, at + n == plan.m)
+        add_to_gradient(run, layer, start, min(stop, layer.n_in), Delta, at == 0, at + n == m)
         first += n
     if start == 0:
         add_biases(run, layer, count)
