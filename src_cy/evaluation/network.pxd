@@ -4,21 +4,20 @@ Samples are cut, shared out and summed as chunks.pxd says. Each chunk has its ow
 where windows are kept (windows.pxd) a chunk is a tile, and Delta is made by columns.
 """
 from evaluation.dense cimport Dense, pack_weights, packing_pieces
-from evaluation.parameters cimport ThetaBlock, add_in_double, add_squares, delta_of, regularize
+from evaluation.gradient cimport finish_pieces, run_finish
+from evaluation.parameters cimport add_in_double, add_squares
 from evaluation.passes cimport program_loss
 from evaluation.plan cimport Data, Evaluation, Plan
-from evaluation.tangents cimport (
-    direction, tile_of_program_backward, tile_of_program_forward,
-)
+from evaluation.tangents cimport tile_of_program_backward, tile_of_program_forward
 from evaluation.tile cimport (
     sample_major_tile_backward, sample_major_tile_forward, tile_backward, tile_data, tile_forward,
     tile_loss,
 )
 from evaluation.weights cimport quotient, weigh
 from evaluation.windows cimport run_columns, window_pieces
-from matrix.layout cimport Strips, adjacent, column, round_up
+from matrix.layout cimport round_up
 from matrix.product cimport Ahead, prefetch_next
-from matrix.sizes cimport FINISH_PIECE, LONG_TILE, NARROW_PIECE, PACK_WORK, SAMPLE_MAJOR_SLOWNESS
+from matrix.sizes cimport LONG_TILE, NARROW_PIECE, PACK_WORK, SAMPLE_MAJOR_SLOWNESS
 from matrix.transpose cimport transpose
 from simd.lanes cimport real
 from work.chunks cimport (
@@ -135,62 +134,6 @@ cdef inline void run_pack(void *context, int worker, Py_ssize_t piece) noexcept 
         piece -= packing_pieces(layer)
         layer += 1
     pack_weights(layer, run.theta, piece, run.packed)
-
-
-cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept nogil:
-    """D = scale (Delta + l2 [0, W]) for a piece of a matrix, the chunks added up in their order.
-
-    Along a direction V it is the same with V in the place of W.
-    """
-    cdef Evaluation *run = <Evaluation *>context
-    cdef const Plan *plan = run.plan
-    cdef const ThetaBlock *theta = plan.thetas + item % plan.n_thetas
-    cdef Py_ssize_t pieces = finish_pieces(plan), piece = item // plan.n_thetas % pieces
-    cdef Py_ssize_t k = item // (plan.n_thetas * pieces)
-    cdef const real *W = run.theta if plan.n_tangents == 0 else direction(run, k)
-    cdef double *gradient = run.gradient + k * plan.n_parameters
-    cdef Py_ssize_t first = piece * theta.n_out // pieces
-    cdef Py_ssize_t stop = (piece + 1) * theta.n_out // pieces
-    cdef Py_ssize_t j, c, n, at, row = theta.n_in + 1, end = theta.shift + theta.n_in
-    cdef Strips Delta = delta_of(theta, run.sums + k * plan.n_sums)
-    cdef const double *sums
-    cdef double *D
-    if worker == 0 and piece > 0:
-        poll(context)
-    for j in range(first, stop):
-        D = gradient + theta.at + j * row
-        D[0] = run.scale * sum_chunks(run, k * plan.n_sums + theta.bias_at + j, 1, D)[0]
-    c = theta.shift
-    while c < end:
-        n = adjacent(Delta, c, end)
-        for j in range(first, stop):
-            at = theta.at + j * row + 1 + c - theta.shift
-            D = gradient + at
-            sums = sum_chunks(run, column(Delta, c) + j * Delta.row - run.sums, n, D)
-            regularize(n, sums, W + at, run.scale, run.l2, D)
-        c += n
-
-
-cdef inline const double *sum_chunks(
-    const Evaluation *run, Py_ssize_t at, Py_ssize_t n, double *total,
-) noexcept nogil:
-    """The n sums from `at` on over all chunks: in `total`, or where those of a single one are."""
-    cdef Py_ssize_t c, i, row = run.plan.n_delta
-    cdef const double *wide = run.partial + at
-    if run.plan.cut.n_chunks == 1 and sizeof(real) == sizeof(double):
-        return wide
-    for c in range(run.plan.cut.n_chunks):
-        if run.plan.sums_in_double:
-            for i in range(n):
-                total[i] = wide[c * row + i] if c == 0 else total[i] + wide[c * row + i]
-        else:
-            add_in_double(n, run.sums + c * row + at, c == 0, total)
-    return total
-
-
-cdef inline Py_ssize_t finish_pieces(const Plan *plan) noexcept nogil:
-    """Into how many items the end of an evaluation is cut, for each layer."""
-    return 1 + plan.n_delta * plan.cut.n_chunks // FINISH_PIECE
 
 
 cdef inline void weigh_samples(Evaluation *run) noexcept nogil:

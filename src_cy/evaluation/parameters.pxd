@@ -1,4 +1,4 @@
-"""Theta's matrices, and the end of every gradient: D = scale (Delta + l2 [0, W]).
+"""Theta's matrices, and where their Deltas are.
 
 Theta k is (n_out, 1 + n_in) with the bias in column 0, one matrix after the other in theta. Its
 Delta lies in the sums of a chunk: that of the weights as a matrix of its own, that of the biases
@@ -43,19 +43,6 @@ cdef inline void add_in_double(
     else:
         for i in range(n):
             wide[i] += sums[i]
-
-
-cdef inline void regularize(
-    Py_ssize_t n, const double *sums, const real *W, double scale, double l2, double *D,
-) noexcept nogil:
-    """D = scale (sums + l2 W); sums may be D."""
-    cdef Py_ssize_t i
-    if l2 == 0:
-        for i in range(n):
-            D[i] = scale * sums[i]
-    else:
-        for i in range(n):
-            D[i] = scale * (sums[i] + l2 * W[i])
 
 
 cdef inline double add_squares(

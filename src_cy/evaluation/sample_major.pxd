@@ -6,6 +6,8 @@ beginning with the last row, which the caches still hold. Sums have a fixed orde
 register width.
 """
 from evaluation.dense cimport Dense
+from evaluation.gradient cimport finish, gradient_row
+from evaluation.plan cimport Evaluation
 from matrix.dots cimport dot_rows
 from matrix.layout cimport by_rows, round_up
 from matrix.packing cimport matrix
@@ -80,7 +82,7 @@ cdef inline doubles_t outer(
     return total
 
 
-cdef inline void gradient_row(
+cdef inline void outer_row(
     Py_ssize_t m, Py_ssize_t n, const real *delta, Py_ssize_t delta_row, const double *a,
     Py_ssize_t a_row, double *D,
 ) noexcept nogil:
@@ -99,32 +101,23 @@ cdef inline void gradient_row(
 
 
 cdef inline void sample_major_gradient(
-    const Dense *layer, const real *theta, Py_ssize_t m, const real *delta, Py_ssize_t delta_row,
-    const double *a, Py_ssize_t a_row, double scale, double l2, double *gradient,
-    const Ahead *ahead,
+    const Evaluation *run, const Dense *layer, Py_ssize_t m, const real *delta,
+    Py_ssize_t delta_row, const double *a, Py_ssize_t a_row, const Ahead *ahead,
 ) noexcept nogil:
     """D = scale (sum over samples of delta [1, a]' + l2 [0, W]), at once: Delta is never stored."""
-    cdef Py_ssize_t j, i, s, n = layer.n_in, next_look = 0
-    cdef const real *W
+    cdef Py_ssize_t j, s, n = layer.n_in, next_look = 0
     cdef double *D
     for j in range(layer.n_out):
         if j == next_look:
             if given_up(ahead):
                 return
             next_look += rows_at_once(layer)
-        D = gradient + layer.theta.at + j * (n + 1)
-        W = theta + layer.theta.at + j * (n + 1) + 1
+        D = gradient_row(run, &layer.theta, j)
         D[0] = delta[j]
         for s in range(1, m):
             D[0] += delta[s * delta_row + j]
         if m == 1:      # known to the compiler: no loop over samples
-            gradient_row(1, n, delta + j, delta_row, a, a_row, D + 1)
+            outer_row(1, n, delta + j, delta_row, a, a_row, D + 1)
         else:
-            gradient_row(m, n, delta + j, delta_row, a, a_row, D + 1)
-        D[0] *= scale
-        if l2 != 0:
-            for i in range(n):
-                D[1 + i] = scale * (D[1 + i] + l2 * W[i])
-        elif scale != 1:
-            for i in range(n):
-                D[1 + i] *= scale
+            outer_row(m, n, delta + j, delta_row, a, a_row, D + 1)
+        finish(run, &layer.theta, j, 0, 1 + n, D)

@@ -380,6 +380,5 @@ cdef inline void sample_major_tile_backward(
         else:
             for s in range(m * row):
                 wide[s] = a[s]
-        sample_major_gradient(layer, run.theta, m, delta, row, wide, row, run.scale, run.l2,
-                              run.gradient, ahead)
+        sample_major_gradient(run, layer, m, delta, row, wide, row, ahead)
         delta, below = below, delta
