@@ -144,6 +144,7 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
         at_size = packed_delta_size = edges_size = 0
     plan.n_packed = packed
     plan.delta_at = take(&top, delta_size)
+    plan.output_z_at, plan.output_a_at, plan.output_delta_at = last.z_at, last.a_at, plan.delta_at
     plan.below_at = take(&top, delta_size)
     plan.a_transposed_at = take(&top, at_size)
     layer = plan.layers

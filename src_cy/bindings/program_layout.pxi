@@ -361,10 +361,10 @@ cdef int place_program(Workspace self) except -1:
     plan.n_deltas = self.layout.n_deltas
     for k in range(plan.n_steps):
         widest = max(widest, plan.steps[k].n)
-    plan.output_z = self.layout.value(code, code.output)
-    plan.output_delta = self.layout.delta(code, code.output)
     plan.values_at = take(&top, self.layout.n_values)
     plan.deltas_at = take(&top, self.layout.n_deltas if plan.loss >= 0 else 0)
+    plan.output_z_at = plan.values_at + self.layout.value(code, code.output)
+    plan.output_delta_at = plan.deltas_at + self.layout.delta(code, code.output)
     plan.tangents_at = take(&top, plan.n_tangents * plan.n_values)
     plan.delta_tangents_at = take(&top, plan.n_tangents * plan.n_deltas)
     plan.curvature_at = take(&top, CURVATURE_ARRAYS * plan.n_out * S if plan.n_tangents > 0 else 0)

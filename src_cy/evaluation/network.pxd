@@ -6,19 +6,17 @@ where windows are kept (windows.pxd) a chunk is a tile, and Delta is made by col
 from evaluation.dense cimport Dense, pack_weights, packing_pieces
 from evaluation.gradient cimport finish_pieces, run_finish
 from evaluation.parameters cimport add_in_double, add_squares
-from evaluation.passes cimport program_loss
+from evaluation.outputs cimport tile_loss, write_outputs
 from evaluation.plan cimport Data, Evaluation, Plan
 from evaluation.tangents cimport tile_of_program_backward, tile_of_program_forward
 from evaluation.tile cimport (
     sample_major_tile_backward, sample_major_tile_forward, tile_backward, tile_data, tile_forward,
-    tile_loss,
 )
 from evaluation.weights cimport quotient, weigh
 from evaluation.windows cimport run_columns, window_pieces
 from matrix.layout cimport round_up
 from matrix.product cimport Ahead, prefetch_next
 from matrix.sizes cimport LONG_TILE, NARROW_PIECE, PACK_WORK, SAMPLE_MAJOR_SLOWNESS
-from matrix.transpose cimport transpose
 from simd.lanes cimport real
 from work.chunks cimport (
     Tile, add_in_tree, before_tiles, is_last, is_whole, next_tile, share, start_work,
@@ -42,23 +40,13 @@ cdef inline void prefetch_tile(
         prefetch_next(ahead, NULL, 0)
 
 
-cdef inline Py_ssize_t output_place(const Evaluation *run) noexcept nogil:
-    """Where a(L) of a tile is, or z(L), whichever is asked for."""
-    cdef const Plan *plan = run.plan
-    cdef const Dense *last
-    if plan.n_layers == 0:
-        return plan.values_at + plan.output_z if run.from_z else plan.output_a_at
-    last = plan.layers + plan.n_layers - 1
-    return last.z_at if run.from_z else last.a_at
-
-
 cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept nogil:
     """The tiles of one chunk, forward and backward: its cost and its Delta, or its outputs."""
     cdef Evaluation *run = <Evaluation *>context
     cdef const Plan *plan = run.plan
     cdef real *scratch = run.scratch + worker * plan.scratch
     cdef real *sums = run.sums + chunk * plan.n_delta
-    cdef Py_ssize_t K = plan.n_out * plan.positions, start, count, columns, place
+    cdef Py_ssize_t start, count, columns, place
     cdef Tile tile = before_tiles(&run.work, worker, chunk)
     cdef bint is_long = (
         plan.cut.tile * plan.multiply_adds
@@ -72,7 +60,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     while next_tile(&tile):
         start = tile.start
         count = tile.count
-        columns = round_up(count)
+        columns = plan.padded if plan.n_layers == 0 else round_up(count)
         prefetch_tile(run, &tile, &ahead)
         data = tile_data(run, scratch, start, count)
         if plan.n_layers == 0:
@@ -82,13 +70,9 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
         else:
             tile_forward(run, scratch, &data, start, count, columns, &ahead)
         if run.output != NULL:
-            transpose(K, count, scratch + output_place(run), plan.stride, run.output + start * K, K,
-                      False)
+            write_outputs(run, scratch, start, count, columns)
         else:
-            if plan.n_layers == 0:
-                cost += program_loss(run, scratch, &data, count, &some_left_out)
-            else:
-                cost += tile_loss(run, scratch, &data, count, columns, &some_left_out)
+            cost += tile_loss(run, scratch, &data, count, columns, &some_left_out)
             place = tile.number % plan.group
             if run.gradient != NULL and plan.n_layers == 0:
                 tile_of_program_backward(run, scratch, some_left_out, sums, place == 0)

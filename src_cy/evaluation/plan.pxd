@@ -32,7 +32,8 @@ The scratch of a thread, for one tile of a chain of dense layers; places are cou
     gathered_at         X and targets or labels of gathered samples
 
 A program has values_at and deltas_at instead of all up to edges_at, where its rows lie one after
-the other, and lengths_at and output_a_at besides. For directions of theta there are
+the other, and lengths_at and output_a_at besides. It has room for weights twice, of the samples
+and of those that have a position. For directions of theta there are
 
     tangents_at         n_tangents times as much as at values_at
     delta_tangents_at   and as at deltas_at
@@ -82,10 +83,9 @@ cdef struct Plan:
     Py_ssize_t n_deltas
     Py_ssize_t n_steps_in       # steps of a sequence of inputs; 1: X is no sequence
     Py_ssize_t multiply_adds    # of a sample's forward pass
+    # where in the scratch z of the outputs, a and delta are (outputs.pxd)
     Function output_g
-    Py_ssize_t output_z
-    Py_ssize_t output_delta
-    Py_ssize_t values_at, deltas_at, lengths_at, output_a_at
+    Py_ssize_t output_z_at, output_a_at, output_delta_at
     # Along so many directions of theta, which follow it, at once (tangents.pxd)
     Py_ssize_t n_tangents
     bint gauss_newton           # the products are those of the Gauss-Newton matrix
@@ -112,6 +112,7 @@ cdef struct Plan:
     Py_ssize_t n_cached         # reals of the cache of a window
     Py_ssize_t cached_biases_at  # where in the cache the sums of delta for the biases begin
     # where things are in the scratch of a thread
+    Py_ssize_t values_at, deltas_at, lengths_at
     Py_ssize_t delta_at, below_at, z_transposed_at, a_transposed_at, edges_at
     Py_ssize_t y_at, cost_at, sums_at, packed_delta_at
     Py_ssize_t sample_major_at, double_at, circuit_at, weights_at

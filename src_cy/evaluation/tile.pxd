@@ -1,7 +1,7 @@
 """One tile of samples through the network and back, in the scratch of a thread.
 
-forward leaves z and a of every layer, loss the cost and delta(L), backward adds the tile to Delta,
-or keeps what Delta is made of (windows.pxd).
+forward leaves z and a of every layer, of the last z alone; backward begins with delta(L)
+(outputs.pxd) and adds the tile to Delta, or keeps what Delta is made of (windows.pxd).
 Samples too few to fill the lanes go another way, in which arrays are sample-major
 (sample_major.pxd).
 """
@@ -16,16 +16,15 @@ from evaluation.plan cimport Data, Evaluation, Plan, data_row
 from evaluation.sample_major cimport (
     sample_major_backward, sample_major_forward, sample_major_gradient,
 )
-from evaluation.sums cimport sum_cost
-from evaluation.weights cimport leave_out, multiply_weights, tile_weights
+from evaluation.weights cimport leave_out
 from evaluation.windows cimport activations_of, keep
 from matrix.layout cimport Strips, adjacent, by_rows, by_strips, round_up
 from matrix.packing cimport Matrix
 from matrix.product cimport Addend, Ahead
 from matrix.sizes cimport STRIP
-from matrix.transpose cimport transpose, transpose_strips
+from matrix.transpose cimport transpose_strips
 from simd.lanes cimport LANES, real
-from steps.function cimport apply, multiply_by_slopes, output_loss
+from steps.function cimport apply, multiply_by_slopes
 
 
 cdef inline Py_ssize_t lengths_size(const Plan *plan) noexcept nogil:
@@ -140,11 +139,6 @@ cdef inline void leave_samples_out(
         c += width
 
 
-cdef inline bint wants_output(const Evaluation *run) noexcept nogil:
-    """Whether the caller wants a(L); a loss makes what it needs from z(L)."""
-    return run.output != NULL and not run.from_z
-
-
 cdef inline void tile_forward(
     const Evaluation *run, real *scratch, const Data *data, Py_ssize_t start, Py_ssize_t count,
     Py_ssize_t columns, Ahead *ahead,
@@ -165,56 +159,10 @@ cdef inline void tile_forward(
         else:
             forward(layer, run.theta, run.packed, inputs, count if i == 0 else 0, columns, z,
                     ahead)
-        if i < plan.n_layers - 1 or wants_output(run):
+        if i < plan.n_layers - 1:
             activate_samples(layer, run.gradient != NULL, columns, z.data, a,
                              scratch + plan.circuit_at)
         inputs = layer_array(layer, a)
-
-
-cdef inline void tile_targets(
-    const Plan *plan, const Data *data, Py_ssize_t count, real *y,
-) noexcept nogil:
-    """y[k, sample]: the targets transposed, or one-hot labels.
-
-    The labels were checked when they were bound, but the array is the user's, who may have changed
-    it since. A label that is no class must not become an address: its targets are all other_label.
-    """
-    cdef Py_ssize_t K = plan.layers[plan.n_layers - 1].n_out
-    cdef Py_ssize_t s
-    cdef int64_t label
-    if data.targets != NULL and K == 1:
-        memcpy(y, data.targets, count * sizeof(real))
-    elif data.targets != NULL:
-        transpose(count, K, data.targets, K, y, plan.stride, True)
-    else:
-        for s in range(K * plan.stride):
-            y[s] = plan.other_label
-        for s in range(count):
-            label = data.labels[s]
-            if 0 <= label < K:
-                y[label * plan.stride + s] = 1
-
-
-cdef inline double tile_loss(
-    const Evaluation *run, real *scratch, const Data *data, Py_ssize_t count,
-    Py_ssize_t columns, bint *some_left_out,
-) noexcept nogil:
-    """The tile's cost; leaves delta(L), and says whether some samples have the weight 0."""
-    cdef const Plan *plan = run.plan
-    cdef const Dense *last = plan.layers + plan.n_layers - 1
-    cdef real *delta = scratch + plan.delta_at
-    cdef real *cost = scratch + plan.cost_at
-    cdef real *w = scratch + plan.weights_at
-    tile_targets(plan, data, count, scratch + plan.y_at)
-    output_loss(&last.g, plan.loss, plan.loss_parameter, plan.loss_from_z, plan.loss_circuit,
-                last.n_out, columns, plan.stride, scratch + last.z_at, scratch + last.a_at,
-                scratch + plan.y_at, delta, cost, scratch + plan.circuit_at)
-    if data.weights != NULL:
-        some_left_out[0] = tile_weights(
-            data.weights, run.weight_factor, count, columns, w)
-        multiply_weights(1, columns, plan.stride, w, cost)
-        multiply_weights(last.n_out, columns, plan.stride, w, delta)
-    return sum_cost(cost, count)
 
 
 cdef inline void accumulate_first(
@@ -338,9 +286,6 @@ cdef inline void sample_major_tile_forward(
     for s in range(m):
         for k in range(last.n_out):
             scratch[last.z_at + k * plan.stride + s] = a[s * row + k]
-    if wants_output(run):
-        apply(&last.g, False, last.n_out, round_up(m), plan.stride, scratch + last.z_at,
-              scratch + last.a_at, scratch + plan.circuit_at)
 
 
 cdef inline void sample_major_tile_backward(
