@@ -88,15 +88,10 @@ cdef inline inlined_void pack_block(
         k += 1
 
 
-cdef inline void pack_part(
-    int R, Py_ssize_t n, Matrix p, real *out, bint more,
-) noexcept nogil:
-    if R == 6: pack_block(6, n, p, out, more)
-    elif R == 5: pack_block(5, n, p, out, more)
-    elif R == 4: pack_block(4, n, p, out, more)
-    elif R == 3: pack_block(3, n, p, out, more)
-    elif R == 2: pack_block(2, n, p, out, more)
-    else: pack_block(1, n, p, out, more)
+cdef extern from "simd/constants.h" nogil:
+    void with_rows "with_constant_1_6"(
+        inlined_void (*f)(int, Py_ssize_t, Matrix, real *, bint) noexcept nogil,
+        int R, Py_ssize_t n, Matrix p, real *out, bint more)
 
 
 cdef inline kernel_void pack(
@@ -112,7 +107,7 @@ cdef inline kernel_void pack(
         R = even_piece(rows - r, BLOCK_ROWS, (rows - r + BLOCK_ROWS - 1) // BLOCK_ROWS)
         k = 0
         while k < n:
-            pack_part(R, min(width, n - k), from_column(p, k), out + k * R,
+            with_rows(pack_block, R, min(width, n - k), from_column(p, k), out + k * R,
                       k + width < n or r + R < rows)
             k += width
         out += R * n

@@ -140,14 +140,11 @@ cdef inline void copy_columns(
         panel += C * LANES
 
 
-cdef inline void copy_panel(
-    int C, Py_ssize_t n, const real *q, Py_ssize_t q_row, real *panel,
-) noexcept nogil:
-    """The same with C known to the compiler, which otherwise calls memcpy for each row."""
-    if C == 1: copy_columns(1, n, q, q_row, panel)
-    elif C == 2: copy_columns(2, n, q, q_row, panel)
-    elif C == 3: copy_columns(3, n, q, q_row, panel)
-    else: copy_columns(4, n, q, q_row, panel)
+cdef extern from "simd/constants.h" nogil:
+    # Without a constant the compiler calls memcpy for each row.
+    void with_registers "with_constant_1_4"(
+        void (*f)(int, Py_ssize_t, const real *, Py_ssize_t, real *) noexcept nogil,
+        int C, Py_ssize_t n, const real *q, Py_ssize_t q_row, real *panel)
 
 
 cdef inline void transpose_panel(
@@ -199,7 +196,7 @@ cdef inline void multiply_panel(
     elif rows >= PACK_ROWS:
         pieces = (C * LANES * <int>sizeof(real) + CACHE_LINE - 1) // CACHE_LINE
         if q_row != C * LANES:
-            copy_panel(C, n, q, q_row, <real *>copied)
+            with_registers(copy_columns, C, n, q, q_row, <real *>copied)
             q = <real *>copied
             q_row = C * LANES
             # Of rows across the edges of cache lines the last line is new, the first was read with

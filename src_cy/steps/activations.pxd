@@ -15,7 +15,7 @@ from libc.math cimport INFINITY
 from libc.string cimport memset
 from simd.lanes cimport kernel_void, lanes_load, lanes_splat, lanes_t, real
 from steps.elementwise cimport (
-    each, each_error, each_limited, function_t, limited, limited_t, orders, tangents,
+    each, each_error, each_limited, function_t, limited_t, tangents, with_keep, with_order,
 )
 from steps.parameter cimport Parameter, no_parameter, parameter
 from steps.softmax cimport softmax, softmax_errors, softmax_slopes
@@ -204,10 +204,10 @@ cdef inline void plain_row(
     if what == DESCRIBE:
         describe(call.row, name, keeps, increasing, own)
     elif what == ACTIVATE:
-        each(g, 0, call.rows, call.columns, call.stride, call.z, call.z, call.out, call.p)
+        each(0, g, call.rows, call.columns, call.stride, call.z, call.z, call.out, call.p)
     elif what == MULTIPLY_SLOPES:
-        orders(g, call.order, call.rows, call.columns, call.stride, call.z, call.a, call.out,
-               call.p)
+        with_order(each, call.order, g, call.rows, call.columns, call.stride, call.z, call.a,
+                   call.out, call.p)
     elif what == TANGENTS:
         tangents(g, call.rows, call.columns, call.stride, call.z, call.a, call.delta, call.tangent,
                  call.out, call.p)
@@ -223,15 +223,16 @@ cdef inline void limited_row(
     if what == DESCRIBE:
         describe(call.row, name, KEEPS_SLOPE, increasing, own)
     elif what == ACTIVATE:
-        limited(g, call.keep, call.rows, call.columns, call.stride, call.z, call.out, call.p)
+        with_keep(each_limited, call.keep, g, call.rows, call.columns, call.stride, call.z, NULL,
+                  call.out, call.p)
     elif what == MULTIPLY_SLOPES:
-        orders(slopes, call.order, call.rows, call.columns, call.stride, call.z, call.a, call.out,
-               call.p)
+        with_order(each, call.order, slopes, call.rows, call.columns, call.stride, call.z, call.a,
+                   call.out, call.p)
     elif what == TANGENTS:
         tangents(slopes, call.rows, call.columns, call.stride, call.z, call.a, call.delta,
                  call.tangent, call.out, call.p)
     else:
-        each_limited(g, True, call.rows, call.columns, call.stride, call.z, call.y, call.out,
+        each_limited(True, g, call.rows, call.columns, call.stride, call.z, call.y, call.out,
                      call.p)
 
 

@@ -12,7 +12,7 @@ ctypedef lanes_t (*limited_t)(
 
 
 cdef inline void each(
-    function_t g, int order, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+    const int order, function_t g, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
     const real *z, const real *a, real *out, real p,
 ) noexcept nogil:
     """out = g(z), or out *= g' or g''."""
@@ -32,17 +32,17 @@ cdef inline void each(
         out += stride
 
 
-cdef inline void orders(
-    function_t g, int order, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
-    const real *z, const real *a, real *out, real p,
-) noexcept nogil:
-    """`each` with the order known to the compiler."""
-    if order == 0:
-        each(g, 0, rows, columns, stride, z, a, out, p)
-    elif order == 1:
-        each(g, 1, rows, columns, stride, z, a, out, p)
-    else:
-        each(g, 2, rows, columns, stride, z, a, out, p)
+cdef extern from "simd/constants.h" nogil:
+    void with_order "with_constant_0_2"(
+        void (*f)(int, function_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const real *, const real *,
+                  real *, real) noexcept nogil,
+        int order, function_t g, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+        const real *z, const real *a, real *out, real p)
+    void with_keep "with_constant_0_1"(
+        void (*f)(bint, limited_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, real *, const real *,
+                  real *, real) noexcept nogil,
+        bint keep, limited_t g, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
+        real *z, const real *y, real *out, real p)
 
 
 cdef inline void each_tangent(
@@ -83,7 +83,7 @@ cdef inline void tangents(
 
 
 cdef inline void each_limited(
-    limited_t g, bint keep, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, real *z,
+    const bint keep, limited_t g, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, real *z,
     const real *y, real *out, real p,
 ) noexcept nogil:
     """out = g(z), or g(z) - y; then z = g'(z), if it is kept."""
@@ -103,17 +103,6 @@ cdef inline void each_limited(
         out += stride
         if y != NULL:
             y += stride
-
-
-cdef inline void limited(
-    limited_t g, bint keep, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, real *z,
-    real *a, real p,
-) noexcept nogil:
-    """`each_limited` with what is kept known to the compiler."""
-    if keep:
-        each_limited(g, True, rows, columns, stride, z, NULL, a, p)
-    else:
-        each_limited(g, False, rows, columns, stride, z, NULL, a, p)
 
 
 cdef inline void each_error(
