@@ -23,6 +23,7 @@ cdef class BoundCircuit(Bound):
     cdef CircuitData samples
     cdef SampleTape tape
     cdef Scratch scratch
+    cdef CircuitRun kept            # in the scratch that is kept
     cdef object arrays              # keeps the data alive
     cdef object fixed
     cdef Py_ssize_t n_given
@@ -61,6 +62,7 @@ cdef class BoundCircuit(Bound):
             n_threads, samples.cut.n_chunks,
             <double>m * (code.n_gates + code.n_outputs) / GATE_SAMPLES)
         keep_scratch(&self.scratch, self._place(NULL, NULL))
+        self._place(self.scratch.kept, &self.kept)
 
     cdef void _cut(self, Py_ssize_t m, Py_ssize_t tile, Py_ssize_t size, Py_ssize_t sums) noexcept:
         """The samples into chunks: the order of the sums follows from m and these two alone.
@@ -155,7 +157,9 @@ cdef class BoundCircuit(Bound):
         if not is_vector(inputs, n):
             raise TypeError(f"expected a contiguous float64 vector of {n} inputs")
         room = lend(&self.scratch)
-        self._place(room, &run)
+        run = self.kept
+        if room != self.scratch.kept:
+            self._place(room, &run)
         source = <const double *>cnp.PyArray_DATA(<cnp.ndarray>inputs)
         fixed = <const double *>cnp.PyArray_DATA(<cnp.ndarray>self.fixed)
         with nogil:

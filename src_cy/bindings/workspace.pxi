@@ -136,6 +136,7 @@ cdef class Workspace:
     cdef Chain chain
     cdef Plan plan
     cdef Scratch scratch
+    cdef Evaluation kept            # in the scratch that is kept
     cdef int n_threads
     cdef bint is_packed             # the weights are, in the scratch that is kept
     cdef ProgramLayout layout       # of a program
@@ -172,7 +173,6 @@ cdef class Workspace:
         weights = take(&top, plan.cut.m * reals if plan.gathers and plan.weighted else 0)
         if room == NULL:
             return top
-        memset(run, 0, sizeof(Evaluation))
         run.work.cut = &plan.cut
         run.work.n_threads = self.n_threads
         run.plan = plan
@@ -191,8 +191,11 @@ cdef class Workspace:
         """Memory for one evaluation, to be given back to the scratch. Whoever borrows it fills in
         the data and what is wanted."""
         cdef real *room = lend(&self.scratch)
-        self.place(room, run)
-        run.is_packed = self.is_packed and room == self.scratch.kept
+        memcpy(run, &self.kept, sizeof(Evaluation))
+        if room == self.scratch.kept:
+            run.is_packed = self.is_packed
+        else:
+            self.place(room, run)
         return room
 
     cdef int run(
@@ -266,6 +269,7 @@ cdef Workspace new_workspace(
         n_threads, max(plan.cut.n_chunks, window_pieces(plan)),
         <double>m * plan.multiply_adds * (1 + 2 * n_tangents) / THREAD_WORK)
     keep_scratch(&self.scratch, self.place(NULL, NULL))
+    self.place(self.scratch.kept, &self.kept)
     return self
 
 

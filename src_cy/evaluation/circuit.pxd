@@ -175,7 +175,7 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
     cdef real *spare = scratch + (code.n_slots - code.n_numbers) * samples.stride
     cdef Py_ssize_t n_sums = count_sums(samples)
     cdef double *partial = run.partial + chunk * n_sums * PARTS
-    cdef Tile tile = before_tiles(&run.work, worker, chunk)
+    cdef Tile tile
     cdef Py_ssize_t start, count, columns, done, j
     cdef bint some_left_out = False, first, last
     cdef const real *w = NULL
@@ -188,6 +188,7 @@ cdef inline void run_sample_chunk(void *context, int worker, Py_ssize_t chunk) n
         # An earlier call for values may have left these rows in its result.
         place_outputs(run, rows, 0, False, scratch)
         memset(partial, 0, n_sums * PARTS * sizeof(double))
+    before_tiles(&run.work, worker, chunk, &tile)
     while next_tile(&tile):
         start = tile.start
         count = tile.count

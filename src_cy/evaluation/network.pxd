@@ -47,7 +47,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef real *scratch = run.scratch + worker * plan.scratch
     cdef real *sums = run.sums + chunk * plan.n_delta
     cdef Py_ssize_t start, count, columns, place
-    cdef Tile tile = before_tiles(&run.work, worker, chunk)
+    cdef Tile tile
     cdef bint is_long = (
         plan.cut.tile * plan.multiply_adds
         * (SAMPLE_MAJOR_SLOWNESS if plan.sample_major > 0 else 1) > LONG_TILE)
@@ -57,6 +57,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef bint some_left_out = False
     if plan.sums_in_double:
         sums = scratch + plan.sums_at
+    before_tiles(&run.work, worker, chunk, &tile)
     while next_tile(&tile):
         start = tile.start
         count = tile.count

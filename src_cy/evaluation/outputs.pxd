@@ -12,12 +12,12 @@ from evaluation.sums cimport sum_cost
 from evaluation.tangents cimport tangent_deltas, tangent_values
 from evaluation.weights cimport multiply_weights, tile_weights
 from matrix.transpose cimport transpose
-from simd.lanes cimport real
+from simd.lanes cimport called_void, real
 from steps.curvature cimport Curvature, prepare_curvature, tangent_of_delta
 from steps.function cimport apply, output_loss
 
 
-cdef inline void write_outputs(
+cdef inline called_void write_outputs(
     const Evaluation *run, real *scratch, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns,
 ) noexcept nogil:
     """a(L) of the tile, or z(L), to the caller's rows."""

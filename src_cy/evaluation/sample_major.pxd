@@ -6,7 +6,7 @@ beginning with the last row, which the caches still hold. Sums have a fixed orde
 register width.
 """
 from evaluation.dense cimport Dense
-from evaluation.gradient cimport finish, gradient_row
+from evaluation.gradient cimport finish
 from evaluation.plan cimport Evaluation
 from matrix.dots cimport dot_rows
 from matrix.layout cimport by_rows, round_up
@@ -105,14 +105,15 @@ cdef inline void sample_major_gradient(
     Py_ssize_t delta_row, const double *a, Py_ssize_t a_row, const Ahead *ahead,
 ) noexcept nogil:
     """D = scale (sum over samples of delta [1, a]' + l2 [0, W]), at once: Delta is never stored."""
-    cdef Py_ssize_t j, s, n = layer.n_in, next_look = 0
+    cdef Py_ssize_t j, s, n = layer.n_in, at = layer.theta.at, next_look = 0
+    cdef double scale = run.scale, l2 = run.l2
     cdef double *D
     for j in range(layer.n_out):
         if j == next_look:
             if given_up(ahead):
                 return
             next_look += rows_at_once(layer)
-        D = gradient_row(run, &layer.theta, j)
+        D = run.gradient + at
         D[0] = delta[j]
         for s in range(1, m):
             D[0] += delta[s * delta_row + j]
@@ -120,4 +121,5 @@ cdef inline void sample_major_gradient(
             outer_row(1, n, delta + j, delta_row, a, a_row, D + 1)
         else:
             outer_row(m, n, delta + j, delta_row, a, a_row, D + 1)
-        finish(run, &layer.theta, j, 0, 1 + n, D)
+        finish(True, 1 + n, D, run.theta + at, scale, l2, D)
+        at += n + 1

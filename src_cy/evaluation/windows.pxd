@@ -7,7 +7,7 @@ the window while it stays in the second-level cache, and puts it in the gradient
 sums follows from the window alone.
 """
 from evaluation.dense cimport Dense, accumulate_bias, layer_array
-from evaluation.gradient cimport finish, gradient_row
+from evaluation.gradient cimport finish
 from evaluation.parameters cimport add_in_double
 from evaluation.plan cimport Evaluation, Plan, data_row
 from matrix.layout cimport Strips, adjacent, by_rows, by_strips, column, round_up, strips_size
@@ -87,10 +87,11 @@ cdef inline void add_to_gradient(
 ) noexcept nogil:
     """Adds columns of Delta to the gradient, or sets these if fresh; after the last window
     finishes them."""
-    cdef Py_ssize_t row = layer.n_in + 1, width = stop - start, i, j, c, n
+    cdef Py_ssize_t row = layer.n_in + 1, at = layer.theta.at + 1 + start, width = stop - start
+    cdef Py_ssize_t i, j, c, n
     cdef double *D
     for j in range(layer.n_out):    # row by row: the gradient is in memory, Delta in a cache
-        D = gradient_row(run, &layer.theta, j) + 1 + start
+        D = run.gradient + at
         if j + ROWS_AHEAD < layer.n_out:
             for i in range((width + LINE - 1) // LINE):
                 lanes_prefetch(<const real *>(D + ROWS_AHEAD * row + i * LINE))
@@ -100,7 +101,8 @@ cdef inline void add_to_gradient(
             add_in_double(n, column(Delta, c) + j * Delta.row, fresh, D + c - start)
             c += n
         if last:
-            finish(run, &layer.theta, j, 1 + start, 1 + stop, D)
+            finish(False, width, D, run.theta + at, run.scale, run.l2, D)
+        at += row
 
 
 cdef inline void add_biases(
@@ -108,10 +110,9 @@ cdef inline void add_biases(
 ) noexcept nogil:
     """The same for the biases: the sums of delta, tile by tile of the window."""
     cdef const Plan *plan = run.plan
-    cdef double *D
+    cdef double *D = run.gradient + layer.theta.at
     cdef Py_ssize_t s, j
     for j in range(layer.n_out):
-        D = gradient_row(run, &layer.theta, j)
         if run.window_start == 0:
             D[0] = 0
         s = 0
@@ -119,7 +120,8 @@ cdef inline void add_biases(
             D[0] += cached_biases(run, s)[layer.theta.bias_at + j]
             s += plan.cut.tile
         if run.window_start + count == plan.cut.m:
-            finish(run, &layer.theta, j, 0, 1, D)
+            finish(True, 1, D, NULL, run.scale, run.l2, D)
+        D += layer.n_in + 1
 
 
 cdef inline Py_ssize_t piece_columns(const Dense *layer) noexcept nogil:

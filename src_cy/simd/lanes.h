@@ -254,4 +254,7 @@ typedef real unaligned_half_t __attribute__((vector_size(32), aligned(sizeof(rea
 #define inlined_void void
 #endif
 
+/* Return type of what is so large that, inlined into its caller, it would keep others out of it. */
+#define called_void __attribute__((noinline)) void
+
 #endif

@@ -9,6 +9,7 @@ cdef extern from "simd/lanes.h" nogil:
     ctypedef double doubles_t
     ctypedef void kernel_void
     ctypedef void inlined_void
+    ctypedef void called_void
 
     const int LANES
     const int DOUBLES

@@ -80,17 +80,17 @@ cdef inline bint share(
     return is_whole(work)
 
 
-cdef inline Tile before_tiles(Work *work, int worker, Py_ssize_t chunk) noexcept nogil:
+cdef inline void before_tiles(
+    Work *work, int worker, Py_ssize_t chunk, Tile *tile,
+) noexcept nogil:
     """The place before the first tile of a chunk."""
     cdef const Cut *cut = work.cut
-    cdef Tile tile
     tile.work = work
     tile.worker = worker
     tile.number = -1
     tile.start = chunk * cut.n_grains // cut.n_chunks * cut.grain
     tile.count = 0
     tile.end = min(cut.m, (chunk + 1) * cut.n_grains // cut.n_chunks * cut.grain)
-    return tile
 
 
 cdef inline bint next_tile(Tile *tile) noexcept nogil:
