@@ -9,27 +9,12 @@ from fractions import Fraction
 import gates_reference as reference
 import numpy as np
 import pytest
+from recorded import INPUTS, POINT, X, a, b, c, value, x
 
 from fastbp import _recorder, circuits
 from fastbp._recorder import Expression, Graph
 from fastbp.circuits import ExpressionArray
 from fastbp.circuits.new_variables import variable, variables
-
-a, b, c = variables("a b c")
-x = variables("x", 5)
-POINT = {"a": 0.7, "b": -1.3, "c": 2.5} | {f"x[{i}]": 0.3 * i - 0.5 for i in range(5)}
-X = np.array([POINT[f"x[{i}]"] for i in range(5)])
-INPUTS = [a, b, c, *x]
-
-
-def value(expression):
-    """The value of an expression, or of an array of them, at POINT."""
-    array = np.asarray(expression, dtype=object)
-    graph = Graph(INPUTS, reference.in_doubles)
-    nodes = [graph.add(e) for e in array.flat]
-    values = reference.evaluate(graph, nodes, [POINT[e.name] for e in INPUTS])
-    return np.array(values).reshape(array.shape)[()]
-
 
 BINARY = [
     operator.add, operator.sub, operator.mul, operator.truediv, operator.lt, operator.le,

@@ -4,22 +4,10 @@ import gates_reference as reference
 import numpy as np
 import pytest
 from gates_reference import GATES, INF, NAN
+from recorded import a, b, c, gates, graph_of
 
 from fastbp import _recorder
 from fastbp._recorder import Graph, gate, variable
-
-a, b, c = (variable(name) for name in "abc")
-
-
-def graph_of(*expressions, inputs=(a, b, c)):
-    graph = Graph(inputs, reference.in_doubles)
-    return graph, [graph.add(e) for e in expressions]
-
-
-def gates(*expressions, fuse=False):
-    """The names of the gates that a program of the expressions has."""
-    graph, nodes = graph_of(*expressions)
-    return [GATES[op] for op, *_ in graph.emit(nodes, [0, 1, 2], [], fuse).gates]
 
 
 def text(expression):

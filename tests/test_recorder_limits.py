@@ -11,17 +11,10 @@ import gates_reference as reference
 import numpy as np
 import pytest
 from gates_reference import GATES
+from recorded import a, b, c, graph_of
 
 from fastbp import _recorder
 from fastbp._recorder import Graph, gate, variable
-
-a, b, c = (variable(name) for name in "abc")
-
-
-def graph_of(*expressions, inputs=(a, b, c)):
-    graph = Graph(inputs, reference.in_doubles)
-    return graph, [graph.add(e) for e in expressions]
-
 
 CHAIN = """
 import gc, sys, threading
