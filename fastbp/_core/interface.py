@@ -48,8 +48,9 @@ class BoundNetwork(Protocol):
         lengths: NDArray[np.int64] | None = None,  # of sequences
     ) -> None: ...
 
-    # The second part is a fresh float64 gradient, or None when none is wanted. Rows are a slice,
-    # or a vector of int64.
+    # J, and D as a fresh float64 vector, or None when no gradient is wanted; of all samples, or of
+    # these rows: a slice, or a contiguous vector of int64. TypeError if theta is no contiguous
+    # float64 vector of the right length, or rows are neither.
     def evaluate(
         self, theta: NDArray[np.float64], gradient: bool = True, rows: Any = None
     ) -> tuple[float, Any]: ...
@@ -80,7 +81,8 @@ class Model(Protocol):
 
     def __init__(self, chain: Chain, theta: NDArray[np.float64], n_threads: int) -> None: ...
 
-    # None: X is not to be read as it is, or does not fit, or `out` does not.
+    # The outputs, or z(L). None if X cannot be read where it lies, or if X or `out` does not fit:
+    # the caller then converts X, or says what is wrong.
     def run(self, X: Any, out: Any = None, z: bool = False, is_checked: bool = False) -> Any: ...
 
 
@@ -101,7 +103,7 @@ class Tape(Protocol):
         shape: tuple[int, ...],
         n_parameters: int,
         names: dict[str, int],  # of scalar inputs, which may come by name
-        # Whom a call is passed on to that is not of plain numbers: (tape, arguments, keywords).
+        # Called with (tape, arguments, keywords) where the arguments are no plain numbers.
         otherwise: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any] | None,
     ) -> None: ...
 
@@ -147,7 +149,8 @@ class BoundCircuit(Protocol):
         m: int,
         mean: bool,
         n_threads: int,
-        alike: tuple[int, int] | None = None,  # size and sums: tapes alike sum in the same order
+        # Size and number of sums of a tape: tapes for which both are equal sum in the same order.
+        alike: tuple[int, int] | None = None,
     ) -> None: ...
 
     # Sum or mean over the samples of the first output, and a fresh vector of those of the others.
@@ -174,7 +177,7 @@ class Engine(Protocol):
 
     ACTIVATIONS: tuple[str, ...]
     OUTPUT_ONLY: tuple[str, ...]  # activations of the last layer only
-    INCREASING: tuple[str, ...]  # those that nowhere fall
+    INCREASING: tuple[str, ...]  # monotonically increasing activations
     LOSSES: dict[str, tuple[str, ...] | None]  # name -> output activations; None: any
     SIGNED_LOSSES: tuple[str, ...]  # their targets are -1 and 1
     # name -> its parameter: name, usual value, low, high, whether it may be low
@@ -191,7 +194,7 @@ class Engine(Protocol):
     SampleTape: type[SampleTape]
     BoundCircuit: type[BoundCircuit]
 
-    # None: X is not to be read as it is, or does not fit.
+    # The outputs, or z(L). None if X cannot be read where it lies, or does not fit.
     def forward(
         self,
         chain: Any,  # Chain
@@ -203,8 +206,8 @@ class Engine(Protocol):
         lengths: NDArray[np.int64] | None = None,  # of sequences
     ) -> Any: ...
 
-    # fastbp.kernels: matrices in C order of `real`, Delta and D of float64. None: not to be read as
-    # they are, or they do not fit.
+    # For fastbp.kernels: of matrices in C order of `real`, Delta and D of float64. None if one of
+    # them is not such a matrix, or does not fit the others.
 
     def layer_forward(self, Theta: Any, inputs: Any, activation: Any) -> Any: ...
 
