@@ -136,17 +136,20 @@ class Bound(Composable):
         return self._evaluate(self._vector(theta))
 
     def cost(self, theta: Any, rows: Any = None) -> float:
-        """The cost alone, without the work of a gradient; for methods that need none."""
+        """The cost alone, a float, without the work of a gradient; for methods that need none.
+
+        It has the bits of the J of a call. Parameters and errors are those of a call.
+        """
         if rows is not None:
             return self._on_rows(theta, rows, False)[0]
         return self._cost(self._vector(theta))
 
     def fun(self, theta: Any, rows: Any = None) -> float:
-        """The cost at `theta`.
+        """The cost at `theta`, a float; for optimisers that take cost and gradient apart.
 
         `fun` and `jac` at the same theta share one evaluation, unless the data has changed since,
         or is so large beside the work that to look for a change takes longer than the cost, or
-        `rows` are given.
+        `rows` are given. Parameters and errors are those of a call.
         """
         if rows is not None:
             return self._on_rows(theta, rows, False)[0]
@@ -154,7 +157,10 @@ class Bound(Composable):
         return self._last.at(vector, self._evaluate)[0] if self._shares() else self._cost(vector)
 
     def jac(self, theta: Any, rows: Any = None) -> "NDArray[np.float64]":
-        """The gradient at `theta`, a fresh array; shares evaluations with `fun`."""
+        """The gradient D at `theta`, a fresh array of float64, shape (n_parameters,).
+
+        It shares evaluations with `fun`. Parameters and errors are those of a call.
+        """
         if rows is not None:
             return self._on_rows(theta, rows, True)[1]  # type: ignore[no-any-return]
         vector = self._vector(theta)

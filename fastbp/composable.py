@@ -191,6 +191,12 @@ class Composable(Immutable, Advising):
             Whether the sums have the biases of a network too; other parameters are always in them.
         towards : array_like, shape (n_parameters,), optional
             Where the penalty is 0; the origin unless given.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If l2 or l1 is no finite number >= 0, `biases` is no bool, or `towards` does not fit or
+            is not finite.
         """
         from fastbp.compose import Sum
         from fastbp.penalty import Penalty

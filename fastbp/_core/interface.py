@@ -177,7 +177,7 @@ class Engine(Protocol):
 
     ACTIVATIONS: tuple[str, ...]
     OUTPUT_ONLY: tuple[str, ...]  # activations of the last layer only
-    INCREASING: tuple[str, ...]  # monotonically increasing activations
+    INCREASING: tuple[str, ...]  # activations that never decrease
     LOSSES: dict[str, tuple[str, ...] | None]  # name -> output activations; None: any
     SIGNED_LOSSES: tuple[str, ...]  # their targets are -1 and 1
     # name -> its parameter: name, usual value, low, high, whether it may be low

@@ -138,6 +138,12 @@ class Circuit(Immutable, Advising, OwnFunction):
         -------
         value : float; with samples (m,)
         gradient : ndarray of float64, (n_parameters,); with samples (m, n_parameters)
+            d value / d p
+
+        Raises
+        ------
+        TypeError, ValueError
+            As the class says; of several outputs a TypeError.
         """
         self._compiler.check_single("a gradient", "f.jacobian has the derivatives of all")
         return self._compiled("value_and_gradient")(*p, **data)
@@ -157,11 +163,21 @@ class Circuit(Immutable, Advising, OwnFunction):
         return self._compiled("hessian")(*p, **data)  # type: ignore[no-any-return]
 
     def hessp(self, p: Any, v: Any, /, **data: Any) -> NDArray[np.float64]:
-        """The Hessian times a vector v, without the Hessian; p is the vector of parameters.
+        """The Hessian at p times a vector v, d/dh gradient(p + h v) at h = 0, without the Hessian.
+
+        Parameters
+        ----------
+        p, v : array_like, shape (n_parameters,)
+        **data : values of the data, by name
 
         Returns
         -------
         ndarray of float64, (n_parameters,); with samples (m, n_parameters)
+
+        Raises
+        ------
+        TypeError, ValueError
+            As the class says; also if v has another shape than p.
         """
         self._compiler.check_single("a Hessian", "make a circuit of each")
         n, compiler = self.n_parameters, self._compiler
@@ -283,6 +299,11 @@ class Circuit(Immutable, Advising, OwnFunction):
         Parameters
         ----------
         kind : {"value", "value_and_gradient", "gradient", "jacobian", "hessp", "hessian"}
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such kind.
         """
         validate.one_of(kind, KINDS, "tape")
         names = [str(variable.name) for variable in self._compiler.inputs.variables]
@@ -332,7 +353,7 @@ class Circuit(Immutable, Advising, OwnFunction):
         return _rebuild, (PICKLE_VERSION, *parts)
 
     def expression(self, node: int) -> Expression:
-        """A node of the graph as an expression."""
+        """Node `node` of the graph as an expression; a ValueError if there is no such node."""
         return self._compiler.graph.expression(node)
 
     # Gate by gate

@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-PARTS = ("openblas", "mkl_rt", "blis")  # of the names of libraries that have threads
-# getter and setter, under the names that builds of OpenBLAS, MKL and BLIS give them
+PARTS = ("openblas", "mkl_rt", "blis")  # in the names of BLAS libraries with threads
+# Functions that get and set the number of threads, by their names in builds of OpenBLAS, MKL, BLIS.
 FUNCTIONS = [
     *(
         (f"{prefix}openblas_get_num_threads{suffix}", f"{prefix}openblas_set_num_threads{suffix}")

@@ -10,12 +10,12 @@ from fastbp.cli import training
 from fastbp.cli.errors import CommandError
 from fastbp.network import Network
 
-L2 = (1.0, 3.0, 10.0, 30.0)  # that are tried
-USUAL = 3.0  # where there are too few samples to choose
-FEWEST = 30  # samples to choose with
+L2 = (1.0, 3.0, 10.0, 30.0)  # one of these is chosen
+USUAL = 3.0  # of fewer than FEWEST samples
+FEWEST = 30
 FOLDS = 5
-WORK = 5_000_000  # multiplications of one evaluation, above which one fold has to do
-MOST = 20_000  # samples looked at: the best l2 does not depend on their number
+WORK = 5_000_000  # if an evaluation takes more multiplications, the choice is made by one fold
+MOST = 20_000  # at most so many samples are used: the best l2 does not depend on their number
 ITERATIONS = 100
 
 Indices = NDArray[np.int64]

@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check(objective: Objective, theta: NDArray[np.float64], seed: int) -> None:
     """Check the gradient, and say what its figures mean."""
-    # a random subset of the parameters once checking them all would be felt
+    # Of many parameters a random subset is checked, so that nobody has to wait.
     n_checks = None if len(theta) <= 5000 else 1000
     report = check_gradient(objective, theta, n_checks=n_checks, seed=seed)
     screen.verdicts(report.text(screen.columns()))

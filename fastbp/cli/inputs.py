@@ -60,7 +60,7 @@ class Inputs:
         if not finite.all():
             name = owners[int(np.flatnonzero(~finite)[0])]
             raise CommandError(f"column {name!r} is too large to standardise; rescale it")
-        # 0 and 1 stay 1 apart: a category that is rare would be a large number otherwise
+        # Columns of categories are not scaled: a 1 that is rare would become a large number.
         flags = np.array([name in categories for name in owners], dtype=bool)
         scale[flags & (scale > 0)] = 1.0
         return cls(tuple(names), categories, missing, mean, scale)

@@ -105,7 +105,8 @@ def _csv(
         columns += trained.probabilities(numbers).T.tolist()
         header += [f"p({label})" for label in target.labels]
     text = _Lines()
-    # csv.writer quotes the characters of its own end of line, and readers end lines at both.
+    # csv.writer quotes a cell that holds a character of its line terminator. Readers end a line at
+    # "\r" as well as at "\n", so that a cell with either has to be quoted.
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([*kept, *header])
     rows, empty = zip(*columns, strict=True), [""] * len(columns)

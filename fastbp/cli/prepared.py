@@ -125,7 +125,7 @@ def _read(
     try:
         data = table.read(columns, target, missing=arguments.missing is not None)
     except NoNumberError:
-        categories_of(table, places, named, encode)  # refuses columns of text, saying what can be
+        categories_of(table, places, named, encode)  # raises a better error for columns of text
         raise
     return data, categories
 

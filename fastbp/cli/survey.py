@@ -8,8 +8,8 @@ from fastbp.cli.inputs import Categories
 from fastbp.cli.table import MISSING, Table, count, listed, number
 from fastbp.validate import described
 
-FEW = 20  # categories that may always be told apart
-SAMPLES_PER_CATEGORY = 5  # of more than that
+FEW = 20  # so many categories are allowed however few samples there are
+SAMPLES_PER_CATEGORY = 5  # of more categories than FEW, on average
 MOST = 10_000  # different texts that are counted
 
 

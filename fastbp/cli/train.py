@@ -126,7 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError("--input-shape is for --layers; without them inputs are a vector")
     samples = prepared(arguments)
     X, y, train = samples.X, samples.y, samples.train
-    _network(samples, arguments, 0.0)  # says now what would be wrong with it
+    _network(samples, arguments, 0.0)  # raises before anything is printed
     _tell_data(samples)
 
     l2 = _l2(samples, arguments)
@@ -244,7 +244,7 @@ def _of_layers(
     network = layer_words.network(
         arguments, samples.X.shape[1], output, loss=samples.loss, l2=l2, dtype=arguments.dtype
     )
-    # Two classes may have an output each.
+    # Of two classes the network may have one output, or one for each.
     is_pair = isinstance(samples.target, Classes) and n_outputs == 1
     softmax = network.activations[-1] == "softmax"
     if network.output_shape != ((2,) if is_pair and softmax else (n_outputs,)):

@@ -19,7 +19,7 @@ from fastbp.network import Network
 from fastbp.replacing import check_writable
 from fastbp.validate import described
 
-VERSION = 2  # of what is said of columns; 1 had neither categories nor missing values
+VERSION = 2  # of the notes on columns; version 1 had neither categories nor missing values
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Trained:
         """Where a table has the inputs, and the target if it is there."""
         names, target = self.inputs.names, self.target.name
         if not self.has_header and len(table.names) == len(names):
-            # no names to go by and just the inputs: they come in their order
+            # The table has no names, and as many columns as inputs: they are in the same order.
             return range(len(names)), None
         missing = [name for name in names if name not in table.places]
         if missing:
@@ -111,7 +111,7 @@ class Trained:
                 f"{listed([repr(name) for name in missing])} the model needs; it has {found}"
             )
         needed = [*names, target] if target in table.places else names
-        # of a name that is there twice nobody knows which is meant
+        # A name that stands for two columns is refused: either could be meant.
         table.check_twins([place for name in needed for place in table.places[name]])
         there = table.places.get(target)
         return [table.places[name][0] for name in names], there[0] if there else None

@@ -141,7 +141,7 @@ def train(
     start = time.perf_counter()
     try:
         with warnings.catch_warnings(), blas.one_thread():
-            # the outcome is reported in our own words
+            # The report says how training ended, also where SciPy would warn.
             warnings.simplefilter("ignore")
             result = minimize(
                 watch.with_gradient if gradient else watch.without_gradient,
