@@ -139,6 +139,23 @@ def test_the_recorder_imports_nothing_of_the_package():
         assert not re.search(r"(from|import) fastbp", path.read_text()), path.name
 
 
+def reached_into(tree):
+    """Private names that a module reads of other objects than its own `self`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            if not own and not node.attr.startswith("__"):
+                yield node.attr
+
+
+def test_the_parts_of_a_circuit_know_its_compiler_alone():
+    known = {"_compiler", "_is_plain", "_replace"}  # the second of a network, the last of tuples
+    for path in (Path(fastbp.__file__).parent / "circuits").glob("*.py"):
+        if path.name != "circuit.py":
+            assert set(reached_into(ast.parse(path.read_text()))) <= known, path.name
+    assert set(reached_into(ast.parse("f._graph.add(self._x.y)"))) == {"_graph"}
+
+
 # Files
 
 
