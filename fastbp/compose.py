@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from fastbp.last_evaluation import Result
 
 _WITHOUT_HESSP = (
-    "circuits have one, and a callable may, as its attribute hessp(theta, v); "
+    "objectives of networks and circuits have one, and a callable may, as its attribute "
+    "hessp(theta, v); "
     "method='L-BFGS-B' needs none"
 )
 

@@ -20,8 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._core import core
 from fastbp.names import Activation, Loss, checked, compiled
 from fastbp.parameterised import Parameterised, without_parameter
-from fastbp.validate import non_negative, numbers, one_of, positive
-from fastbp.words import described
+from fastbp.validate import FLOAT64, check_writable, non_negative, numbers, one_of, positive
 
 if TYPE_CHECKING:
     from fastbp._core.interface import Engine
@@ -138,16 +137,8 @@ def accumulate(
     delta = _matrix(delta, "delta", dtype)
     a = _matrix(a, "a", dtype, rows=len(delta))
     shape = (delta.shape[1], 1 + a.shape[1])
-    if Delta is not None and not (
-        type(Delta) is np.ndarray
-        and Delta.dtype == np.float64
-        and Delta.shape == shape
-        and Delta.flags.carray
-    ):
-        raise ValueError(
-            f"Delta is added to in place: it must be a writeable C-contiguous float64 array of "
-            f"shape {shape}, not {described(Delta)}"
-        )
+    if Delta is not None:
+        check_writable(Delta, FLOAT64, shape, "Delta is added to in place")
     converted: NDArray[np.float64] = core(dtype).layer_accumulate(delta, a, Delta)
     return converted
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from fastbp import compiled, parameters, predictions, samples, threads, validate
 from fastbp.immutable import Immutable
-from fastbp.words import described
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -188,16 +187,7 @@ class Model(Immutable):
         """Refuses an `out` that the outputs of X cannot be written to."""
         real = self.network.dtype
         shape = (*(() if is_single else (len(X),)), *self.network.output_shape)
-        if not (
-            type(out) is np.ndarray
-            and out.dtype == real
-            and out.shape == shape
-            and out.flags.carray  # C-contiguous, aligned and writeable
-        ):
-            raise ValueError(
-                f"out is written to in place: it must be a writeable C-contiguous array of {real} "
-                f"and shape {shape}, not {described(out)}"
-            )
+        validate.check_writable(out, real, shape, "out is written to in place")
         if np.may_share_memory(out, X):
             raise ValueError(
                 "out lies in the memory of X, which is read while out is written; pass another "

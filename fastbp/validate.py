@@ -271,6 +271,23 @@ def is_vector(value: Any, n: int) -> bool:
     )
 
 
+def check_writable(value: Any, real: "np.dtype[Any]", shape: tuple[int, ...], why: str) -> None:
+    """Refuses what the engine cannot write to in place as an array of this dtype and shape.
+
+    why : what is done with it, as in "out is written to in place"
+    """
+    if not (
+        type(value) is np.ndarray
+        and value.dtype == real
+        and value.shape == shape
+        and value.flags.carray  # C-contiguous, aligned and writeable
+    ):
+        raise ValueError(
+            f"{why}: it must be a writeable C-contiguous array of {real} and shape {shape}, not "
+            f"{described(value)}"
+        )
+
+
 def readable(array: "NDArray[Any]", real: "np.dtype[Any]") -> bool:
     """Whether the engine can read a 1-d or 2-d array in place: rows of adjacent, aligned reals."""
     return bool(
