@@ -33,14 +33,16 @@ import numpy as np
 
 from evaluation.circuit cimport CircuitData, CircuitRun, SampleCode, count_sums, run_samples
 from evaluation.circuit_sums cimport Term
-from evaluation.dense cimport (
-    Dense, accumulate, accumulate_bias, backward, by_samples, delta_matrix, forward_units,
+from evaluation.chain_step cimport (
+    ChainStep, accumulate, accumulate_bias, backward, by_samples, delta_matrix, forward_units,
     pack_weights, packing_pieces, packs_delta,
 )
 from evaluation.network cimport evaluate
 from evaluation.parameters cimport ThetaBlock, add_in_double, delta_of, delta_size
-from evaluation.plan cimport Data, Evaluation, Plan, take
-from evaluation.tile cimport gathered_size
+from evaluation.plan cimport (
+    BY_STEPS, BY_TILES, BY_WINDOWS, SAMPLE_MAJOR, Data, Evaluation, Plan, take,
+)
+from evaluation.samples cimport gathered_size
 from evaluation.weights cimport wide_factor
 from evaluation.windows cimport copied_size, piece_columns, window_pieces
 from fastbp._threads cimport disown, try_own

@@ -4,9 +4,9 @@
 # Each returns None, and has done nothing, where its arguments are not to be read as they are:
 # matrices of `real` in C order that fit together, and the name of an activation there is.
 
-cdef Dense single_layer(Py_ssize_t n_in, Py_ssize_t n_out):
-    cdef Dense layer
-    memset(&layer, 0, sizeof(Dense))
+cdef ChainStep single_layer(Py_ssize_t n_in, Py_ssize_t n_out):
+    cdef ChainStep layer
+    memset(&layer, 0, sizeof(ChainStep))
     layer.n_in = n_in
     layer.n_out = n_out
     layer.theta.n_in = n_in
@@ -63,7 +63,7 @@ def layer_forward(Theta, inputs, activation):
     if not (is_matrix(Theta, REAL_TYPE, 0, 0) and width(Theta) > 1
             and is_matrix(inputs, REAL_TYPE, 0, width(Theta) - 1) and is_known(activation)):
         return None
-    cdef Dense layer = single_layer(width(Theta) - 1, height(Theta))
+    cdef ChainStep layer = single_layer(width(Theta) - 1, height(Theta))
     cdef Py_ssize_t m = height(inputs), tile = min(m, <Py_ssize_t>MAX_TILE), start = 0, top = 0
     cdef Py_ssize_t rows = round_up(layer.n_out), samples = round_up(tile), count, columns, piece
     cdef Py_ssize_t stride = row_stride(samples)
@@ -124,7 +124,7 @@ def layer_backward(Theta, delta, z, activation, error=None):
             and (error is None or is_matrix(error, REAL_TYPE, height(z), width(z)))
             and is_known(activation)):
         return None
-    cdef Dense layer = single_layer(width(Theta) - 1, height(Theta))
+    cdef ChainStep layer = single_layer(width(Theta) - 1, height(Theta))
     cdef Py_ssize_t m = height(delta), tile = min(m, <Py_ssize_t>MAX_TILE), start = 0, top = 0
     cdef Py_ssize_t stride = row_stride(tile), count, columns, n_in = layer.n_in
     cdef Py_ssize_t n_out = layer.n_out
@@ -176,7 +176,7 @@ def layer_accumulate(delta, inputs, Delta):
     """Delta += delta' [1, inputs], a matrix of float64; a fresh one if it is None."""
     if not (is_matrix(delta, REAL_TYPE, 0, 0) and is_matrix(inputs, REAL_TYPE, height(delta), 0)):
         return None
-    cdef Dense layer = single_layer(width(inputs), width(delta))
+    cdef ChainStep layer = single_layer(width(inputs), width(delta))
     cdef bint fresh = Delta is None
     if fresh:
         Delta = new_matrix(layer.n_out, 1 + layer.n_in, cnp.NPY_FLOAT64)
@@ -259,7 +259,7 @@ def output_delta(loss, output, z, y):
         return None
     cdef Py_ssize_t K = width(z), m = height(z), tile = min(m, <Py_ssize_t>MAX_TILE), start = 0
     cdef Py_ssize_t stride = row_stride(tile), top = 0, count, columns, i
-    cdef Dense layer = single_layer(1, K)
+    cdef ChainStep layer = single_layer(1, K)
     cdef Py_ssize_t z_at = take(&top, K * stride), a_at = take(&top, K * stride)
     cdef Py_ssize_t y_at = take(&top, K * stride), delta_at = take(&top, K * stride)
     cdef Py_ssize_t cost_at = take(&top, stride)

@@ -12,31 +12,36 @@ cdef Py_ssize_t reals_to_alignment(const real *X, Py_ssize_t row) noexcept:
 
 
 cdef void cut_plan(Plan *plan) noexcept:
-    """Tiles, chunks and windows. They follow from m and the widths alone, never from the register
-    length: the order of the sums must not."""
+    """The schedule of a plain chain; its tiles, chunks and windows. They follow from m and the
+    widths alone, never from the register length: the order of the sums must not."""
     cdef Py_ssize_t samples = MAX_TILE, widest = 0, n, l
-    cdef Py_ssize_t reals = plan.layers.n_in + plan.layers.n_out    # of one sample
-    for l in range(plan.n_layers):
-        reals += plan.layers[l].n_out * (2 if plan.layers[l].keeps_z else 1)
-        widest = max(widest, plan.layers[l].n_out)
+    cdef Py_ssize_t reals = plan.chain.n_in + plan.chain.n_out    # of one sample
+    for l in range(plan.n_chain):
+        reals += plan.chain[l].n_out * (2 if plan.chain[l].keeps_z else 1)
+        widest = max(widest, plan.chain[l].n_out)
     reals += 3 * widest
     plan.sample_major = 0
     if plan.cut.m * <Py_ssize_t>sizeof(real) <= <Py_ssize_t>SAMPLE_MAJOR_BYTES:
         plan.sample_major = plan.cut.m
-    plan.sample_major_row = round_up(max(widest, plan.layers.n_in))
+    plan.sample_major_row = round_up(max(widest, plan.chain.n_in))
     plan.window = 0
     if plan.n_parameters * <Py_ssize_t>sizeof(real) <= LARGE_THETA:
         if plan.cut.m > MAX_TILE:
             samples = TILE_ROW_BYTES // sizeof(real)
         while samples > MIN_TILE and samples * reals * <Py_ssize_t>sizeof(real) > TILE_BYTES:
             samples //= 2
-    elif plan.layers.n_out >= PACK_ROWS and plan.sample_major == 0:
+    elif plan.chain.n_out >= PACK_ROWS and plan.sample_major == 0:
         samples = WINDOW_TILE
         plan.window = choose_window(plan, samples)
     elif plan.cut.m >= 4 * samples:
         # Weights and Delta pass once for each tile: larger ones, a multiple of 4 of them.
         n = (plan.cut.m + 8 * samples - 1) // (8 * samples) * 4
         samples = (plan.cut.m + 16 * n - 1) // (16 * n) * 16
+    plan.schedule = BY_TILES
+    if plan.sample_major > 0:
+        plan.schedule = SAMPLE_MAJOR
+    elif plan.window > 0:
+        plan.schedule = BY_WINDOWS
     cut_chunks(plan, min(samples, plan.cut.m))
     plan.padded = round_up(plan.cut.tile)
     plan.stride = row_stride(plan.padded)
@@ -60,8 +65,8 @@ cdef void cut_chunks(Plan *plan, Py_ssize_t tile) noexcept:
 cdef Py_ssize_t choose_window(Plan *plan, Py_ssize_t tile) noexcept:
     """How many samples to keep at once: all, or even parts of them in whole tiles."""
     cdef Py_ssize_t reals = 0, most = plan.n_parameters, windows, l      # of one sample, of all
-    for l in range(plan.n_layers):
-        reals += plan.layers[l].n_in + plan.layers[l].n_out
+    for l in range(plan.n_chain):
+        reals += plan.chain[l].n_in + plan.chain[l].n_out
     most = max(most, WINDOW_BYTES // <Py_ssize_t>sizeof(real)) // reals
     most = max(min(most, <Py_ssize_t>MAX_WINDOW), tile)
     windows = (plan.cut.m + most - 1) // most
@@ -70,11 +75,11 @@ cdef Py_ssize_t choose_window(Plan *plan, Py_ssize_t tile) noexcept:
 
 cdef void place_sums(Plan *plan) noexcept:
     """Delta of all layers in the sums of a chunk."""
-    cdef Dense *layer
+    cdef ChainStep *layer
     cdef Py_ssize_t l
     plan.n_delta = 0
-    for l in range(plan.n_layers):
-        layer = &plan.layers[l]
+    for l in range(plan.n_chain):
+        layer = &plan.chain[l]
         layer.theta.strips = packs_delta(layer)
         layer.theta.delta_at = take(&plan.n_delta, delta_size(&layer.theta))
         layer.theta.bias_at = take(&plan.n_delta, layer.n_out)
@@ -83,14 +88,14 @@ cdef void place_sums(Plan *plan) noexcept:
 
 cdef void place_window(Plan *plan) noexcept:
     """Where the cache of a window has what Delta is made of."""
-    cdef Dense *layer
+    cdef ChainStep *layer
     cdef Py_ssize_t l
     plan.n_cached = plan.n_units = 0
-    for l in range(plan.n_layers):
-        layer = &plan.layers[l]
-        layer.cached_inputs_at = -1
+    for l in range(plan.n_chain):
+        layer = &plan.chain[l]
+        layer.cached_inputs_at = layer.cached_a_at = -1
         if l > 0:       # X is where the user has it
-            layer.cached_inputs_at = take(
+            layer.cached_inputs_at = plan.chain[l - 1].cached_a_at = take(
                 &plan.n_cached, strips_size(round_up(layer.n_in), plan.window))
         layer.cached_delta_at = take(&plan.n_cached, plan.window * layer.n_out)
         layer.theta.bias_at = take(&plan.n_units, layer.n_out)
@@ -99,16 +104,16 @@ cdef void place_window(Plan *plan) noexcept:
 
 cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
     """The packed weights, and the scratch of a thread."""
-    cdef Dense *layer = plan.layers
-    cdef Dense *last = plan.layers + plan.n_layers - 1
+    cdef ChainStep *layer = plan.chain
+    cdef ChainStep *last = plan.chain + plan.n_chain - 1
     cdef Py_ssize_t samples = plan.padded, packed = 0, top = 0, l, rows, size
     cdef Py_ssize_t at_size = 0, delta_size = 0, packed_delta_size = 0
     cdef Py_ssize_t edges_size = samples * 2 * LANES
     cdef Py_ssize_t piece_size = 0
     cdef Py_ssize_t columns = max(plan.window, samples)   # W packed serves all tiles of a window
     cdef bint pays
-    for l in range(plan.n_layers):
-        layer = &plan.layers[l]
+    for l in range(plan.n_chain):
+        layer = &plan.chain[l]
         layer.transposed_at = layer.forward_at = layer.backward_at = -1
         if l == 0:      # where X would have to be packed, it is transposed instead
             pays = packing_pays(plan.cut.tile, round_up(layer.n_out))
@@ -133,6 +138,8 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
         if plan.window > 0 and plan.loss >= 0:
             piece_size = max(piece_size, copied_size(plan) + strips_size(layer.n_out, min(
                 layer.n_in, piece_columns(layer))))
+        if l > 0:
+            layer.inputs_layout = plan.chain[l - 1].layout
         size = size_of(layer.layout, rows, samples)
         layer.z_at = layer.a_at = take(&top, size)
         if layer.keeps_z:
@@ -147,7 +154,7 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
     plan.output_z_at, plan.output_a_at, plan.output_delta_at = last.z_at, last.a_at, plan.delta_at
     plan.below_at = take(&top, delta_size)
     plan.a_transposed_at = take(&top, at_size)
-    layer = plan.layers
+    layer = plan.chain
     if layer.transposed_at >= 0:
         plan.z_transposed_at = take(&top, strips_size(samples, layer.n_out))
     plan.packed_delta_at = take(&top, packed_delta_size)
@@ -157,7 +164,7 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
     plan.weights_at = take(&top, samples if plan.weighted else 0)
     plan.sums_at = take(&top, plan.n_delta if plan.sums_in_double else 0)
     plan.sample_major_at = take(
-        &top, plan.sample_major * plan.sample_major_row * (2 * plan.n_layers + 3))
+        &top, plan.sample_major * plan.sample_major_row * (2 * plan.n_chain + 3))
     if sizeof(real) < sizeof(double):       # a in float64
         plan.double_at = take(&top, 2 * plan.sample_major * plan.sample_major_row)
     plan.circuit_at = take(&top, circuit_size)
@@ -169,7 +176,7 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
 
 cdef void find_whole(Plan *plan, Py_ssize_t x_row) noexcept:
     """Which samples can be read in whole registers without leaving the data."""
-    cdef Dense *layer = plan.layers
+    cdef ChainStep *layer = plan.chain
     cdef Py_ssize_t beyond = layer.theta.columns - layer.theta.shift - layer.n_in
     plan.whole_from = plan.whole_to = 0
     if plan.gathers:

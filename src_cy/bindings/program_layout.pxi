@@ -340,6 +340,7 @@ cdef int place_program(Workspace self) except -1:
     while S > line and (
             S >= 2 * plan.cut.m or S * reals * <Py_ssize_t>sizeof(real) > bytes):
         S //= 2
+    plan.schedule = BY_STEPS
     plan.padded = plan.stride = S
     cut_chunks(plan, S)
     plan.n_thetas = code.n_thetas

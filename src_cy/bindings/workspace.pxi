@@ -38,7 +38,7 @@ cdef class Chain:
         memset(&self.code, 0, sizeof(ProgramCode))
 
     def __dealloc__(self):
-        free(self.plan.layers)
+        free(self.plan.chain)
         free(self.code.first)
         free(self.code.functions)
 
@@ -92,11 +92,11 @@ cdef class Chain:
 
     cdef int _make_layers(self, list layers) except -1:
         cdef Plan *plan = &self.plan
-        cdef Dense *layer
+        cdef ChainStep *layer
         cdef Py_ssize_t l, at = 0, n_layers = len(layers)
-        plan.layers = <Dense *>allocate(n_layers * sizeof(Dense))
+        plan.chain = <ChainStep *>allocate(n_layers * sizeof(ChainStep))
         for l in range(n_layers):
-            layer = &plan.layers[l]
+            layer = &plan.chain[l]
             layer.n_in, layer.n_out, activation = layers[l]
             read_function(&layer.g, activation)
             # Where z is not kept, a overwrites it. Some losses start from the last layer's z.
@@ -107,7 +107,7 @@ cdef class Chain:
             layer.theta.at = at
             layer.theta.columns = round_up(layer.n_in)
             at += layer.n_out * (layer.n_in + 1)
-        plan.n_layers = n_layers
+        plan.n_chain = n_layers
         plan.multiply_adds = plan.n_parameters
         return 0
 
@@ -142,12 +142,12 @@ cdef class Workspace:
     cdef ProgramLayout layout       # of a program
 
     def __cinit__(self):
-        self.plan.layers = NULL
+        self.plan.chain = NULL
         self.plan.thetas = NULL
         self.scratch.kept = NULL
 
     def __dealloc__(self):
-        free(self.plan.layers)
+        free(self.plan.chain)
         free(self.plan.thetas)
         free_room(self.scratch.kept)
 
@@ -212,11 +212,11 @@ cdef class Workspace:
 cdef int place_layers(Workspace self, const Data *data) except -1:
     """A plain chain of dense layers; without data for a forward pass."""
     cdef Plan *plan = &self.plan
-    cdef size_t size = plan.n_layers * sizeof(Dense)
-    cdef Dense *first
+    cdef size_t size = plan.n_chain * sizeof(ChainStep)
+    cdef ChainStep *first
     cdef Py_ssize_t l
-    first = plan.layers = <Dense *>allocate(size)
-    memcpy(first, self.chain.plan.layers, size)
+    first = plan.chain = <ChainStep *>allocate(size)
+    memcpy(first, self.chain.plan.chain, size)
     if data != NULL and not plan.gathers:
         first.theta.shift = reals_to_alignment(data.X, data.x_row)
         first.theta.columns = round_up(first.theta.shift + first.n_in)
@@ -227,10 +227,10 @@ cdef int place_layers(Workspace self, const Data *data) except -1:
     else:
         place_sums(plan)
     place_arrays(plan, self.chain.circuit_size)
-    plan.n_thetas = plan.n_layers
+    plan.n_thetas = plan.n_chain
     plan.thetas = <ThetaBlock *>allocate(plan.n_thetas * sizeof(ThetaBlock))
-    for l in range(plan.n_layers):
-        plan.thetas[l] = plan.layers[l].theta
+    for l in range(plan.n_chain):
+        plan.thetas[l] = plan.chain[l].theta
     return 0
 
 
@@ -247,7 +247,7 @@ cdef Workspace new_workspace(
         raise RuntimeError("this Chain was not made")
     self.chain = chain
     plan[0] = chain.plan
-    plan.layers = NULL
+    plan.chain = NULL
     plan.cut.m = m
     plan.gathers = gathers
     plan.l2 = l2
@@ -260,8 +260,8 @@ cdef Workspace new_workspace(
     plan.n_tangents = n_tangents
     plan.gauss_newton = gauss_newton
     if n_tangents > 0:      # the schedules of dense layers have no tangents
-        plan.n_layers = 0
-    if plan.n_layers > 0:
+        plan.n_chain = 0
+    if plan.n_chain > 0:
         place_layers(self, data)
     else:
         place_program(self)

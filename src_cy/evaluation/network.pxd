@@ -3,15 +3,17 @@
 Samples are cut, shared out and summed as chunks.pxd says. Each chunk has its own cost and Delta;
 where windows are kept (windows.pxd) a chunk is a tile, and Delta is made by columns.
 """
-from evaluation.dense cimport Dense, pack_weights, packing_pieces
+from evaluation.chain cimport tile_backward, tile_forward
+from evaluation.chain_step cimport ChainStep, pack_weights, packing_pieces
 from evaluation.gradient cimport finish_pieces, run_finish
 from evaluation.parameters cimport add_in_double, add_squares
 from evaluation.outputs cimport tile_loss, write_outputs
-from evaluation.plan cimport Data, Evaluation, Plan
-from evaluation.tangents cimport tile_of_program_backward, tile_of_program_forward
-from evaluation.tile cimport (
-    sample_major_tile_backward, sample_major_tile_forward, tile_backward, tile_data, tile_forward,
+from evaluation.plan cimport (
+    BY_STEPS, BY_TILES, BY_WINDOWS, SAMPLE_MAJOR, Data, Evaluation, Plan,
 )
+from evaluation.sample_major cimport sample_major_tile_backward, sample_major_tile_forward
+from evaluation.samples cimport tile_data
+from evaluation.tangents cimport tile_of_program_backward, tile_of_program_forward
 from evaluation.weights cimport quotient, weigh
 from evaluation.windows cimport run_columns, window_pieces
 from matrix.layout cimport round_up
@@ -33,7 +35,7 @@ cdef inline void prefetch_tile(
     """
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t start = tile.start + tile.count, row = run.data.x_row
-    if start < tile.end and row > 0 and not plan.gathers and plan.window == 0:
+    if start < tile.end and row > 0 and not plan.gathers and plan.schedule != BY_WINDOWS:
         prefetch_next(ahead, <const char *>(run.data.X + start * row),
                       min(plan.cut.tile, tile.end - start) * row * sizeof(real))
     else:
@@ -50,7 +52,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef Tile tile
     cdef bint is_long = (
         plan.cut.tile * plan.multiply_adds
-        * (SAMPLE_MAJOR_SLOWNESS if plan.sample_major > 0 else 1) > LONG_TILE)
+        * (SAMPLE_MAJOR_SLOWNESS if plan.schedule == SAMPLE_MAJOR else 1) > LONG_TILE)
     cdef Ahead ahead = interruptible(context, worker, is_long)
     cdef Data data
     cdef double cost = 0
@@ -61,12 +63,12 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     while next_tile(&tile):
         start = tile.start
         count = tile.count
-        columns = plan.padded if plan.n_layers == 0 else round_up(count)
+        columns = plan.padded if plan.schedule == BY_STEPS else round_up(count)
         prefetch_tile(run, &tile, &ahead)
         data = tile_data(run, scratch, start, count)
-        if plan.n_layers == 0:
+        if plan.schedule == BY_STEPS:
             tile_of_program_forward(run, scratch, &data, count)
-        elif plan.sample_major > 0:
+        elif plan.schedule == SAMPLE_MAJOR:
             sample_major_tile_forward(run, scratch, &data, &ahead)
         else:
             tile_forward(run, scratch, &data, start, count, columns, &ahead)
@@ -75,9 +77,9 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
         else:
             cost += tile_loss(run, scratch, &data, count, columns, &some_left_out)
             place = tile.number % plan.group
-            if run.gradient != NULL and plan.n_layers == 0:
+            if run.gradient != NULL and plan.schedule == BY_STEPS:
                 tile_of_program_backward(run, scratch, some_left_out, sums, place == 0)
-            elif run.gradient != NULL and plan.sample_major > 0:
+            elif run.gradient != NULL and plan.schedule == SAMPLE_MAJOR:
                 sample_major_tile_backward(run, scratch, some_left_out, &ahead)
             elif run.gradient != NULL:
                 tile_backward(run, scratch, &data, start, count, columns, some_left_out, sums,
@@ -112,7 +114,7 @@ cdef inline void run_narrow(void *context, int worker, Py_ssize_t piece) noexcep
 cdef inline void run_pack(void *context, int worker, Py_ssize_t piece) noexcept nogil:
     """One piece of the packed weights: of the first layer, then of the others."""
     cdef Evaluation *run = <Evaluation *>context
-    cdef const Dense *layer = run.plan.layers
+    cdef const ChainStep *layer = run.plan.chain
     if worker == 0 and piece > 0:
         poll(context)
     while piece >= packing_pieces(layer):
@@ -158,12 +160,12 @@ cdef inline void evaluate(Evaluation *run, long long start, double *cost) noexce
     if sizeof(real) < sizeof(double) and not run.is_packed:
         share(&run.work, run_narrow, (n_given(plan) + NARROW_PIECE - 1) // NARROW_PIECE,
               n_threads)
-    if plan.n_layers > 0 and plan.sample_major == 0 and not run.is_packed:
+    if (plan.schedule == BY_TILES or plan.schedule == BY_WINDOWS) and not run.is_packed:
         c = 0
-        for step in range(plan.n_layers):
-            c += packing_pieces(plan.layers + step)
+        for step in range(plan.n_chain):
+            c += packing_pieces(plan.chain + step)
         share(&run.work, run_pack, c, n_threads if plan.n_packed > PACK_WORK else 1)
-    if plan.window > 0:
+    if plan.schedule == BY_WINDOWS:
         evaluate_windows(run)
     else:
         share(&run.work, run_chunk, plan.cut.n_chunks, n_threads)
@@ -177,7 +179,7 @@ cdef inline void evaluate(Evaluation *run, long long start, double *cost) noexce
             squares = add_squares(plan.thetas + c, run.theta, squares)
         cost[0] += 0.5 * run.l2 * squares
     cost[0] *= run.scale
-    if run.gradient != NULL and plan.sample_major == 0 and plan.window == 0:
+    if run.gradient != NULL and (plan.schedule == BY_STEPS or plan.schedule == BY_TILES):
         c = finish_pieces(plan)
         share(&run.work, run_finish, plan.n_thetas * c * max(plan.n_tangents, <Py_ssize_t>1),
               n_threads if c > 1 else 1)

@@ -7,7 +7,7 @@ program reads all of them, so that their deltas are made 0.
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
-from evaluation.plan cimport Data, Evaluation, Plan
+from evaluation.plan cimport BY_STEPS, Data, Evaluation, Plan
 from evaluation.sums cimport sum_cost
 from evaluation.tangents cimport tangent_deltas, tangent_values
 from evaluation.weights cimport multiply_weights, tile_weights
@@ -100,7 +100,7 @@ cdef inline double tile_loss(
     cdef real *w = scratch + plan.weights_at
     cdef real *w_here = w
     cdef double total = 0
-    cdef bint is_program = plan.n_layers == 0
+    cdef bint is_program = plan.schedule == BY_STEPS
     cdef bint has_lengths = is_program and data.lengths != NULL
     cdef bint weighs = data.weights != NULL or has_lengths or (is_program and count < columns)
     tile_targets(plan, data, count, scratch + plan.y_at)

@@ -1,10 +1,10 @@
 """What an evaluation is made of: m samples of a network laid out (Plan), and one run (Evaluation).
 
-placement.pxi and workspace.pxi fill them in; network.pxd, tile.pxd and windows.pxd use them.
+placement.pxi and workspace.pxi fill them in; network.pxd and the schedules use them.
 
 A workspace is one block of memory; each part of it begins with a cache line:
 
-    packed              the packed weights of all layers (dense.pxd)
+    packed              the packed weights of a chain (chain_step.pxd)
     theta               theta in float32, if that is what is computed in
     scratch             of each thread: what a tile needs; afterwards what columns of Delta need
     sums, partial       Delta of each chunk, in reals or in double; or, as `cached`, what is kept
@@ -13,7 +13,7 @@ A workspace is one block of memory; each part of it begins with a cache line:
     row_numbers         of samples that are gathered
     row_weights         and their weights
 
-The scratch of a thread, for one tile of a chain of dense layers; places are counted in reals:
+The scratch of a thread, for one tile of a plain chain of dense layers; places are counted in reals:
 
     z_at, a_at          of each layer: z and a, [unit, sample]; one place for both if z is not kept
     delta_at, below_at  delta of a layer and of the one under it; they change places layer by layer
@@ -40,7 +40,7 @@ and of those that have a position. For directions of theta there are
     curvature_at        second derivatives of the loss by the outputs of one position
     room_at             rows of the largest step, or of the outputs
 """
-from evaluation.dense cimport Dense
+from evaluation.chain_step cimport ChainStep
 from evaluation.parameters cimport ThetaBlock
 from libc.stdint cimport int64_t
 from simd.lanes cimport real
@@ -59,14 +59,24 @@ cdef struct Data:
     const int64_t *lengths      # of the sequences; or NULL: each is whole
 
 
+cdef enum Schedule:
+    # How the steps of a network's program are run; chosen once, in placement.pxi and by the sizes
+    # of sizes.h. All but the first are for a plain chain of dense layers, and give its gradient.
+    BY_STEPS            # any program, one step after the other (passes.pxd)
+    BY_TILES            # without tables of rows, and with X where it lies (chain.pxd)
+    BY_WINDOWS          # the same where weights fill the caches (windows.pxd)
+    SAMPLE_MAJOR        # of samples too few to fill the lanes (sample_major.pxd)
+
+
 cdef struct Plan:
+    int schedule
     Cut cut                     # the samples, in chunks of whole tiles
     Py_ssize_t n_in             # numbers of a sample
     Py_ssize_t n_out            # outputs, at each of so many positions of a sequence
     Py_ssize_t positions
-    Py_ssize_t n_layers         # 0: it is a program
     Py_ssize_t n_parameters
-    Dense *layers
+    Py_ssize_t n_chain          # layers of a plain chain of dense layers; 0: it is none
+    ChainStep *chain
     Py_ssize_t n_thetas
     ThetaBlock *thetas          # of all layers
     # Samples whole_from <= s < whole_to: their rows of X can be read in whole registers, since what

@@ -1,13 +1,15 @@
-"""A dense layer on a handful of samples: lanes are units, there being no samples to fill them.
+"""The schedule of a plain chain on a handful of samples: lanes are units, as no samples fill them.
 
 With m = 1 a register of samples would use one lane. Here a tile is sample-major, `a[sample, unit]`,
 and weights are read as they lie: forward a dot product for each unit, backward a sum of rows of W,
 beginning with the last row, which the caches still hold. Sums have a fixed order, whatever the
 register width.
 """
-from evaluation.dense cimport Dense
+from libc.string cimport memcpy, memset
+
+from evaluation.chain_step cimport ChainStep
 from evaluation.gradient cimport finish
-from evaluation.plan cimport Evaluation
+from evaluation.plan cimport Data, Evaluation, Plan
 from matrix.dots cimport dot_rows
 from matrix.layout cimport by_rows, round_up
 from matrix.packing cimport matrix
@@ -17,15 +19,16 @@ from simd.lanes cimport (
     DOUBLES, LANES, doubles_load, doubles_splat, doubles_store, doubles_store_part, doubles_t,
     multiply_then_add, real,
 )
+from steps.function cimport apply, multiply_by_slopes
 
 
-cdef inline Py_ssize_t rows_at_once(const Dense *layer) noexcept nogil:
+cdef inline Py_ssize_t rows_at_once(const ChainStep *layer) noexcept nogil:
     """How many rows of W are computed between two looks whether to give up."""
     return round_up(POLL_WEIGHTS // (layer.n_in + 1) + 1)
 
 
 cdef inline void sample_major_forward(
-    const Dense *layer, const real *theta, Py_ssize_t m, const real *a, Py_ssize_t a_row,
+    const ChainStep *layer, const real *theta, Py_ssize_t m, const real *a, Py_ssize_t a_row,
     real *z, Py_ssize_t z_row, const Ahead *ahead,
 ) noexcept nogil:
     """z = W a + b."""
@@ -44,8 +47,8 @@ cdef inline void sample_major_forward(
 
 
 cdef inline void sample_major_backward(
-    const Dense *layer, const real *theta, Py_ssize_t m, const real *delta, Py_ssize_t delta_row,
-    real *below, Py_ssize_t below_row, Ahead *ahead,
+    const ChainStep *layer, const real *theta, Py_ssize_t m, const real *delta,
+    Py_ssize_t delta_row, real *below, Py_ssize_t below_row, Ahead *ahead,
 ) noexcept nogil:
     """below = W' delta, still to be multiplied by the slope of the layer below."""
     cdef Py_ssize_t s, i, k, start, row = layer.n_in + 1, n = layer.n_out
@@ -101,7 +104,7 @@ cdef inline void outer_row(
 
 
 cdef inline void sample_major_gradient(
-    const Evaluation *run, const Dense *layer, Py_ssize_t m, const real *delta,
+    const Evaluation *run, const ChainStep *layer, Py_ssize_t m, const real *delta,
     Py_ssize_t delta_row, const double *a, Py_ssize_t a_row, const Ahead *ahead,
 ) noexcept nogil:
     """D = scale (sum over samples of delta [1, a]' + l2 [0, W]), at once: Delta is never stored."""
@@ -123,3 +126,76 @@ cdef inline void sample_major_gradient(
             outer_row(m, n, delta + j, delta_row, a, a_row, D + 1)
         finish(True, 1 + n, D, run.theta + at, scale, l2, D)
         at += n + 1
+
+
+cdef inline void sample_major_tile_forward(
+    const Evaluation *run, real *scratch, const Data *data, const Ahead *ahead,
+) noexcept nogil:
+    """As tile_forward, sample-major but for the outputs.
+
+    From sample_major_at on lie a of the layers 0 to L, delta, below, then z of the layers 1 to L,
+    where z is kept.
+    """
+    cdef const Plan *plan = run.plan
+    cdef const ChainStep *layer
+    cdef const ChainStep *last = plan.chain + plan.n_chain - 1
+    cdef Py_ssize_t m = plan.sample_major, row = plan.sample_major_row, i, s, k
+    cdef real *a = scratch + plan.sample_major_at
+    cdef real *z
+    cdef real *own_z
+    for s in range(m):
+        memcpy(a + s * row, data.X + s * data.x_row, plan.chain.n_in * sizeof(real))
+    for i in range(plan.n_chain):
+        layer = plan.chain + i
+        z = own_z = a + m * row
+        if layer.keeps_z and layer != last:
+            own_z += (plan.n_chain + 2) * m * row
+        sample_major_forward(layer, run.theta, m, a, row, own_z, row, ahead)
+        if layer != last:
+            apply(&layer.g, run.gradient != NULL, m, round_up(layer.n_out), row, own_z, z,
+                  scratch + plan.circuit_at)
+        a = z
+    for s in range(m):
+        for k in range(last.n_out):
+            scratch[last.z_at + k * plan.stride + s] = a[s * row + k]
+
+
+cdef inline void sample_major_tile_backward(
+    const Evaluation *run, real *scratch, bint some_left_out, Ahead *ahead,
+) noexcept nogil:
+    """As tile_backward, and the gradient itself."""
+    cdef const Plan *plan = run.plan
+    cdef const ChainStep *layer = plan.chain + plan.n_chain - 1
+    cdef const ChainStep *under
+    cdef Py_ssize_t m = plan.sample_major, row = plan.sample_major_row, i, s, k
+    cdef real *delta = scratch + plan.sample_major_at + (plan.n_chain + 1) * m * row
+    cdef real *below = delta + m * row
+    cdef double *wide = <double *>(scratch + plan.double_at)
+    cdef real *a
+    for s in range(m):
+        for k in range(layer.n_out):
+            delta[s * row + k] = scratch[plan.delta_at + k * plan.stride + s]
+    for i in range(plan.n_chain - 1, -1, -1):
+        if run.work.polling.stopped:
+            return
+        layer = plan.chain + i
+        a = scratch + plan.sample_major_at + i * m * row
+        if i > 0:
+            under = plan.chain + (i - 1)
+            sample_major_backward(layer, run.theta, m, delta, row, below, row, ahead)
+            multiply_by_slopes(
+                &under.g, 1, m, round_up(under.n_out), row,
+                a + (plan.n_chain + 2) * m * row if under.keeps_z else a, a, below,
+                scratch + plan.circuit_at)
+            if some_left_out:
+                for s in range(m):
+                    if scratch[plan.weights_at + s] == 0:
+                        memset(a + s * row, 0, row * sizeof(real))
+                        memset(below + s * row, 0, row * sizeof(real))
+        if sizeof(real) == sizeof(double):
+            wide = <double *>a
+        else:
+            for s in range(m * row):
+                wide[s] = a[s]
+        sample_major_gradient(run, layer, m, delta, row, wide, row, ahead)
+        delta, below = below, delta

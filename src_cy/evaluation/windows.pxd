@@ -1,4 +1,5 @@
-"""Networks whose weights fill the caches: a and delta of many samples are kept, then Delta is made.
+"""The schedule of a plain chain whose weights fill the caches: a and delta of many samples are
+kept, then Delta is made.
 
 A Delta for each chunk (network.pxd) would be written, read and added up, megabytes each time. Here
 a tile only leaves what Delta is made of, delta and the inputs of every layer but the first, for all
@@ -6,10 +7,10 @@ samples of a window. Then each thread takes a group of columns of one layer's De
 the window while it stays in the second-level cache, and puts it in the gradient. The order of the
 sums follows from the window alone.
 """
-from evaluation.dense cimport Dense, accumulate_bias, layer_array
+from evaluation.chain_step cimport ChainStep, accumulate_bias, layer_array
 from evaluation.gradient cimport finish
 from evaluation.parameters cimport add_in_double
-from evaluation.plan cimport Evaluation, Plan, data_row
+from evaluation.plan cimport BY_WINDOWS, Evaluation, Plan, data_row
 from matrix.layout cimport Strips, adjacent, by_rows, by_strips, column, round_up, strips_size
 from matrix.packing cimport matrix_of, pack_panels, packed_only
 from matrix.product cimport (
@@ -27,22 +28,23 @@ cdef enum:
 
 
 cdef inline Strips cached_inputs(
-    const Evaluation *run, const Dense *layer, Py_ssize_t sample,
+    const Evaluation *run, const ChainStep *layer, Py_ssize_t sample,
 ) noexcept nogil:
     """a[input, sample] from this sample of the window on, the first of a tile."""
-    cdef Strips a = layer_array(layer - 1, run.cached + layer.cached_inputs_at)
+    cdef Strips a = layer.inputs_layout
+    a.data = run.cached + layer.cached_inputs_at
     a.data = column(a, sample)
     return a
 
 
 cdef inline real *activations_of(
-    const Evaluation *run, real *scratch, const Dense *layer, Py_ssize_t start,
+    const Evaluation *run, real *scratch, const ChainStep *layer, Py_ssize_t start,
 ) noexcept nogil:
     """Where a of the layer is, of the tile that begins with this sample: where it is kept, or in
     the scratch of the thread."""
-    cdef const Plan *plan = run.plan
-    if plan.window > 0 and run.gradient != NULL and layer != plan.layers + plan.n_layers - 1:
-        return cached_inputs(run, layer + 1, start - run.window_start).data
+    if run.plan.schedule == BY_WINDOWS and run.gradient != NULL and layer.cached_a_at >= 0:
+        return column(layer_array(layer, run.cached + layer.cached_a_at),
+                      start - run.window_start)
     return scratch + layer.a_at
 
 
@@ -57,7 +59,7 @@ cdef inline kernel_void copy_data(
     Strips out,
 ) noexcept nogil:
     """out[sample, start ... stop] = X from this sample of the window on, 0 beyond its columns."""
-    cdef Py_ssize_t full = min(stop, run.plan.layers.n_in // LANES * LANES), s, c
+    cdef Py_ssize_t full = min(stop, run.plan.chain.n_in // LANES * LANES), s, c
     cdef const real *x
     for s in range(run.window_start + sample, run.window_start + sample + rows):
         x = run.data.X + data_row(run, s) * run.data.x_row
@@ -66,12 +68,12 @@ cdef inline kernel_void copy_data(
             lanes_store(column(out, c), lanes_load(x + c))
             c += LANES
         if c < stop:
-            lanes_store(column(out, c), lanes_load_part(x + c, run.plan.layers.n_in - c))
+            lanes_store(column(out, c), lanes_load_part(x + c, run.plan.chain.n_in - c))
         out.data += out.row
 
 
 cdef inline void keep(
-    const Evaluation *run, const Dense *layer, Strips delta, Py_ssize_t start, Py_ssize_t count,
+    const Evaluation *run, const ChainStep *layer, Strips delta, Py_ssize_t start, Py_ssize_t count,
 ) noexcept nogil:
     """What Delta of a layer is made of beside its inputs: delta packed, and its sums."""
     cdef Py_ssize_t first = start - run.window_start
@@ -82,7 +84,7 @@ cdef inline void keep(
 
 
 cdef inline void add_to_gradient(
-    const Evaluation *run, const Dense *layer, Py_ssize_t start, Py_ssize_t stop, Strips Delta,
+    const Evaluation *run, const ChainStep *layer, Py_ssize_t start, Py_ssize_t stop, Strips Delta,
     bint fresh, bint last,
 ) noexcept nogil:
     """Adds columns of Delta to the gradient, or sets these if fresh; after the last window
@@ -106,7 +108,7 @@ cdef inline void add_to_gradient(
 
 
 cdef inline void add_biases(
-    const Evaluation *run, const Dense *layer, Py_ssize_t count,
+    const Evaluation *run, const ChainStep *layer, Py_ssize_t count,
 ) noexcept nogil:
     """The same for the biases: the sums of delta, tile by tile of the window."""
     cdef const Plan *plan = run.plan
@@ -124,12 +126,12 @@ cdef inline void add_biases(
         D += layer.n_in + 1
 
 
-cdef inline Py_ssize_t piece_columns(const Dense *layer) noexcept nogil:
+cdef inline Py_ssize_t piece_columns(const ChainStep *layer) noexcept nogil:
     """How many columns of Delta are a piece: no more than one group of the product."""
     return min(group_columns(layer.n_out), <Py_ssize_t>PIECE_COLUMNS)
 
 
-cdef inline Py_ssize_t layer_pieces(const Dense *layer) noexcept nogil:
+cdef inline Py_ssize_t layer_pieces(const ChainStep *layer) noexcept nogil:
     """How many pieces Delta of a layer has."""
     return (layer.n_in + piece_columns(layer) - 1) // piece_columns(layer)
 
@@ -137,20 +139,20 @@ cdef inline Py_ssize_t layer_pieces(const Dense *layer) noexcept nogil:
 cdef inline Py_ssize_t window_pieces(const Plan *plan) noexcept nogil:
     """How many calls of `run_columns` there are for a window, if any."""
     cdef Py_ssize_t n = 0, l
-    if plan.window == 0 or plan.loss < 0:
+    if plan.schedule != BY_WINDOWS or plan.loss < 0:
         return 0
-    for l in range(plan.n_layers):
-        n += layer_pieces(plan.layers + l)
+    for l in range(plan.n_chain):
+        n += layer_pieces(plan.chain + l)
     return n
 
 
 cdef inline Py_ssize_t copied_size(const Plan *plan) noexcept nogil:
     """Reals of a panel of X by strips, as wide as a piece."""
-    return strips_size(DEPTH, min(plan.layers.n_in, piece_columns(plan.layers)))
+    return strips_size(DEPTH, min(plan.chain.n_in, piece_columns(plan.chain)))
 
 
 cdef inline void delta_times_inputs(
-    const Evaluation *run, const Dense *layer, Py_ssize_t first, Py_ssize_t count,
+    const Evaluation *run, const ChainStep *layer, Py_ssize_t first, Py_ssize_t count,
     Py_ssize_t start, Py_ssize_t stop, real *copied, Strips Delta, Ahead *ahead,
 ) noexcept nogil:
     """Columns of Delta, of so many samples of the window.
@@ -163,7 +165,7 @@ cdef inline void delta_times_inputs(
     cdef Addend addend = nothing()
     cdef Py_ssize_t s = 0, n, full = min(stop, layer.n_in // LANES * LANES)
     cdef Strips inputs
-    if layer != plan.layers:
+    if layer != plan.chain:
         multiply_add_transposed(layer.n_out, start, stop, count, addend, packed_only(delta),
                                 cached_inputs(run, layer, first), round_up(layer.n_in), Delta,
                                 ahead)
@@ -192,7 +194,7 @@ cdef inline void run_columns(void *context, int worker, Py_ssize_t piece) noexce
     """One piece of the columns of one layer's Delta. The first piece makes the biases too."""
     cdef const Evaluation *run = <const Evaluation *>context
     cdef const Plan *plan = run.plan
-    cdef const Dense *layer = plan.layers
+    cdef const ChainStep *layer = plan.chain
     cdef Py_ssize_t m = plan.cut.m, count = min(plan.window, m - run.window_start)
     cdef Py_ssize_t start, stop, first, n, at
     cdef Strips Delta

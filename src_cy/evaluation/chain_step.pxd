@@ -1,4 +1,7 @@
-"""A dense layer on one tile of samples: z = W a + b forward, W' delta backward, Delta.
+"""A layer of a plain chain, which is an AFFINE step and the MAP behind it, on one tile of samples.
+
+z = W a + b forward, W' delta backward, Delta: the schedules of chain.pxd and windows.pxd are made
+of these. Unlike affine.pxd they need no table of rows, and weights and delta may be packed.
 
 Within a tile arrays are feature-major, `a[unit, sample]`. Three arrays are sample-major: X, read
 where the user has it; `zt`, the first layer's z before it is transposed; and `at`, the inputs of
@@ -21,7 +24,7 @@ from simd.lanes cimport real
 from steps.function cimport Function
 
 
-cdef struct Dense:
+cdef struct ChainStep:
     Py_ssize_t n_in
     Py_ssize_t n_out
     Function g
@@ -35,13 +38,15 @@ cdef struct Dense:
     Py_ssize_t backward_at  # W' packed
     Py_ssize_t z_at         # where z and a of a tile are in the scratch of a thread
     Py_ssize_t a_at
-    # Where in the cache of a window (see windows.pxd).
+    # Where in the cache of a window (see windows.pxd); -1: X is not cached, nor are the outputs.
     Py_ssize_t cached_inputs_at
+    Py_ssize_t cached_a_at      # which are the inputs of the next layer
     Py_ssize_t cached_delta_at
-    Strips layout           # how they lie, and the layer's delta; no data (see samples_of)
+    Strips layout           # how they lie, and the layer's delta; no data (see layer_array)
+    Strips inputs_layout    # the same of what the layer reads, but of X
 
 
-cdef inline Strips layer_array(const Dense *layer, const real *data) noexcept nogil:
+cdef inline Strips layer_array(const ChainStep *layer, const real *data) noexcept nogil:
     """An array [unit, sample] of the layer."""
     cdef Strips out = layer.layout
     out.data = <real *>data
@@ -49,7 +54,7 @@ cdef inline Strips layer_array(const Dense *layer, const real *data) noexcept no
 
 
 cdef inline Strips by_samples(
-    const Dense *layer, const real *data, Py_ssize_t samples,
+    const ChainStep *layer, const real *data, Py_ssize_t samples,
 ) noexcept nogil:
     """The layer's inputs transposed, [sample, input]: by rows for a layer of one or two units,
     whose product takes more adjacent columns at once than a strip has."""
@@ -59,7 +64,7 @@ cdef inline Strips by_samples(
 
 
 cdef inline Addend slopes_of(
-    const Dense *layer, const Dense *under, const real *z,
+    const ChainStep *layer, const ChainStep *under, const real *z,
 ) noexcept nogil:
     """The slopes of the layer under this one as a factor of the product in `backward`; nothing
     where they are not kept, or the product is too deep for a factor."""
@@ -68,7 +73,7 @@ cdef inline Addend slopes_of(
     return nothing()
 
 
-cdef inline bint packs_delta(const Dense *layer) noexcept nogil:
+cdef inline bint packs_delta(const ChainStep *layer) noexcept nogil:
     """Whether delta is packed for Delta of the weights; only then may it lie by strips."""
     return packing_pays(layer.n_out, layer.theta.columns)
 
@@ -78,14 +83,14 @@ cdef inline Py_ssize_t panels(Py_ssize_t at, Py_ssize_t n) noexcept nogil:
     return (n + DEPTH - 1) // DEPTH if at >= 0 else 0
 
 
-cdef inline Py_ssize_t packing_pieces(const Dense *layer) noexcept nogil:
+cdef inline Py_ssize_t packing_pieces(const ChainStep *layer) noexcept nogil:
     """How many calls of `pack_weights` pack the whole layer."""
     return (panels(layer.transposed_at, layer.n_in + 1) + panels(layer.forward_at, layer.n_in)
             + panels(layer.backward_at, layer.n_out))
 
 
 cdef inline void pack_weights(
-    const Dense *layer, const real *theta, Py_ssize_t piece, real *packed,
+    const ChainStep *layer, const real *theta, Py_ssize_t piece, real *packed,
 ) noexcept nogil:
     """One panel of the packed weights."""
     cdef const real *Theta = theta + layer.theta.at
@@ -115,7 +120,7 @@ cdef inline void pack_weights(
 
 
 cdef inline void forward_units(
-    const Dense *layer, const real *packed, const real *X, Py_ssize_t x_row, Py_ssize_t count,
+    const ChainStep *layer, const real *packed, const real *X, Py_ssize_t x_row, Py_ssize_t count,
     Py_ssize_t columns, Strips zt, Strips z, Ahead *ahead,
 ) noexcept nogil:
     """z = W x + b with units in the lanes: zt[sample, unit] from X as it lies, then transposed."""
@@ -131,7 +136,7 @@ cdef inline void forward_units(
 
 
 cdef inline void forward(
-    const Dense *layer, const real *theta, const real *packed, Strips a, Py_ssize_t samples,
+    const ChainStep *layer, const real *theta, const real *packed, Strips a, Py_ssize_t samples,
     Py_ssize_t columns, Strips z, Ahead *ahead,
 ) noexcept nogil:
     """z = W a + b, of a[unit, sample]; or of so many `samples` of a[sample, unit], as X lies."""
@@ -149,7 +154,7 @@ cdef inline void forward(
 
 
 cdef inline void backward(
-    const Dense *layer, const real *theta, const real *packed, Strips delta, Py_ssize_t columns,
+    const ChainStep *layer, const real *theta, const real *packed, Strips delta, Py_ssize_t columns,
     Addend slopes, Strips below, Ahead *ahead,
 ) noexcept nogil:
     """below = W' delta times `slopes`, those of the layer below; if these are nothing, the caller
@@ -162,14 +167,14 @@ cdef inline void backward(
 
 
 cdef inline Matrix delta_matrix(
-    const Dense *layer, Strips delta, Py_ssize_t count, real *room,
+    const ChainStep *layer, Strips delta, Py_ssize_t count, real *room,
 ) noexcept nogil:
     """delta as P of `accumulate`, packed where that pays."""
     return packed_if_worth(layer.n_out, layer.theta.columns, count, matrix_of(delta), room)
 
 
 cdef inline void accumulate(
-    const Dense *layer, Matrix delta, Py_ssize_t count, Py_ssize_t start, Py_ssize_t stop,
+    const ChainStep *layer, Matrix delta, Py_ssize_t count, Py_ssize_t start, Py_ssize_t stop,
     Strips inputs, bint fresh, real *sums, Ahead *ahead,
 ) noexcept nogil:
     """Delta of the weights += sum over samples of delta a', or = where it is fresh.
@@ -183,7 +188,7 @@ cdef inline void accumulate(
 
 
 cdef inline void accumulate_bias(
-    const Dense *layer, Strips delta, Py_ssize_t count, bint fresh, real *sums,
+    const ChainStep *layer, Strips delta, Py_ssize_t count, bint fresh, real *sums,
 ) noexcept nogil:
     """Delta of the biases += sum over samples of delta, or = where it is fresh."""
     cdef real *Delta = sums + layer.theta.bias_at
