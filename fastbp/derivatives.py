@@ -1,4 +1,4 @@
-"""Second derivatives of a network's cost: products with its Hessian, and with what is like it."""
+"""Derivatives of a network's cost beyond the gradient: second ones, and those of its residuals."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +10,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # So many directions at once: they share the values of the network and its deltas, and each of them
-# needs as much of a thread's memory again. Measured in benchmarks/hessian.py.
+# needs as much of a thread's memory, and of the sums, again.
 AT_ONCE = 8
 
 
 class SecondOrder:
     """Products of the Hessian of J and of its Gauss-Newton matrix with directions v of theta.
-
-    A subclass gives `n_parameters`; `_vector(theta, name)`, theta or a direction as the engine
-    reads it, or an error that says what is wrong; and `_problem`, which has `products`.
 
     Where an activation or a loss has a kink (relu, hinge, ...), it is the derivative beside the
     kink that counts: the products are those of the function almost everywhere.
@@ -67,10 +64,10 @@ class SecondOrder:
 
         J_i is the Jacobian of the outputs of sample i by theta, and H_i the Hessian of its loss by
         these outputs, which are z(L) where the loss is computed from z (cross entropy, Poisson),
-        else a(L). G is positive semi-definite for every loss that is convex in them: all named
-        ones (Schraudolph 2002, "Fast curvature matrix-vector products"). Of losses without
+        else a(L); of a loss that is a circuit, H_i where it is positive. G is positive
+        semi-definite (Schraudolph 2002, "Fast curvature matrix-vector products"). Of losses without
         curvature (absolute_error, quantile, hinge, multiclass_hinge, weston_watkins) only the
-        penalty is left. For squared_error it is R'R of the residuals' Jacobian R.
+        penalty is left. For squared_error G is R'R of the residuals' Jacobian R.
 
         Parameters, returns and errors are those of `hessp`.
         """
@@ -129,3 +126,133 @@ class SecondOrder:
             rows = np.require(directions[:, some].T, np.float64, ["C", "A"])
             out[:, some] = self._problem.products(vector, rows, gauss_newton).T
         return out
+
+
+class Residuals:
+    """The residuals of a squared error and their Jacobian, and gradients sample by sample.
+
+        J(theta) = 1/2 |r|^2,   D = R'r,   G = R'R,   R = dr/dtheta
+
+    r has first, sample by sample, the K outputs (of every step of a sequence), a - y over root(m),
+    or times root(w_i / sum w) with weights; then, if there is a penalty, root(lambda/m) W of every
+    weight in the order of theta. With reduction="sum" nothing is divided by m.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        n_parameters: int
+        n_samples: int
+        l2: float
+        network: Any
+        _problem: Any
+
+        def _vector(self, theta: Any, name: str = "") -> "NDArray[np.float64]": ...
+
+        def _m(self, rows: Any = None) -> float: ...
+
+    def residuals(self, theta: Any) -> "NDArray[np.float64]":
+        """r at theta, for `scipy.optimize.least_squares`; its squared norm is 2 J.
+
+            least_squares(objective.residuals, theta, jac=objective.jacobian, method="lm")
+
+        Returns
+        -------
+        ndarray of float64, (m K,), with a penalty (m K + weights,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If theta does not fit, or the loss is no sum of squares.
+        """
+        vector = self._with_residuals(theta)
+        r = self._problem.rows_of(vector, "residuals").reshape(-1)
+        places, root = self._penalty()
+        return np.concatenate([r, root * vector[places]])
+
+    def jacobian(self, theta: Any) -> "NDArray[np.float64]":
+        """R at theta, (m K, P), with a penalty (m K + weights, P): rows as of `residuals`.
+
+        It needs 8 m K P bytes: `gauss_newton_product` and `levenberg_marquardt` do without it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If theta does not fit, or the loss is no sum of squares.
+        """
+        vector = self._with_residuals(theta)
+        rows = self._problem.rows_of(vector, "curvature_rows").reshape(-1, self.n_parameters)
+        places, root = self._penalty()
+        R = np.zeros((len(rows) + len(places), self.n_parameters))
+        R[: len(rows)] = rows
+        R[len(rows) + np.arange(len(places)), places] = root
+        return R
+
+    def jacobian_operator(self, theta: Any) -> Any:
+        """R at theta as a `scipy.sparse.linalg.LinearOperator`, in O(m K) memory.
+
+        R v by tangents of a forward pass, R'u by a backward pass.
+
+        Raises
+        ------
+        ImportError
+            If SciPy is missing.
+        TypeError, ValueError
+            If theta does not fit, or the loss is no sum of squares.
+        """
+        try:
+            from scipy.sparse.linalg import LinearOperator
+        except ImportError as error:
+            raise ImportError("jacobian_operator needs SciPy: pip install scipy") from error
+        vector = self._with_residuals(theta).copy()
+        places, root = self._penalty()
+        problem, n = self._problem, self.n_samples * int(np.prod(self.network.output_shape))
+        real = self.network.dtype
+
+        def matvec(v: "NDArray[Any]") -> "NDArray[np.float64]":
+            direction = np.ascontiguousarray(v, np.float64).reshape(-1)
+            rows = problem.rows_of(vector, "residual_product", direction)
+            return np.concatenate([rows.reshape(-1), root * direction[places]])
+
+        def rmatvec(u: "NDArray[Any]") -> "NDArray[np.float64]":
+            numbers = np.ascontiguousarray(u, np.float64).reshape(-1)
+            data = numbers[:n].astype(real).reshape(self.n_samples, -1)
+            total = problem.residual_transpose(vector, data)
+            total[places] += root * numbers[n:]
+            return total  # type: ignore[no-any-return]
+
+        shape = (n + len(places), self.n_parameters)
+        return LinearOperator(shape, matvec=matvec, rmatvec=rmatvec, dtype=np.float64)
+
+    def sample_gradients(self, theta: Any) -> "NDArray[np.float64]":
+        """The gradient of each sample's loss alone, (m, P): without weights, penalty or 1/m.
+
+        Their mean, plus lambda/m W, is the gradient of J where samples are not weighted.
+        """
+        vector = self._vector(theta)
+        return self._problem.rows_of(vector, "sample_gradients").astype(np.float64, copy=False)  # type: ignore[no-any-return]
+
+    def _with_residuals(self, theta: Any) -> "NDArray[np.float64]":
+        if self.network.loss != "squared_error":
+            raise ValueError(
+                f"the loss of this network, {self.network.loss}, is no sum of squares, and has no "
+                "residuals; gauss_newton_product and hessp are there for every loss, and "
+                "fastbp.levenberg_marquardt for all that have a curvature"
+            )
+        return self._vector(theta)
+
+    def _penalty(self) -> "tuple[NDArray[np.intp], float]":
+        """The places of the weights in theta, if they are penalised, and root(lambda/m)."""
+        if self.l2 == 0:
+            return np.empty(0, np.intp), 0.0
+        weights = [b.indices for b in self.network.blocks() if b.kind == "weights"]
+        return np.sort(np.concatenate(weights)), float(np.sqrt(self.l2 / self._m()))
+
+    def _gauss_newton_matrix(self, theta: Any) -> "NDArray[np.float64]":
+        """G at theta, (P, P), symmetric; made tile by tile, never from R as a whole."""
+        G = self._problem.gauss_newton_matrix(self._vector(theta))
+        lower = np.tril_indices(self.n_parameters, -1)
+        G.T[lower] = G[lower]
+        places, root = self._penalty()
+        G[places, places] += root * root
+        return G  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastbp import compiled, last_call, names, parameters, predictions, samples, threads, validate
 from fastbp.description import describe, from_description
+from fastbp.input_derivatives import InputDerivatives
 from fastbp.layered import Layered
 from fastbp.layers.layer import Layer
 from fastbp.model import Model
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from fastbp.parameterised import Parameterised
 
 
-class Network(Layered):
+class Network(InputDerivatives, Layered):
     """A feed-forward network: layers, a loss and a regularisation; it holds no parameters.
 
         z(l+1) = W a(l) + b,   a(l+1) = g(z(l+1)),   a(1) = x

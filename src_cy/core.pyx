@@ -5,10 +5,12 @@
     placement.pxi         how an evaluation is cut, and where everything lies
     program.pxi           a network's program, read
     program_layout.pxi    and laid out for a tile
+    program_placement.pxi how its samples are cut, and where all of it lies
     bound.pxi             what bound networks and circuits have in common: memory, counters
     workspace.pxi         Chain: a network as the engine runs it; Workspace: m samples, and memory
     network.pxi           BoundNetwork: a network bound to its data, evaluated in one call
     model.pxi             Model: a network bound to its parameters
+    derivatives.pxi       derivatives of each sample, by theta and by the inputs
     kernels.pxi           single steps for fastbp.kernels
     functions.pxi         one function over an array, for validation and for tests
     programs.pxi          a Program of the recorder, read and run on numbers
@@ -40,7 +42,9 @@ from evaluation.chain_step cimport (
 from evaluation.network cimport evaluate
 from evaluation.parameters cimport ThetaBlock, add_in_double, delta_of, delta_size
 from evaluation.plan cimport (
-    BY_STEPS, BY_TILES, BY_WINDOWS, SAMPLE_MAJOR, Data, Evaluation, Plan, take,
+    BACKWARD_PRODUCT, BY_STEPS, BY_TILES, BY_WINDOWS, CURVATURE_ROWS, FORWARD_PRODUCT, GAUSS_NEWTON,
+    INPUT_HESSIAN, INPUT_JACOBIAN, NO_ROWS, RESIDUAL_PRODUCT, RESIDUAL_TRANSPOSE, RESIDUALS,
+    SAMPLE_GRADIENTS, SAMPLE_MAJOR, Data, Evaluation, Plan, take,
 )
 from evaluation.samples cimport gathered_size
 from evaluation.weights cimport wide_factor
@@ -57,8 +61,8 @@ from matrix.sizes cimport (
     CHUNK_DOUBLES, CHUNK_WORK, GATE_SAMPLES, HUGE_PAGE, LARGE_THETA, LONG_CALL, MAX_CHUNKS,
     MAX_COLUMNS, MAX_TILE, MAX_WINDOW, MIN_CHUNKS, MIN_COLUMNS, MIN_TILE, ON_STACK, PACK_ROWS,
     PACK_SAMPLES, PARTS, PEAK_SUMS, POLL_NANOSECONDS, POLL_WORK, PROGRAM_TILE_BYTES, ROW_BYTES,
-    SAMPLE_MAJOR_BYTES, SPARE_WORKSPACES, STREAM_BYTES, THREAD_WORK, TILE_BYTES, TILE_ROW_BYTES,
-    WINDOW_BYTES, WINDOW_TILE,
+    SAMPLE_MAJOR_BYTES, SPARE_WORKSPACES, STREAM_BYTES, TABLE_SUM_BYTES, THREAD_WORK, TILE_BYTES,
+    TILE_ROW_BYTES, WINDOW_BYTES, WINDOW_TILE,
 )
 from matrix.transpose cimport transpose
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
@@ -134,10 +138,12 @@ include "bindings/custom.pxi"
 include "bindings/placement.pxi"
 include "bindings/program.pxi"
 include "bindings/program_layout.pxi"
+include "bindings/program_placement.pxi"
 include "bindings/bound.pxi"
 include "bindings/workspace.pxi"
 include "bindings/network.pxi"
 include "bindings/model.pxi"
+include "bindings/derivatives.pxi"
 include "bindings/kernels.pxi"
 include "bindings/functions.pxi"
 include "bindings/programs.pxi"

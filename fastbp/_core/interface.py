@@ -63,6 +63,20 @@ class BoundNetwork(Protocol):
         gauss_newton: bool = False,
     ) -> NDArray[np.float64]: ...
 
+    # What there is of each sample, (m, n) of real: "residuals", "residual_product" with a direction
+    # of theta, "curvature_rows", "sample_gradients".
+    def rows_of(
+        self, theta: NDArray[np.float64], name: str, direction: Any = None
+    ) -> NDArray[Any]: ...
+
+    # The transpose of the residuals' Jacobian times (m, K T) numbers of real.
+    def residual_transpose(
+        self, theta: NDArray[np.float64], numbers: NDArray[Any]
+    ) -> NDArray[np.float64]: ...
+
+    # (n_parameters, n_parameters); only the lower half is to be read.
+    def gauss_newton_matrix(self, theta: NDArray[np.float64]) -> NDArray[np.float64]: ...
+
     # J; the gradient is written to `out`, which is not theta.
     def evaluate_into(self, theta: NDArray[np.float64], out: NDArray[np.float64]) -> float: ...
 
@@ -205,6 +219,20 @@ class Engine(Protocol):
         is_checked: bool = False,
         lengths: NDArray[np.int64] | None = None,  # of sequences
     ) -> Any: ...
+
+    # A derivative of the outputs by the inputs, (m, n) of real: "forward_product" and
+    # "backward_product" with what is beside, "input_jacobian", "input_hessian".
+    def input_derivatives(
+        self,
+        chain: Any,  # Chain
+        theta: NDArray[np.float64],
+        X: NDArray[Any],
+        name: str,
+        n_threads: int,
+        beside: Any = None,
+        lengths: NDArray[np.int64] | None = None,
+        n_tangents: int = 0,  # at once, of the Hessian
+    ) -> NDArray[Any]: ...
 
     # For fastbp.kernels: of matrices in C order of `real`, Delta and D of float64. None if one of
     # them is not such a matrix, or does not fit the others.

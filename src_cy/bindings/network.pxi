@@ -138,6 +138,65 @@ cdef class BoundNetwork(Bound):
                      &cost)
         return out
 
+    def rows_of(self, theta, name, direction=None):
+        """What there is of each sample, (m, n) of real: "residuals", n = K T; "residual_product"
+        of their Jacobian with a direction of theta, n = K T; "curvature_rows", K T rows of P; or
+        "sample_gradients", n = P."""
+        cdef int what = rows_named(name, False)
+        if self.chain is None:
+            raise RuntimeError("this BoundNetwork is not bound to data")
+        self.chain.check_theta(theta)
+        if what == RESIDUALS and self.chain.plan.loss_from_z:
+            raise ValueError("a loss that is computed from z has no residuals")
+        if what == RESIDUAL_PRODUCT:
+            self.chain.check_theta(direction)
+            theta = np.concatenate([theta, direction])
+        out = new_rows(self.m, row_length(self.chain, what))
+        self._derive(what, theta, <real *>cnp.PyArray_DATA(<cnp.ndarray>out), NULL, NULL)
+        return out
+
+    def residual_transpose(self, theta, numbers):
+        """The transpose of the residuals' Jacobian times numbers, (m, K T) of real in C order."""
+        cdef cnp.npy_intp n
+        if self.chain is None:
+            raise RuntimeError("this BoundNetwork is not bound to data")
+        self.chain.check_theta(theta)
+        if not (is_plain(numbers, REAL_TYPE, 2)
+                and cnp.PyArray_DIM(<cnp.ndarray>numbers, 0) == self.m
+                and cnp.PyArray_DIM(<cnp.ndarray>numbers, 1) == self.chain.n_out()):
+            raise TypeError("numbers are no C-contiguous matrix of the network's dtype, (m, K T)")
+        n = self.chain.plan.n_parameters
+        out = cnp.PyArray_SimpleNew(1, &n, cnp.NPY_FLOAT64)
+        self._derive(RESIDUAL_TRANSPOSE, theta, NULL, <double *>cnp.PyArray_DATA(<cnp.ndarray>out),
+                     <const real *>cnp.PyArray_DATA(<cnp.ndarray>numbers))
+        return out
+
+    def gauss_newton_matrix(self, theta):
+        """The lower half of the Gauss-Newton matrix of the data's part of J, (P, P) of float64; of
+        the upper half nothing is to be read."""
+        cdef cnp.npy_intp shape[2]
+        if self.chain is None:
+            raise RuntimeError("this BoundNetwork is not bound to data")
+        self.chain.check_theta(theta)
+        shape[0] = shape[1] = self.chain.plan.n_parameters
+        check_size(<double>shape[0] * shape[1])
+        out = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_FLOAT64)
+        self._derive(GAUSS_NEWTON, theta, NULL, <double *>cnp.PyArray_DATA(<cnp.ndarray>out),
+                     NULL)
+        return out
+
+    cdef int _derive(
+        self, int what, theta, real *output, double *sums, const real *beside,
+    ) except -1:
+        cdef double cost = 0
+        workspace = self.along.get(what)
+        if workspace is None:
+            workspace = new_workspace(self.chain, self.m, &self.data, False, self.l2, self.mean,
+                                      self.n_threads, what == RESIDUAL_PRODUCT, False, what)
+            keep_workspace(self.along, what, workspace)
+        return self._run_in(workspace, <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta), None,
+                            0, 1, sums, &cost, output, beside)
+
     cdef int _run(self, theta, rows, double *gradient, double *cost) except -1:
         cdef Workspace workspace = self.whole
         cdef Py_ssize_t first = 0, step = 1
@@ -148,7 +207,7 @@ cdef class BoundNetwork(Bound):
 
     cdef int _run_in(
         self, Workspace workspace, const double *theta, rows, Py_ssize_t first, Py_ssize_t step,
-        double *gradient, double *cost,
+        double *gradient, double *cost, real *output=NULL, const real *beside=NULL,
     ) except -1:
         cdef Evaluation run
         cdef long long start = now()
@@ -164,7 +223,8 @@ cdef class BoundNetwork(Bound):
             if rows is not None and self.data.weights != NULL:
                 gather_weights(&run, workspace.plan.cut.m)
             run.gradient = gradient
-            run.output = NULL
+            run.output = output
+            run.beside = beside
             workspace.run(&run, theta, start, cost)
         finally:
             give_back(&workspace.scratch, room)

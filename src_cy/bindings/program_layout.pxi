@@ -11,6 +11,7 @@ cdef class ProgramLayout:
     cdef Py_ssize_t n_runs, n_offsets, n_clears     # taken
     cdef Py_ssize_t S
     cdef bint has_tangents
+    cdef bint wants_inputs                  # their deltas, and tangents, too
     cdef Py_ssize_t n_values, n_deltas      # reals of a tile
     cdef Py_ssize_t *value_at               # of each array
     cdef Py_ssize_t *delta_at
@@ -122,7 +123,7 @@ cdef int place_values(ProgramLayout self, const ProgramCode *code, Py_ssize_t lo
             self.value_at[i] = self.value_at[twin]
         else:
             self.value_at[i] = take(&self.n_values, code.arrays[2 * i] * self.S)
-        if i == 0:
+        if i == 0 and not self.wants_inputs:
             self.delta_at[i] = -1
         elif twin >= 0:
             self.delta_at[i] = self.delta_at[twin]
@@ -286,6 +287,7 @@ cdef void clear_deltas(ProgramLayout self, const ProgramCode *code, Py_ssize_t n
 
 cdef ProgramLayout lay_program(
     const ProgramCode *code, const ThetaBlock *thetas, Py_ssize_t S, bint has_tangents,
+    bint wants_inputs,
 ):
     """The whole program for tiles of S samples."""
     cdef ProgramLayout self = ProgramLayout.__new__(ProgramLayout)
@@ -293,6 +295,7 @@ cdef ProgramLayout lay_program(
     cdef Py_ssize_t i, p, n, longest = S, n_runs = 0, n_offsets = 0
     self.S = S
     self.has_tangents = has_tangents
+    self.wants_inputs = wants_inputs
     for i in range(code.n_steps):
         s = code.steps + i * STEP_COLUMNS
         p = 0
@@ -322,61 +325,3 @@ cdef ProgramLayout lay_program(
     for i in range(code.n_steps - 1, -1, -1):
         clear_deltas(self, code, i)
     return self
-
-
-cdef int place_program(Workspace self) except -1:
-    """How the samples are cut into tiles, and where everything lies in the scratch of a thread."""
-    cdef Plan *plan = &self.plan
-    cdef const ProgramCode *code = &self.chain.code
-    cdef Py_ssize_t line = 64 // sizeof(real), S = MAX_TILE, k, top = 0, at = 0
-    cdef Py_ssize_t K = plan.n_out * plan.positions
-    cdef Py_ssize_t widest = K, reals = program_reals(code, plan.n_tangents > 0)
-    cdef ThetaBlock *theta
-    # Weights that do not stay in the caches are read once for each tile.
-    cdef Py_ssize_t bytes = max(
-        <Py_ssize_t>PROGRAM_TILE_BYTES, 2 * plan.n_parameters * <Py_ssize_t>sizeof(real))
-    # X has no tangents: what is set apart for them is not touched.
-    reals += plan.n_tangents * (reals - plan.n_in) + 2 * K
-    while S > line and (
-            S >= 2 * plan.cut.m or S * reals * <Py_ssize_t>sizeof(real) > bytes):
-        S //= 2
-    plan.schedule = BY_STEPS
-    plan.padded = plan.stride = S
-    cut_chunks(plan, S)
-    plan.n_thetas = code.n_thetas
-    plan.thetas = <ThetaBlock *>allocate(code.n_thetas * sizeof(ThetaBlock))
-    plan.n_sums = 0
-    for k in range(code.n_thetas):
-        theta = &plan.thetas[k]
-        theta.n_out, theta.n_in = code.thetas[2 * k], code.thetas[2 * k + 1]
-        theta.columns = theta.n_in
-        theta.at = at
-        at += theta.n_out * (theta.n_in + 1)
-        theta.delta_at = take(&plan.n_sums, delta_size(theta))
-        theta.bias_at = take(&plan.n_sums, theta.n_out)
-    plan.n_delta = plan.n_sums * max(plan.n_tangents, <Py_ssize_t>1)
-    self.layout = lay_program(code, plan.thetas, S, plan.n_tangents > 0)
-    plan.steps = self.layout.steps
-    plan.n_steps = code.n_steps
-    plan.n_values = self.layout.n_values
-    plan.n_deltas = self.layout.n_deltas
-    for k in range(plan.n_steps):
-        widest = max(widest, plan.steps[k].n)
-    plan.values_at = take(&top, self.layout.n_values)
-    plan.deltas_at = take(&top, self.layout.n_deltas if plan.loss >= 0 else 0)
-    plan.output_z_at = plan.values_at + self.layout.value(code, code.output)
-    plan.output_delta_at = plan.deltas_at + self.layout.delta(code, code.output)
-    plan.tangents_at = take(&top, plan.n_tangents * plan.n_values)
-    plan.delta_tangents_at = take(&top, plan.n_tangents * plan.n_deltas)
-    plan.curvature_at = take(&top, CURVATURE_ARRAYS * plan.n_out * S if plan.n_tangents > 0 else 0)
-    plan.room_at = take(&top, widest * S if plan.n_tangents > 0 else 0)
-    plan.lengths_at = take(&top, S)
-    plan.output_a_at = take(&top, K * S)
-    plan.y_at = take(&top, K * S)
-    plan.cost_at = take(&top, S)
-    plan.weights_at = take(&top, 2 * S)
-    plan.sums_at = take(&top, plan.n_delta if plan.sums_in_double else 0)
-    plan.circuit_at = take(&top, self.chain.circuit_size)
-    plan.gathered_at = take(&top, gathered_size(plan))
-    plan.scratch = top
-    return 0

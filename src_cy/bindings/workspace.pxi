@@ -144,11 +144,13 @@ cdef class Workspace:
     def __cinit__(self):
         self.plan.chain = NULL
         self.plan.thetas = NULL
+        self.plan.places = NULL
         self.scratch.kept = NULL
 
     def __dealloc__(self):
         free(self.plan.chain)
         free(self.plan.thetas)
+        free(self.plan.places)
         free_room(self.scratch.kept)
 
     cdef Py_ssize_t place(self, real *room, Evaluation *run) noexcept:
@@ -158,14 +160,14 @@ cdef class Workspace:
         cdef Py_ssize_t top = 0, packed, theta, scratch, sums, costs, rows, weights
         cdef Py_ssize_t reals = sizeof(double) // sizeof(real)
         packed = take(&top, plan.n_packed)
-        theta = take(&top, plan.n_parameters * (1 + plan.n_tangents) if reals > 1 else 0)
+        theta = take(&top, plan.n_given if reals > 1 else 0)
         # Threads beyond the number of chunks only make columns of Delta.
         scratch = take(&top, max(plan.scratch * min(<Py_ssize_t>self.n_threads, plan.cut.n_chunks),
                                  plan.delta_scratch * self.n_threads))
         sums = 0
         if plan.loss >= 0 and plan.window > 0:
             sums = plan.n_cached
-        elif plan.loss >= 0:
+        elif plan.loss >= 0 and plan.rows_of in (NO_ROWS, GAUSS_NEWTON, RESIDUAL_TRANSPOSE):
             sums = plan.n_delta * plan.cut.n_chunks * (reals if plan.sums_in_double else 1)
         sums = take(&top, sums)
         costs = take(&top, plan.cut.n_chunks * reals)
@@ -236,11 +238,11 @@ cdef int place_layers(Workspace self, const Data *data) except -1:
 
 cdef Workspace new_workspace(
     Chain chain, Py_ssize_t m, const Data *data, bint gathers, double l2, bint mean,
-    int n_threads, Py_ssize_t n_tangents=0, bint gauss_newton=False,
+    int n_threads, Py_ssize_t n_tangents=0, bint gauss_newton=False, int rows_of=NO_ROWS,
 ):
     """For m samples of `data`, or m that are gathered from it; without data (NULL) for a forward
     pass of any. n_tangents: for products with so many directions at once, of the Hessian or of the
-    Gauss-Newton matrix."""
+    Gauss-Newton matrix; or for directions of X. rows_of: what is wanted of each sample."""
     cdef Workspace self = Workspace.__new__(Workspace)
     cdef Plan *plan = &self.plan
     if not chain.is_made:
@@ -259,7 +261,9 @@ cdef Workspace new_workspace(
         plan.has_lengths = data.lengths != NULL
     plan.n_tangents = n_tangents
     plan.gauss_newton = gauss_newton
-    if n_tangents > 0:      # the schedules of dense layers have no tangents
+    plan.rows_of = rows_of
+    plan.n_given = plan.n_parameters * (1 + (n_tangents if rows_of < FORWARD_PRODUCT else 0))
+    if n_tangents > 0 or rows_of != NO_ROWS:    # the schedules of dense layers know only J and D
         plan.n_chain = 0
     if plan.n_chain > 0:
         place_layers(self, data)
@@ -267,7 +271,8 @@ cdef Workspace new_workspace(
         place_program(self)
     self.n_threads = threads_worth(
         n_threads, max(plan.cut.n_chunks, window_pieces(plan)),
-        <double>m * plan.multiply_adds * (1 + 2 * n_tangents) / THREAD_WORK)
+        <double>m * plan.multiply_adds * (1 + 2 * n_tangents)
+        * (1 if rows_of == NO_ROWS else chain.n_out()) / THREAD_WORK)
     keep_scratch(&self.scratch, self.place(NULL, NULL))
     self.place(self.scratch.kept, &self.kept)
     return self

@@ -6,7 +6,7 @@ last (windows.pxd). Few samples make a row of Delta in the gradient, and call it
 (sample_major.pxd).
 """
 from evaluation.parameters cimport ThetaBlock, add_in_double, delta_of
-from evaluation.plan cimport Evaluation, Plan
+from evaluation.plan cimport NO_ROWS, Evaluation, Plan
 from evaluation.tangents cimport direction
 from matrix.layout cimport Strips, adjacent, column
 from matrix.sizes cimport FINISH_PIECE
@@ -48,6 +48,17 @@ cdef inline const double *sum_chunks(
     return total
 
 
+cdef inline void run_gram(void *context, int worker, Py_ssize_t j) noexcept nogil:
+    """Row j of the lower half of R'R (jacobian.pxd)."""
+    cdef Evaluation *run = <Evaluation *>context
+    cdef Py_ssize_t at = j * run.plan.n_parameters, i
+    cdef const double *sums = sum_chunks(run, at, j + 1, run.gradient + at)
+    if worker == 0:
+        poll(context)
+    for i in range(j + 1):
+        run.gradient[at + i] = sums[i]
+
+
 cdef inline Py_ssize_t finish_pieces(const Plan *plan) noexcept nogil:
     """Into how many items the end of an evaluation is cut, for each layer."""
     return 1 + plan.n_delta * plan.cut.n_chunks // FINISH_PIECE
@@ -68,7 +79,9 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
     cdef Py_ssize_t first = piece * theta.n_out // pieces
     cdef Py_ssize_t stop = (piece + 1) * theta.n_out // pieces
     cdef Py_ssize_t c = theta.shift, end = theta.shift + theta.n_in, row = theta.n_in + 1, j, n, at
-    cdef double scale = run.scale, l2 = run.l2
+    # A transpose's numbers have the samples' shares already, and no penalty.
+    cdef double scale = run.scale if plan.rows_of == NO_ROWS else 1
+    cdef double l2 = run.l2 if plan.rows_of == NO_ROWS else 0
     cdef Strips Delta = delta_of(theta, run.sums + k * plan.n_sums)
     cdef const double *sums
     cdef double *D

@@ -5,11 +5,12 @@ where windows are kept (windows.pxd) a chunk is a tile, and Delta is made by col
 """
 from evaluation.chain cimport tile_backward, tile_forward
 from evaluation.chain_step cimport ChainStep, pack_weights, packing_pieces
-from evaluation.gradient cimport finish_pieces, run_finish
+from evaluation.gradient cimport finish_pieces, run_finish, run_gram
+from evaluation.jacobian cimport tile_rows
 from evaluation.parameters cimport add_in_double, add_squares
 from evaluation.outputs cimport tile_loss, write_outputs
 from evaluation.plan cimport (
-    BY_STEPS, BY_TILES, BY_WINDOWS, SAMPLE_MAJOR, Data, Evaluation, Plan,
+    BY_STEPS, BY_TILES, BY_WINDOWS, GAUSS_NEWTON, NO_ROWS, SAMPLE_MAJOR, Data, Evaluation, Plan,
 )
 from evaluation.sample_major cimport sample_major_tile_backward, sample_major_tile_forward
 from evaluation.samples cimport tile_data
@@ -64,6 +65,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
         start = tile.start
         count = tile.count
         columns = plan.padded if plan.schedule == BY_STEPS else round_up(count)
+        place = tile.number % plan.group
         prefetch_tile(run, &tile, &ahead)
         data = tile_data(run, scratch, start, count)
         if plan.schedule == BY_STEPS:
@@ -72,11 +74,12 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
             sample_major_tile_forward(run, scratch, &data, &ahead)
         else:
             tile_forward(run, scratch, &data, start, count, columns, &ahead)
-        if run.output != NULL:
+        if plan.rows_of != NO_ROWS:
+            tile_rows(run, scratch, &data, start, count, sums, place == 0)
+        elif run.output != NULL:
             write_outputs(run, scratch, start, count, columns)
         else:
             cost += tile_loss(run, scratch, &data, count, columns, &some_left_out)
-            place = tile.number % plan.group
             if run.gradient != NULL and plan.schedule == BY_STEPS:
                 tile_of_program_backward(run, scratch, some_left_out, sums, place == 0)
             elif run.gradient != NULL and plan.schedule == SAMPLE_MAJOR:
@@ -84,10 +87,10 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
             elif run.gradient != NULL:
                 tile_backward(run, scratch, &data, start, count, columns, some_left_out, sums,
                               place == 0, &ahead)
-            if (run.gradient != NULL and plan.sums_in_double
-                    and (place + 1 == plan.group or is_last(&tile))):
-                add_in_double(plan.n_delta, sums, tile.number == place,
-                              run.partial + chunk * plan.n_delta)
+        if (run.gradient != NULL and plan.sums_in_double
+                and (place + 1 == plan.group or is_last(&tile))):
+            add_in_double(plan.n_delta, sums, tile.number == place,
+                          run.partial + chunk * plan.n_delta)
     run.costs[chunk] = cost
 
 
@@ -97,17 +100,12 @@ cdef inline void run_tile(void *context, int worker, Py_ssize_t tile) noexcept n
     run_chunk(context, worker, run.window_start // run.plan.cut.tile + tile)
 
 
-cdef inline Py_ssize_t n_given(const Plan *plan) noexcept nogil:
-    """How many numbers theta and the directions that follow it are."""
-    return plan.n_parameters * (1 + plan.n_tangents)
-
-
 cdef inline void run_narrow(void *context, int worker, Py_ssize_t piece) noexcept nogil:
     """One piece of theta, rounded to float32."""
     cdef const Evaluation *run = <const Evaluation *>context
     cdef real *theta = <real *>run.theta
     cdef Py_ssize_t start = piece * NARROW_PIECE, i
-    for i in range(start, min(start + NARROW_PIECE, n_given(run.plan))):
+    for i in range(start, min(start + NARROW_PIECE, run.plan.n_given)):
         theta[i] = <real>run.source[i]
 
 
@@ -128,7 +126,7 @@ cdef inline void weigh_samples(Evaluation *run) noexcept nogil:
     cdef const Plan *plan = run.plan
     cdef double total = plan.cut.m
     run.weight_factor = 1
-    if run.data.weights != NULL and run.output == NULL:
+    if run.data.weights != NULL and (run.output == NULL or plan.rows_of != NO_ROWS):
         total = weigh(run.data.weights, plan.cut.m, plan.l2, &run.weight_factor)
     run.l2 = run.weight_factor * plan.l2
     run.scale = quotient(1, total if plan.mean else run.weight_factor)
@@ -158,7 +156,7 @@ cdef inline void evaluate(Evaluation *run, long long start, double *cost) noexce
     start_work(&run.work, start)
     weigh_samples(run)
     if sizeof(real) < sizeof(double) and not run.is_packed:
-        share(&run.work, run_narrow, (n_given(plan) + NARROW_PIECE - 1) // NARROW_PIECE,
+        share(&run.work, run_narrow, (plan.n_given + NARROW_PIECE - 1) // NARROW_PIECE,
               n_threads)
     if (plan.schedule == BY_TILES or plan.schedule == BY_WINDOWS) and not run.is_packed:
         c = 0
@@ -179,7 +177,9 @@ cdef inline void evaluate(Evaluation *run, long long start, double *cost) noexce
             squares = add_squares(plan.thetas + c, run.theta, squares)
         cost[0] += 0.5 * run.l2 * squares
     cost[0] *= run.scale
-    if run.gradient != NULL and (plan.schedule == BY_STEPS or plan.schedule == BY_TILES):
+    if plan.rows_of == GAUSS_NEWTON:
+        share(&run.work, run_gram, plan.n_parameters, n_threads)
+    elif run.gradient != NULL and (plan.schedule == BY_STEPS or plan.schedule == BY_TILES):
         c = finish_pieces(plan)
         share(&run.work, run_finish, plan.n_thetas * c * max(plan.n_tangents, <Py_ssize_t>1),
               n_threads if c > 1 else 1)

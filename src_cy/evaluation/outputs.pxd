@@ -13,7 +13,9 @@ from evaluation.tangents cimport tangent_deltas, tangent_values
 from evaluation.weights cimport multiply_weights, tile_weights
 from matrix.transpose cimport transpose
 from simd.lanes cimport called_void, real
-from steps.curvature cimport Curvature, prepare_curvature, tangent_of_delta
+from steps.curvature cimport (
+    GAUSS_NEWTON_PART, WHOLE_CURVATURE, Curvature, prepare_curvature, tangent_of_delta,
+)
 from steps.function cimport apply, output_loss
 
 
@@ -79,7 +81,8 @@ cdef inline void output_tangents(
     cdef const real *y = scratch + plan.y_at + at
     cdef Curvature curvature
     prepare_curvature(&plan.output_g, plan.loss, plan.loss_parameter, plan.loss_from_z,
-                      plan.loss_circuit, plan.gauss_newton, K, S,
+                      plan.loss_circuit,
+                      GAUSS_NEWTON_PART if plan.gauss_newton else WHOLE_CURVATURE, K, S,
                       scratch + plan.output_z_at + at, y, scratch + plan.curvature_at,
                       scratch + plan.cost_at, scratch + plan.circuit_at, &curvature)
     for k in range(plan.n_tangents):

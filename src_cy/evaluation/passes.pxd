@@ -7,7 +7,7 @@ tile is done, so that Delta of weights that many steps share is made at once.
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from evaluation.plan cimport Data, Evaluation, Plan
+from evaluation.plan cimport NO_ROWS, Data, Evaluation, Plan
 from evaluation.weights cimport leave_out
 from matrix.transpose cimport transpose
 from simd.lanes cimport real
@@ -45,6 +45,11 @@ cdef inline void take_data(
         lengths[s] = <real>length
 
 
+cdef inline bint goes_back(const Evaluation *run) noexcept nogil:
+    """Whether slopes are needed after the values."""
+    return run.gradient != NULL or run.plan.rows_of != NO_ROWS
+
+
 cdef inline void program_forward(
     const Evaluation *run, real *scratch, const Data *data, Py_ssize_t count,
 ) noexcept nogil:
@@ -61,7 +66,7 @@ cdef inline void program_forward(
         if step.kind == AFFINE:
             affine_forward(step, run.theta, values)
         elif step.kind == MAP:
-            apply(&step.g, run.gradient != NULL and step.keeps_z, 1, step.n * S, step.n * S,
+            apply(&step.g, goes_back(run) and step.keeps_z, 1, step.n * S, step.n * S,
                   values + step.a, values + step.out, scratch + plan.circuit_at)
         elif step.kind == GATE:
             gate_forward(step, S, scratch + plan.lengths_at, values)
@@ -72,7 +77,8 @@ cdef inline void program_forward(
 cdef inline void program_backward(
     const Evaluation *run, real *scratch, const real *w, real *deltas, real *sums,
 ) noexcept nogil:
-    """Adds to Delta in `sums`. w: the weights, if some samples are left out, else NULL."""
+    """Deltas of all rows; adds to Delta in `sums`, unless that is NULL. w: the weights, if some
+    samples are left out, else NULL."""
     cdef const Plan *plan = run.plan
     cdef const Step *step
     cdef Py_ssize_t S = plan.padded, i, c
@@ -85,7 +91,8 @@ cdef inline void program_backward(
             memset(deltas + step.clears[c].at, 0, step.clears[c].n * sizeof(real))
         if step.kind == AFFINE:
             affine_backward(step, run.theta, deltas, deltas)
-            affine_sums(step, 0, True, values, deltas, sums)
+            if sums != NULL:
+                affine_sums(step, 0, True, values, deltas, sums)
         elif step.kind == MAP:
             multiply_by_slopes(&step.g, 1, 1, step.n * S, step.n * S, values + step.a,
                                values + step.out, deltas + step.out_delta,

@@ -39,15 +39,23 @@ and of those that have a position. For directions of theta there are
     delta_tangents_at   and as at deltas_at
     curvature_at        second derivatives of the loss by the outputs of one position
     room_at             rows of the largest step, or of the outputs
+    rows_at             rows by parameters (jacobian.pxd)
 """
 from evaluation.chain_step cimport ChainStep
 from evaluation.parameters cimport ThetaBlock
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 from simd.lanes cimport real
 from steps.function cimport Function
 from steps.step cimport Step
 from tape.tape cimport Custom
 from work.chunks cimport Cut, Work
+
+
+cdef enum:          # what is asked of each sample; see jacobian.pxd
+    NO_ROWS, RESIDUALS, CURVATURE_ROWS, SAMPLE_GRADIENTS, GAUSS_NEWTON
+    RESIDUAL_PRODUCT, RESIDUAL_TRANSPOSE
+    FORWARD_PRODUCT, BACKWARD_PRODUCT, INPUT_JACOBIAN, INPUT_HESSIAN
+    N_ROWS
 
 
 cdef struct Data:
@@ -75,6 +83,7 @@ cdef struct Plan:
     Py_ssize_t n_out            # outputs, at each of so many positions of a sequence
     Py_ssize_t positions
     Py_ssize_t n_parameters
+    Py_ssize_t n_given          # numbers of theta and of the directions that follow it
     Py_ssize_t n_chain          # layers of a plain chain of dense layers; 0: it is none
     ChainStep *chain
     Py_ssize_t n_thetas
@@ -100,6 +109,11 @@ cdef struct Plan:
     Py_ssize_t n_tangents
     bint gauss_newton           # the products are those of the Gauss-Newton matrix
     Py_ssize_t tangents_at, delta_tangents_at, curvature_at, room_at
+    int rows_of
+    Py_ssize_t input_delta      # those of X in the deltas, if they are wanted
+    Py_ssize_t rows_at          # [parameter, sample]
+    Py_ssize_t gram_row         # from one of them to the next
+    int32_t *places             # where each of them is, for add_gram
     # cost
     int loss                    # row of the table; N_LOSSES: loss_circuit; -1: forward only
     real loss_parameter
@@ -160,7 +174,8 @@ cdef struct Evaluation:
     Py_ssize_t window_start     # the first sample of the window
     double *costs               # n_chunks
     double *gradient            # NULL: cost only; or the products with all directions
-    real *output                # not NULL: forward only, a(L) as (m, K)
+    real *output                # not NULL: forward only, a(L) as (m, K); or plan.rows_of
+    const real *beside          # directions of X or of the outputs, sample by sample
     bint from_z                 # z(L) instead of a(L)
 
 

@@ -12,7 +12,7 @@ where t is the tangent of z(L) and H the curvature of the loss there (curvature.
 from libc.string cimport memset
 
 from evaluation.passes cimport program_backward, program_forward
-from evaluation.plan cimport Data, Evaluation, Plan
+from evaluation.plan cimport NO_ROWS, Data, Evaluation, Plan
 from evaluation.weights cimport leave_out
 from simd.lanes cimport real
 from steps.affine cimport affine_backward, affine_sums, affine_tangent
@@ -71,9 +71,11 @@ cdef inline void step_backward(
     cdef const real *values = scratch + plan.values_at
     if step.kind == AFFINE:
         affine_backward(step, run.theta, delta_tangents, delta_tangents)
-        affine_backward(step, V, deltas, delta_tangents)
-        affine_sums(step, 0, True, values, delta_tangents, sums)
-        affine_sums(step, step.first_tangent, False, tangents, deltas, sums)
+        if V != NULL:
+            affine_backward(step, V, deltas, delta_tangents)
+        if sums != NULL:
+            affine_sums(step, 0, True, values, delta_tangents, sums)
+            affine_sums(step, step.first_tangent, False, tangents, deltas, sums)
     elif step.kind == MAP:
         multiply_by_tangent(
             &step.g, step.n * S, values + step.a, values + step.out, deltas + step.out_delta,
@@ -91,7 +93,8 @@ cdef inline void step_backward(
 cdef inline void hessian_backward(
     const Evaluation *run, real *scratch, const real *w, real *sums,
 ) noexcept nogil:
-    """The tangents of Delta for all directions, and the deltas they share."""
+    """The deltas, which all directions share, and their tangents; those of Delta, if there are sums
+    of them, or else along directions of X."""
     cdef const Plan *plan = run.plan
     cdef const Step *step
     cdef Py_ssize_t S = plan.padded, i, k, c
@@ -107,9 +110,10 @@ cdef inline void hessian_backward(
             for c in range(step.n_clears):
                 memset(tangent_deltas(plan, scratch, k) + step.clears[c].at, 0,
                        step.clears[c].n * sizeof(real))
-            step_backward(run, step, direction(run, k), scratch, w,
+            step_backward(run, step, direction(run, k) if sums != NULL else NULL, scratch, w,
                           tangent_values(plan, scratch, k), deltas,
-                          tangent_deltas(plan, scratch, k), sums + k * plan.n_sums)
+                          tangent_deltas(plan, scratch, k),
+                          sums + k * plan.n_sums if sums != NULL else NULL)
         if step.kind == AFFINE:
             affine_backward(step, run.theta, deltas, deltas)
         elif step.kind == MAP:
@@ -131,7 +135,7 @@ cdef inline void tile_of_program_forward(
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t k
     program_forward(run, scratch, data, count)
-    for k in range(plan.n_tangents):
+    for k in range(plan.n_tangents if plan.rows_of == NO_ROWS else 0):
         tangent_forward(run, direction(run, k), scratch, tangent_values(plan, scratch, k))
 
 

@@ -68,6 +68,8 @@ enum {
     CUSTOM_ROW = 256,              /* elements of a layer that a circuit as activation or loss
                                     * takes at once: its rows stay in the first-level cache */
 
+    GRAM_ROWS = 48,                /* of R by parameters, whose products with as many others are
+                                    * summed together: both stay in the second-level cache */
     TABLE_SUM_BYTES = 4096,        /* bits. Of a row: as many positions are summed for Delta at
                                     * once, for a block's rows to stay in the first-level
                                     * cache. */

@@ -9,7 +9,7 @@ from matrix.gathered cimport (
     scattered_product,
 )
 from matrix.sizes cimport TABLE_SUM_BYTES
-from simd.lanes cimport real
+from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
 from steps.step cimport TO_OUT, WITH_BIAS, Step
 
 
@@ -36,8 +36,12 @@ cdef inline void affine_forward(const Step *step, const real *theta, real *value
 cdef inline void affine_tangent(
     const Step *step, const real *theta, const real *V, const real *values, real *tangents,
 ) noexcept nogil:
-    """The tangent of z: W tangents of the inputs + V [1, inputs]."""
+    """The tangent of z: W tangents of the inputs + V [1, inputs]. Without V it is that along a
+    direction of X, which has tangents then."""
     cdef bint adds = step.flags & TO_OUT
+    if V == NULL:
+        multiply_inputs(step, 0, theta, tangents, FROM_OUT if adds else FROM_NOTHING, tangents)
+        return
     if step.first_wanted < step.depth:
         multiply_inputs(step, step.first_wanted, theta, tangents,
                         FROM_OUT if adds else FROM_NOTHING, tangents)
@@ -83,3 +87,43 @@ cdef inline void affine_sums(
             run_sums(step.n_units, step.all_runs + r, n, deltas, step.unit_row,
                      sums + step.delta_bias)
         r += n
+
+
+cdef inline kernel_void add_row(
+    Py_ssize_t n_samples, Py_ssize_t columns, const real *delta, const real *input, real *out,
+) noexcept nogil:
+    """out[sample] += the sum of delta input over the positions side by side; without input, of
+    delta."""
+    cdef Py_ssize_t c = 0, p
+    cdef lanes_t total
+    while c < n_samples:
+        total = lanes_load(out + c)
+        p = c
+        while p < columns:
+            if input != NULL:
+                total += lanes_load(delta + p) * lanes_load(input + p)
+            else:
+                total += lanes_load(delta + p)
+            p += n_samples
+        lanes_store(out + c, total)
+        c += LANES
+
+
+cdef inline void affine_rows(
+    const Step *step, Py_ssize_t n_samples, const real *values, const real *deltas, real *rows,
+    Py_ssize_t row,
+) noexcept nogil:
+    """Adds to rows[parameter, sample] the sum over positions of delta [1, inputs]'."""
+    cdef Py_ssize_t r, u, k
+    cdef const Run *run
+    cdef const real *delta
+    for r in range(step.n_runs):
+        run = step.runs + r
+        for u in range(step.n_units):
+            delta = deltas + run.out_delta + u * step.unit_row
+            if step.flags & WITH_BIAS:
+                add_row(n_samples, run.columns, delta, NULL,
+                        rows + (step.bias + u * step.row) * row)
+            for k in range(step.depth):
+                add_row(n_samples, run.columns, delta, values + run.inputs[k],
+                        rows + (step.weights + u * step.row + k) * row)

@@ -9,11 +9,16 @@ and, of a softmax output with Jacobian S = diag(a) - a a' and u = loss', v = S t
 
     S (loss'' v) + v (u - a.u) - a (v.u)
 
-Its Gauss-Newton part is what is left without g'' and without the last two terms.
+Its Gauss-Newton part is what is left without g'' and without the last two terms. It is BB', with
+the columns of B
+
+    from z      root(loss'')_k e_k          softmax: root(sum(y) a_k) (e_k - a)
+    from a - y  root(loss'')_k g'_k e_k     softmax: root(loss'')_k S e_k
 """
 from libc.string cimport memcpy, memset
 
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
+from simd.lanes_math cimport lanes_gt, lanes_select, lanes_sqrt
 from steps.activations cimport SOFTMAX, multiply_slopes
 from steps.custom cimport custom_loss
 from steps.function cimport (
@@ -26,13 +31,34 @@ cdef enum:
     CURVATURE_ARRAYS = 4    # of the outputs of a tile, that `prepare_curvature` needs
 
 
+cdef enum:          # of the Hessian by z(L)
+    WHOLE_CURVATURE, GAUSS_NEWTON_PART, ROOT    # the last of the second
+
+
 cdef struct Curvature:
     bint joint              # softmax: an output depends on all z
     bint of_cross_entropy   # softmax, with the loss computed from z
-    bint gauss_newton
-    real *factor            # of the tangent; joint: loss'' by a
+    int part
+    real *factor            # of the tangent; joint: loss'' by a; or the root of either
     real *slope             # joint: loss' by a
     real *a                 # joint
+
+
+cdef inline kernel_void take_roots(Py_ssize_t n, real *values) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    while i < n:
+        lanes_store(values + i, lanes_sqrt(lanes_load(values + i)))
+        i += LANES
+
+
+cdef inline kernel_void cut_below(Py_ssize_t n, real *values) noexcept nogil:
+    """values = 0 where they are negative; NaN stays."""
+    cdef Py_ssize_t i = 0
+    while i < n:
+        lanes_store(values + i, lanes_select(
+            lanes_gt(lanes_splat(0), lanes_load(values + i)), lanes_splat(0),
+            lanes_load(values + i)))
+        i += LANES
 
 
 cdef inline kernel_void multiply_mass(
@@ -71,7 +97,7 @@ cdef inline kernel_void add_turning(
 
 
 cdef inline void prepare_curvature(
-    const Function *g, int loss, real p, bint from_z, const Custom *circuit, bint gauss_newton,
+    const Function *g, int loss, real p, bint from_z, const Custom *circuit, int part,
     Py_ssize_t rows, Py_ssize_t columns, const real *z, const real *y,
     real *room, real *cost, real *scratch, Curvature *out,
 ) noexcept nogil:
@@ -81,11 +107,13 @@ cdef inline void prepare_curvature(
     cdef real *kept = room + 3 * size       # z, or what a function leaves there
     out.joint = g.circuit == NULL and g.activation == SOFTMAX
     out.of_cross_entropy = circuit == NULL and loss == SOFTMAX_CROSS_ENTROPY
-    out.gauss_newton = gauss_newton
+    out.part = part
     out.factor, out.slope, out.a = room, room + size, room + 2 * size
     if from_z and circuit == NULL and not out.joint:
         memset(out.factor, 0, size * sizeof(real))      # of the losses with margins it is 0
         curvature_of_z(loss, rows, columns, columns, z, y, out.slope, out.factor, p)
+        if part == ROOT:
+            take_roots(size, out.factor)
         return
     memcpy(kept, z, size * sizeof(real))
     if circuit == NULL and not out.of_cross_entropy:
@@ -96,11 +124,16 @@ cdef inline void prepare_curvature(
     if circuit != NULL:
         custom_loss(circuit + 1, rows, columns, columns, out.a, y, out.factor, cost, scratch)
         custom_loss(circuit, rows, columns, columns, out.a, y, out.slope, cost, scratch)
+    if part != WHOLE_CURVATURE:     # of a circuit it may be negative
+        cut_below(size, out.factor)
+    if part == ROOT:
+        take_roots(size, out.factor)
     if out.joint:
         return
     multiply_by_slopes(g, 1, rows, columns, columns, kept, out.a, out.factor, scratch)
-    multiply_by_slopes(g, 1, rows, columns, columns, kept, out.a, out.factor, scratch)
-    if not gauss_newton:
+    if part != ROOT:
+        multiply_by_slopes(g, 1, rows, columns, columns, kept, out.a, out.factor, scratch)
+    if part == WHOLE_CURVATURE:
         multiply_by_slopes(g, 2, rows, columns, columns, kept, out.a, out.slope, scratch)
         add_to(size, out.slope, out.factor)
 
@@ -122,5 +155,70 @@ cdef inline void tangent_of_delta(
     memcpy(spare, out, n * sizeof(real))       # the tangent of a
     products(n, curvature.factor, spare, out)
     multiply_slopes(SOFTMAX, 1, rows, columns, columns, NULL, curvature.a, out, 0)
-    if not curvature.gauss_newton:
+    if curvature.part == WHOLE_CURVATURE:
         add_turning(rows, columns, curvature.a, curvature.slope, spare, out)
+
+
+cdef inline void curvature_root(
+    const Function *g, int loss, real p, bint from_z, const Custom *circuit, Py_ssize_t rows,
+    Py_ssize_t columns, Py_ssize_t k, const real *z, const real *y, real *room, real *cost,
+    real *scratch, real *out,
+) noexcept nogil:
+    """out: column k of a root of the Gauss-Newton part; the other arguments as of
+    `prepare_curvature`."""
+    cdef Curvature curvature
+    cdef Py_ssize_t n = rows * columns
+    prepare_curvature(g, loss, p, from_z, circuit, ROOT, rows, columns, z, y, room, cost, scratch,
+                      &curvature)
+    memset(out, 0, n * sizeof(real))
+    if curvature.of_cross_entropy:
+        softmax_column(rows, columns, k, curvature.a, y, out)
+        return
+    memcpy(out + k * columns, curvature.factor + k * columns, columns * sizeof(real))
+    if curvature.joint:
+        multiply_slopes(SOFTMAX, 1, rows, columns, columns, NULL, curvature.a, out, 0)
+
+
+cdef inline kernel_void softmax_column(
+    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t k, const real *a, const real *y, real *out,
+) noexcept nogil:
+    """out = root(sum(y) a_k) (e_k - a)."""
+    cdef Py_ssize_t r, c = 0
+    cdef lanes_t mass, root, rest
+    while c < columns:
+        mass = rest = lanes_splat(0)
+        for r in range(rows):
+            mass += lanes_load(y + r * columns + c)
+            if r != k:      # 1 - a_k with all its digits
+                rest += lanes_load(a + r * columns + c)
+        root = lanes_sqrt(mass * lanes_load(a + k * columns + c))
+        for r in range(rows):
+            lanes_store(out + r * columns + c,
+                        root * (rest if r == k else -lanes_load(a + r * columns + c)))
+        c += LANES
+
+
+cdef inline void tangent_of_outputs(
+    const Function *g, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t k, const real *z,
+    const real *tangent, real *room, real *scratch, real *out,
+) noexcept nogil:
+    """out: how row k of the Jacobian of a(L) by z(L) changes as z(L) changes by the tangent."""
+    cdef Py_ssize_t n = rows * columns, c
+    cdef real *kept = room
+    cdef real *a = room + n
+    cdef real *u = room + 2 * n
+    cdef real *v = room + 3 * n
+    memcpy(kept, z, n * sizeof(real))
+    apply(g, True, rows, columns, columns, kept, a, scratch)
+    memset(out, 0, n * sizeof(real))
+    if g.circuit != NULL or g.activation != SOFTMAX:
+        memcpy(out + k * columns, tangent + k * columns, columns * sizeof(real))
+        multiply_by_slopes(g, 2, 1, columns, columns, kept + k * columns, a + k * columns,
+                           out + k * columns, scratch)
+        return
+    memset(u, 0, n * sizeof(real))
+    for c in range(columns):
+        u[k * columns + c] = 1
+    memcpy(v, tangent, n * sizeof(real))
+    multiply_slopes(SOFTMAX, 1, rows, columns, columns, NULL, a, v, 0)
+    add_turning(rows, columns, a, u, v, out)

@@ -1,0 +1,87 @@
+# Derivatives by the inputs, and how a call for derivatives of each sample reaches the engine.
+
+cdef dict ROWS = {      # name -> what a sample gets, and whether it is a derivative by the inputs
+    "residuals": RESIDUALS, "curvature_rows": CURVATURE_ROWS, "sample_gradients": SAMPLE_GRADIENTS,
+    "residual_product": RESIDUAL_PRODUCT,
+    "forward_product": FORWARD_PRODUCT, "backward_product": BACKWARD_PRODUCT,
+    "input_jacobian": INPUT_JACOBIAN, "input_hessian": INPUT_HESSIAN,
+}
+
+
+cdef int rows_named(name, bint of_inputs) except -1:
+    what = ROWS.get(name)
+    if what is None or (what >= FORWARD_PRODUCT) != of_inputs:
+        raise ValueError(f"no derivative {name!r}")
+    return what
+
+
+cdef Py_ssize_t row_length(Chain chain, int what) except -1:
+    """Numbers of a sample."""
+    cdef double n, n_in = chain.n_in(), outputs = chain.n_out()
+    if what in (RESIDUALS, RESIDUAL_PRODUCT, FORWARD_PRODUCT): n = outputs
+    elif what == CURVATURE_ROWS: n = outputs * chain.plan.n_parameters
+    elif what == SAMPLE_GRADIENTS: n = chain.plan.n_parameters
+    elif what == BACKWARD_PRODUCT: n = n_in
+    elif what == INPUT_JACOBIAN: n = outputs * n_in
+    else: n = outputs * n_in * n_in
+    if n > 2.0**40:
+        raise MemoryError(f"{n:.3g} numbers for each sample are too many")
+    return <Py_ssize_t>n
+
+
+cdef object new_rows(Py_ssize_t m, Py_ssize_t n):
+    cdef cnp.npy_intp shape[2]
+    shape[0], shape[1] = m, n
+    return cnp.PyArray_SimpleNew(2, shape, REAL_TYPE)
+
+
+def input_derivatives(
+    Chain chain not None, theta, X, name, int n_threads, beside=None, lengths=None,
+    int n_tangents=0,
+):
+    """A derivative of the outputs by the inputs, (m, ...) of real, row by row in C order.
+
+    name : "forward_product", "backward_product", "input_jacobian" or "input_hessian"
+    X : ndarray of real, (m, s_0), unit stride along a row
+    beside : what it is a product with, real in C order: (m, s_0) or (m, outputs); else None
+    lengths : of sequences, or None
+    n_tangents : directions at once, of the Hessian
+    """
+    cdef Data data
+    cdef Evaluation run
+    cdef Workspace workspace
+    cdef int what = rows_named(name, True)
+    cdef Py_ssize_t m, n_beside = 0
+    cdef double cost = 0
+    cdef real *room
+    chain.check_theta(theta)
+    m = bind_samples(X, chain.n_in(), &data)
+    bind_lengths(lengths, m, chain.plan.n_steps_in, &data)
+    if what == FORWARD_PRODUCT:
+        n_beside, n_tangents = chain.n_in(), 1
+    elif what == BACKWARD_PRODUCT:
+        n_beside, n_tangents = chain.n_out(), 0
+    elif what == INPUT_JACOBIAN:
+        n_tangents = 0
+    else:
+        n_tangents = <int>min(max(1, n_tangents), chain.n_in())
+    if n_beside > 0 and not (
+            is_plain(beside, REAL_TYPE, 2) and cnp.PyArray_DIM(<cnp.ndarray>beside, 0) == m
+            and cnp.PyArray_DIM(<cnp.ndarray>beside, 1) == n_beside):
+        raise TypeError(f"expected a C-contiguous matrix of the network's dtype, {(m, n_beside)}")
+    out = new_rows(m, row_length(chain, what))
+    workspace = new_workspace(
+        chain, m, NULL, False, 0, False, n_threads, n_tangents, False, what)
+    room = workspace.borrow(&run)
+    try:
+        run.data = data
+        run.rows = NULL
+        run.gradient = NULL
+        run.output = <real *>cnp.PyArray_DATA(<cnp.ndarray>out)
+        if n_beside > 0:
+            run.beside = <const real *>cnp.PyArray_DATA(<cnp.ndarray>beside)
+        workspace.run(
+            &run, <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta), now(), &cost)
+    finally:
+        give_back(&workspace.scratch, room)
+    return out
