@@ -99,4 +99,3 @@ CASES = {row[0]: Case(*row) for row in _TABLE} | LAYER_CASES
 MILLION = Case(
     "million", (30, 20, 20, 1), 1_000_000, "tanh", "identity", "squared_error", "float64"
 )
-LARGEST = ("digits", "potential", "wide", "wide32")

@@ -18,7 +18,7 @@ from statistics import median
 
 import numpy as np
 import recording
-from circuit_cases import CASES, N_SAMPLES, SAMPLE_LIMIT
+from circuit_cases import CASES, N_SAMPLES
 from circuit_peers import NAMES
 from remote import Missing, Remote
 from run import REST, markdown_table, significant
@@ -66,17 +66,11 @@ def spread(row):
 def calls(workers, rounds, seconds):
     """Lines of a Markdown table: one point."""
     body = []
-    for name, case in CASES.items():
-        rows = measure(workers, ("call", "buffers"), name, rounds, seconds)
-        bound = {row.way: row.us for row in rows if row.peer == "casadi"}
-        for row in rows:
-            reach = ""
-            if row.peer == "fastbp":
-                limit = case.limit_us if row.way == "call" else bound.get("buffers")
-                reach = f"{significant(limit)}" if limit else ""
+    for name in CASES:
+        for row in measure(workers, ("call", "buffers"), name, rounds, seconds):
             cells = [f"{name}, {row.way}", row.peer, significant(row.us), spread(row)]
-            body.append([*cells, reach, f"{row.deviation:.1e}"])
-    head = ["value and gradient", "library", "µs", "spread", "to reach", "deviation"]
+            body.append([*cells, f"{row.deviation:.1e}"])
+    head = ["value and gradient", "library", "µs", "spread", "deviation"]
     return markdown_table(head, body)
 
 
@@ -108,7 +102,6 @@ def sections(parts, peers, rounds, seconds):
             yield "\n".join(calls(workers, rounds, seconds))
         if "samples" in parts:
             yield "\n".join(samples(workers, rounds, seconds))
-            yield f"To reach: {SAMPLE_LIMIT} times as fast as numpy and casadi."
         versions = ", ".join(f"{worker.peer} {worker.version}" for worker in workers)
     if "recording" in parts:
         yield recording.markdown(rounds)

@@ -11,8 +11,6 @@ import peers
 from remote import Missing, Remote
 from run import markdown_table
 
-LIMIT_MB = 16
-
 
 def memory(names, threads, note):
     """Rows [peer, data, beyond it while binding, beyond it while evaluating], in MB."""
@@ -36,7 +34,7 @@ def main(argv=None):
     parser.add_argument("--peers", nargs="+", choices=peers.NAMES, default=list(peers.NAMES))
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(argv)
-    print(f"beyond the data (fastbp: at most {LIMIT_MB} MB in an evaluation)")
+    print("beyond the data")
     for name, data, bind, evaluate in memory(args.peers, args.threads, print):
         print(f"{name:10} data {data} MB, binding +{bind} MB, evaluation +{evaluate} MB")
 

@@ -19,7 +19,7 @@ import tracemalloc
 from statistics import median
 
 import numpy as np
-from circuit_cases import BYTES_LIMIT, N_CHAIN, N_GATES, RECORDING_LIMIT_S, many_gates
+from circuit_cases import N_CHAIN, N_GATES, many_gates
 from remote import environment
 from run import markdown_table
 from worker import resident
@@ -145,9 +145,7 @@ def rows(rounds, peers):
 def markdown(rounds, peers=PEERS):
     head = ["expression", "library", "recording, s", "compiling, s", "gradient, s", "freeing, s"]
     head += ["bytes a gate: objects", "recorded", "compiled", "with gradient", "deviation"]
-    reach = f"{N_GATES} gates recorded and compiled in {RECORDING_LIMIT_S:g} s"
-    lines = markdown_table(head, list(rows(rounds, peers)))
-    return "\n".join([*lines, "", f"to reach: {reach}, with {BYTES_LIMIT} bytes a gate"])
+    return "\n".join(markdown_table(head, list(rows(rounds, peers))))
 
 
 def main(argv=None):

@@ -17,7 +17,6 @@ from statistics import median
 from remote import environment
 from run import markdown_table
 
-LIMIT_S = 0.12
 L2 = 1.0
 ITERATIONS = 200
 RUNNERS = ("fastbp", "sklearn")
@@ -121,7 +120,6 @@ def main(argv=None):
         print(json.dumps([float(number) for number in result]))
         return
     print(markdown(args.rounds, args.runners))
-    print(f"\nto reach: fastbp in {LIMIT_S} s")
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ class Network(InputDerivatives, Layered):
             engine, chain = compiled.chain(self)
             try:
                 output = engine.forward(chain, theta, X, n_threads, z)
-            except TypeError:  # theta is not to be read as it is
+            except TypeError:  # the engine cannot read theta where it lies
                 output = None
         if output is None:
             vector = parameters.theta(self, theta)
