@@ -40,6 +40,11 @@ cdef inline void tile_targets(
 ) noexcept nogil:
     """y[t K + k, sample]: the targets transposed, or one-hot labels.
 
+    They are laid out for every tile of every evaluation, not once when they are bound: the arrays
+    are the user's, and an objective follows what is changed in them. That costs 1 % of ex4 and
+    digits of benchmarks/; of a single layer 10 x 10, which does least beside it, 7 % with labels
+    and 20 % with targets.
+
     The labels were checked when they were bound, but the array is the user's, who may have changed
     it since. A label that is no class must not become an address: its targets are all other_label.
     """

@@ -1,10 +1,8 @@
 """Matrices transposed, a block of registers at a time (see transpose.h)."""
-from libc.string cimport memcpy
-
 from matrix.layout cimport Strips, column
 from matrix.sizes cimport STRIP
 from simd.lanes cimport (
-    LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real,
+    LANES, kernel_void, lanes_load_part, lanes_splat, lanes_store, lanes_t, real,
 )
 
 
@@ -51,14 +49,11 @@ cdef inline void transpose_part(
     for i in range(LANES):
         if i >= height:
             a[i] = lanes_splat(0)
-        elif width == LANES:
-            a[i] = lanes_load(source + i * source_row)
         else:
-            memcpy(corner, source + i * source_row, width * sizeof(real))
-            a[i] = lanes_load(corner)
+            a[i] = lanes_load_part(source + i * source_row, width)
     shuffle(LANES, a)
     for i in range(width):
-        if padded:
+        if padded or height == LANES:
             lanes_store(out + i * out_row, a[i])
         else:
             lanes_store(corner, a[i])
