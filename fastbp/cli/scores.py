@@ -51,7 +51,7 @@ def show_confusion(
     """The confusion table, its diagonal and what is beside it in their colours; a list where the
     terminal is too narrow."""
     counts = confusion(truth, predicted, len(labels))
-    names = [name if len(name) <= 10 else name[:9] + "~" for name in map(str, labels)]
+    names = short_names(labels)
     width = max(*map(len, names), len(str(counts.max())))
     first = max(*map(len, names), len("true"))
     if first + len(names) * (width + 2) > screen.columns():
@@ -70,6 +70,19 @@ def show_confusion(
             for j, value in enumerate(row)
         ]
         screen.show([(name.ljust(first), screen.DIM), *cells])
+
+
+def short_names(labels: Sequence[int | str]) -> list[str]:
+    """The names of classes in 10 characters: their beginnings, or their ends where beginnings are
+    the same, and in full where both are.
+
+    >>> short_names([9007199254740992, 9007199254740993])
+    ['~254740992', '~254740993']
+    """
+    names = list(map(str, labels))
+    begins = [name if len(name) <= 10 else f"{name[:9]}~" for name in names]
+    ends = [name if len(name) <= 10 else f"~{name[-9:]}" for name in names]
+    return next((short for short in (begins, ends) if len(set(short)) == len(names)), names)
 
 
 def confusion(truth: NDArray[np.int64], predicted: NDArray[np.int64], k: int) -> NDArray[np.int64]:

@@ -114,6 +114,17 @@ def test_confusion_table_by_hand(capsys, monkeypatch):
     assert len(lines) == 9
 
 
+def test_classes_with_long_names_are_told_apart():
+    for names, short in [
+        (["no", "a name of 20 letters"], ["no", "a name of~"]),
+        ([2**53, 2**53 + 1], ["~254740992", "~254740993"]),
+        (["the first long name", "the first long game"], ["~long name", "~long game"]),
+        (["the long big one of them", "the long red one of them"],) * 2,
+        (["a name of~", "a name of 20 letters"], ["a name of~", "~0 letters"]),
+    ]:
+        assert scores.short_names(names) == short
+
+
 # Colours
 
 
