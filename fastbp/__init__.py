@@ -29,10 +29,11 @@ from fastbp.perceptron import mlp
 from fastbp.threads import get_num_threads, num_threads, set_num_threads
 
 if TYPE_CHECKING:
-    from fastbp import circuits, datasets, files, kernels
+    from fastbp import circuits, datasets, files, kernels, optimize
     from fastbp.check import GradientCheckError, GradientReport, check_gradient
     from fastbp.circuits.circuit import Circuit, circuit
     from fastbp.circuits.new_variables import variable, variables
+    from fastbp.optimize import levenberg_marquardt
 
 __all__ = [
     "GRU",
@@ -61,10 +62,12 @@ __all__ = [
     "files",
     "get_num_threads",
     "kernels",
+    "levenberg_marquardt",
     "losses",
     "mlp",
     "named",
     "num_threads",
+    "optimize",
     "set_num_threads",
     "show_config",
     "variable",
@@ -72,13 +75,14 @@ __all__ = [
 ]
 
 # Imported when first named: most of fastbp's import time, and many programs need none of them.
-_MODULES = ("check", "circuits", "datasets", "files", "kernels")
+_MODULES = ("check", "circuits", "datasets", "files", "kernels", "optimize")
 _LATER = {
     "Circuit": "fastbp.circuits.circuit",
     "GradientCheckError": "fastbp.check",
     "GradientReport": "fastbp.check",
     "check_gradient": "fastbp.check",
     "circuit": "fastbp.circuits.circuit",
+    "levenberg_marquardt": "fastbp.optimize",
     "variable": "fastbp.circuits.new_variables",
     "variables": "fastbp.circuits.new_variables",
 }

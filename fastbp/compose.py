@@ -1,6 +1,6 @@
 """Objectives made of objectives: sums, and some of the parameters alone."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from fastbp import validate
 from fastbp.blocks import Block
 from fastbp.composable import Composable, Composite
+from fastbp.composed_derivatives import OfFrozen, OfSum
 from fastbp.penalty import Penalty
 
 if TYPE_CHECKING:
@@ -15,14 +16,8 @@ if TYPE_CHECKING:
 
     from fastbp.last_evaluation import Result
 
-_WITHOUT_HESSP = (
-    "objectives of networks and circuits have one, and a callable may, as its attribute "
-    "hessp(theta, v); "
-    "method='L-BFGS-B' needs none"
-)
 
-
-class Sum(Composite):
+class Sum(OfSum, Composite):
     """J = sum_k factor_k J_k on one theta; made by `+`, `-`, `*` and `/` of objectives.
 
         J = sum_k factor_k J_k(theta),   D = sum_k factor_k D_k(theta)
@@ -103,24 +98,6 @@ class Sum(Composite):
                 D += factor * slope
         return D
 
-    @property
-    def hessp(self) -> "Callable[[Any, Any], NDArray[np.float64]]":
-        """hessp(theta, v): the Hessian at `theta` times `v`; there if all parts have theirs."""
-        for factor, part in self._used():
-            if not hasattr(part, "hessp"):
-                raise AttributeError(
-                    f"no hessp: a part has none, {factor:g} * {part!r}; {_WITHOUT_HESSP}"
-                )
-        return self._hessp
-
-    def _hessp(self, theta: Any, v: Any) -> "NDArray[np.float64]":
-        """The sum of the parts' products; see `hessp`."""
-        vector, direction = self._vector(theta), self._vector(v, "v")
-        product = np.zeros(self.n_parameters)
-        for factor, part in self._used():
-            product += factor * part.hessp(vector, direction)
-        return product
-
     def _total(self, what: str, theta: Any, rows: Any) -> float:
         """The sum of the parts' `cost`, or `fun`: `what` names the method."""
         vector, total = self._vector(theta), 0.0
@@ -169,7 +146,7 @@ class Sum(Composite):
         return f"<Sum: {' + '.join(map(str, texts))}>"
 
 
-class Frozen(Composite):
+class Frozen(OfFrozen, Composite):
     """An objective of some of its parameters; the others keep their values.
 
         J(free) = J(expand(free)),   D = those entries of the gradient there
@@ -235,18 +212,6 @@ class Frozen(Composite):
     def jac(self, free: Any, rows: Any = None) -> "NDArray[np.float64]":
         """The gradient by the free parameters, a fresh array."""
         return self.objective.jac(self.expand(free), rows)[self.free]
-
-    @property
-    def hessp(self) -> "Callable[[Any, Any], NDArray[np.float64]]":
-        """hessp(free, v): the Hessian by the free parameters times `v`; there if the objective
-        has one."""
-        whole = self.objective.hessp  # type: ignore[attr-defined]
-
-        def product(free: Any, v: Any) -> "NDArray[np.float64]":
-            direction = self._placed(np.zeros(self.theta.size), self._vector(v, "v"))
-            return whole(self.expand(free), direction)[self.free]  # type: ignore[no-any-return]
-
-        return product
 
     def _placed(
         self, others: "NDArray[np.float64]", free: "NDArray[np.float64]"

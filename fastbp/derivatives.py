@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp import validate
+from fastbp.composed_derivatives import directions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,21 +109,13 @@ class SecondOrder:
             yield start, self._problem.products(vector, np.eye(k, n, start), False)
 
     def _along(self, theta: Any, v: Any, gauss_newton: bool) -> "NDArray[np.float64]":
-        vector = self._vector(theta)
-        directions = np.asarray(v)
-        if directions.ndim != 2:
-            direction = self._vector(v, "v").reshape(1, -1)
-            return self._problem.products(vector, direction, gauss_newton)[0]  # type: ignore[no-any-return]
-        directions = validate.numbers(v, "v")
-        if directions.shape[0] != self.n_parameters:
-            raise ValueError(
-                f"v has shape {directions.shape}; expected ({self.n_parameters},), or "
-                f"({self.n_parameters}, k) for k directions in columns"
-            )
-        out = np.empty(directions.shape)
-        for start in range(0, directions.shape[1], AT_ONCE):
+        vector, along = self._vector(theta), directions(self, v)
+        if along.ndim == 1:
+            return self._problem.products(vector, along.reshape(1, -1), gauss_newton)[0]  # type: ignore[no-any-return]
+        out = np.empty(along.shape)
+        for start in range(0, along.shape[1], AT_ONCE):
             some = slice(start, start + AT_ONCE)
-            rows = np.require(directions[:, some].T, np.float64, ["C", "A"])
+            rows = np.require(along[:, some].T, np.float64, ["C", "A"])
             out[:, some] = self._problem.products(vector, rows, gauss_newton).T
         return out
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastbp import validate
 from fastbp.composable import Composable, Composite
+from fastbp.composed_derivatives import directions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,11 +70,24 @@ class Penalty(Composite):
         """The gradient of the penalty."""
         return self(theta, rows)[1]
 
-    def hessp(self, theta: Any, v: Any) -> "NDArray[np.float64]":
-        """l2/m v, and 0 for what is not penalised."""
+    def hessian_diagonal(self, theta: Any) -> "NDArray[np.float64]":
+        """l2/m, and 0 for what is not penalised."""
         self._vector(theta)
-        direction = np.where(self.where, self._vector(v, "v"), 0.0)
-        return (self.l2 / self.objective._m()) * direction
+        return np.where(self.where, self.l2 / self.objective._m(), 0.0)
+
+    def hessian(self, theta: Any) -> "NDArray[np.float64]":
+        """The diagonal matrix of `hessian_diagonal`."""
+        return np.diag(self.hessian_diagonal(theta))
+
+    _gauss_newton_matrix = hessian
+
+    def hessp(self, theta: Any, v: Any) -> "NDArray[np.float64]":
+        """l2/m v, and 0 for what is not penalised; v may have k directions in columns."""
+        along = directions(self, v)
+        diagonal = self.hessian_diagonal(theta)
+        return (diagonal if along.ndim == 1 else diagonal[:, None]) * along
+
+    gauss_newton_product = hessp
 
     def _at(self, theta: Any, rows: Any, gradient: bool) -> tuple[float, Any]:
         """J, and D if it is wanted; each penalty adds its own to both."""

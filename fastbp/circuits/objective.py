@@ -12,6 +12,7 @@ from fastbp.bound import Bound
 from fastbp.circuits.arrays import ExpressionArray
 from fastbp.circuits.compiler import Compiler, in_place
 from fastbp.circuits.inputs import Values, as_mapping, vector_name
+from fastbp.composed_derivatives import directions
 from fastbp.names import REDUCTIONS
 
 if TYPE_CHECKING:
@@ -113,9 +114,17 @@ class CircuitObjective(Bound):
         )
 
     def hessp(self, p: Any, v: Any) -> NDArray[np.float64]:
-        """The Hessian at `p` times `v`, a fresh array."""
-        both = np.concatenate([self._vector(p), self._vector(v, "v")])
-        return self._run_all("hessp", both)
+        """The Hessian at `p` times `v`, a fresh array; v may have k directions in columns."""
+        vector, along = self._vector(p), directions(self, v)
+        if along.ndim == 2:
+            return np.column_stack(
+                [np.empty((self.n_parameters, 0)), *(self.hessp(p, each) for each in along.T)]
+            )
+        return self._run_all("hessp", np.concatenate([vector, along]))
+
+    def hessian_diagonal(self, p: Any) -> NDArray[np.float64]:
+        """The diagonal of `hessian`, a fresh vector."""
+        return np.diagonal(self.hessian(p)).copy()
 
     def hessian(self, p: Any) -> NDArray[np.float64]:
         """The Hessian of F at `p`, a fresh array of shape (n_parameters, n_parameters).
