@@ -4,16 +4,19 @@
 # Each returns None, and has done nothing, where its arguments are not to be read as they are:
 # matrices of `real` in C order that fit together, and the name of an activation there is.
 
-cdef ChainStep single_layer(Py_ssize_t n_in, Py_ssize_t n_out):
+cdef ChainStep single_layer(Py_ssize_t n_in, Py_ssize_t n_out, ThetaBlock *theta):
+    """A chain of one layer, which has nothing packed; theta is set for it."""
     cdef ChainStep layer
     memset(&layer, 0, sizeof(ChainStep))
+    memset(theta, 0, sizeof(ThetaBlock))
     layer.n_in = n_in
     layer.n_out = n_out
-    layer.theta.n_in = n_in
-    layer.theta.n_out = n_out
-    layer.theta.columns = round_up(n_in)
-    layer.theta.strips = packs_delta(&layer)
-    layer.theta.bias_at = delta_size(&layer.theta)
+    layer.theta = theta
+    theta.n_in = n_in
+    theta.n_out = n_out
+    theta.columns = round_up(n_in)
+    theta.strips = packs_delta(&layer)
+    theta.bias_at = delta_size(theta)
     layer.transposed_at = layer.forward_at = layer.backward_at = -1
     return layer
 
@@ -63,7 +66,8 @@ def layer_forward(Theta, inputs, activation):
     if not (is_matrix(Theta, REAL_TYPE, 0, 0) and width(Theta) > 1
             and is_matrix(inputs, REAL_TYPE, 0, width(Theta) - 1) and is_known(activation)):
         return None
-    cdef ChainStep layer = single_layer(width(Theta) - 1, height(Theta))
+    cdef ThetaBlock theta
+    cdef ChainStep layer = single_layer(width(Theta) - 1, height(Theta), &theta)
     cdef Py_ssize_t m = height(inputs), tile = min(m, <Py_ssize_t>MAX_TILE), start = 0, top = 0
     cdef Py_ssize_t rows = round_up(layer.n_out), samples = round_up(tile), count, columns, piece
     cdef Py_ssize_t stride = row_stride(samples)
@@ -124,7 +128,8 @@ def layer_backward(Theta, delta, z, activation, error=None):
             and (error is None or is_matrix(error, REAL_TYPE, height(z), width(z)))
             and is_known(activation)):
         return None
-    cdef ChainStep layer = single_layer(width(Theta) - 1, height(Theta))
+    cdef ThetaBlock theta
+    cdef ChainStep layer = single_layer(width(Theta) - 1, height(Theta), &theta)
     cdef Py_ssize_t m = height(delta), tile = min(m, <Py_ssize_t>MAX_TILE), start = 0, top = 0
     cdef Py_ssize_t stride = row_stride(tile), count, columns, n_in = layer.n_in
     cdef Py_ssize_t n_out = layer.n_out
@@ -176,7 +181,8 @@ def layer_accumulate(delta, inputs, Delta):
     """Delta += delta' [1, inputs], a matrix of float64; a fresh one if it is None."""
     if not (is_matrix(delta, REAL_TYPE, 0, 0) and is_matrix(inputs, REAL_TYPE, height(delta), 0)):
         return None
-    cdef ChainStep layer = single_layer(width(inputs), width(delta))
+    cdef ThetaBlock theta
+    cdef ChainStep layer = single_layer(width(inputs), width(delta), &theta)
     cdef bint fresh = Delta is None
     if fresh:
         Delta = new_matrix(layer.n_out, 1 + layer.n_in, cnp.NPY_FLOAT64)
@@ -204,7 +210,7 @@ def layer_accumulate(delta, inputs, Delta):
         with nogil:
             sums, part, at = <double *>(room + sums_at), room + part_at, room + a_transposed_at
             above = by_rows(room + above_at, stride)
-            weights = delta_of(&layer.theta, part)
+            weights = delta_of(&theta, part)
             while start < m:
                 look_for_signals(&next_look)
                 count = min(m - start, tile)
@@ -259,7 +265,8 @@ def output_delta(loss, output, z, y):
         return None
     cdef Py_ssize_t K = width(z), m = height(z), tile = min(m, <Py_ssize_t>MAX_TILE), start = 0
     cdef Py_ssize_t stride = row_stride(tile), top = 0, count, columns, i
-    cdef ChainStep layer = single_layer(1, K)
+    cdef ThetaBlock theta
+    cdef ChainStep layer = single_layer(1, K, &theta)
     cdef Py_ssize_t z_at = take(&top, K * stride), a_at = take(&top, K * stride)
     cdef Py_ssize_t y_at = take(&top, K * stride), delta_at = take(&top, K * stride)
     cdef Py_ssize_t cost_at = take(&top, stride)

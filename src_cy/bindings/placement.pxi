@@ -73,17 +73,30 @@ cdef Py_ssize_t choose_window(Plan *plan, Py_ssize_t tile) noexcept:
     return (plan.cut.m + windows * tile - 1) // (windows * tile) * tile
 
 
+cdef int new_thetas(Plan *plan, const ProgramCode *code) except -1:
+    """The matrices Theta, which follow one another in theta."""
+    cdef ThetaBlock *theta
+    cdef Py_ssize_t k, at = 0
+    plan.n_thetas = code.n_thetas
+    plan.thetas = <ThetaBlock *>allocate(code.n_thetas * sizeof(ThetaBlock))
+    for k in range(code.n_thetas):
+        theta = &plan.thetas[k]
+        theta.n_out, theta.n_in = code.thetas[2 * k], code.thetas[2 * k + 1]
+        theta.columns = theta.n_in
+        theta.at = at
+        at += theta.n_out * (theta.n_in + 1)
+    return 0
+
+
 cdef void place_sums(Plan *plan) noexcept:
-    """Delta of all layers in the sums of a chunk."""
-    cdef ChainStep *layer
-    cdef Py_ssize_t l
-    plan.n_delta = 0
-    for l in range(plan.n_chain):
-        layer = &plan.chain[l]
-        layer.theta.strips = packs_delta(layer)
-        layer.theta.delta_at = take(&plan.n_delta, delta_size(&layer.theta))
-        layer.theta.bias_at = take(&plan.n_delta, layer.n_out)
-    plan.n_sums = plan.n_delta
+    """Delta of all matrices in the sums of a chunk."""
+    cdef ThetaBlock *theta
+    cdef Py_ssize_t k
+    plan.n_sums = 0
+    for k in range(plan.n_thetas):
+        theta = &plan.thetas[k]
+        theta.delta_at = take(&plan.n_sums, delta_size(theta))
+        theta.bias_at = take(&plan.n_sums, theta.n_out)
 
 
 cdef void place_window(Plan *plan) noexcept:
@@ -159,19 +172,27 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
         plan.z_transposed_at = take(&top, strips_size(samples, layer.n_out))
     plan.packed_delta_at = take(&top, packed_delta_size)
     plan.edges_at = take(&top, edges_size)
-    plan.y_at = take(&top, last.n_out * plan.stride)
-    plan.cost_at = take(&top, samples)
-    plan.weights_at = take(&top, samples if plan.weighted else 0)
-    plan.sums_at = take(&top, plan.n_delta if plan.sums_in_double else 0)
     plan.sample_major_at = take(
         &top, plan.sample_major * plan.sample_major_row * (2 * plan.n_chain + 3))
     if sizeof(real) < sizeof(double):       # a in float64
         plan.double_at = take(&top, 2 * plan.sample_major * plan.sample_major_row)
+    place_rest(plan, top, circuit_size)
+    plan.delta_scratch = 0
+    take(&plan.delta_scratch, piece_size)
+
+
+cdef void place_rest(Plan *plan, Py_ssize_t top, Py_ssize_t circuit_size) noexcept:
+    """What the scratch of a thread has for every schedule, from `top` on."""
+    cdef Py_ssize_t weights = plan.padded if plan.weighted else 0
+    if plan.schedule == BY_STEPS:       # of all samples, and of those that have a position
+        weights = 2 * plan.padded
+    plan.y_at = take(&top, plan.n_out * plan.positions * plan.stride)
+    plan.cost_at = take(&top, plan.padded)
+    plan.weights_at = take(&top, weights)
+    plan.sums_at = take(&top, plan.n_delta if plan.sums_in_double else 0)
     plan.circuit_at = take(&top, circuit_size)
     plan.gathered_at = take(&top, gathered_size(plan))
     plan.scratch = top
-    plan.delta_scratch = 0
-    take(&plan.delta_scratch, piece_size)
 
 
 cdef void find_whole(Plan *plan, Py_ssize_t x_row) noexcept:

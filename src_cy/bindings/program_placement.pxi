@@ -5,10 +5,9 @@ cdef int place_program(Workspace self) except -1:
     """How the samples are cut into tiles, and where everything lies in the scratch of a thread."""
     cdef Plan *plan = &self.plan
     cdef const ProgramCode *code = &self.chain.code
-    cdef Py_ssize_t line = 64 // sizeof(real), S = MAX_TILE, k, top = 0, at = 0
+    cdef Py_ssize_t line = 64 // sizeof(real), S = MAX_TILE, k, top = 0
     cdef Py_ssize_t K = plan.n_out * plan.positions
     cdef Py_ssize_t widest = K, reals = program_reals(code, plan.n_tangents > 0)
-    cdef ThetaBlock *theta
     # Weights that do not stay in the caches are read once for each tile.
     cdef Py_ssize_t bytes = max(
         <Py_ssize_t>PROGRAM_TILE_BYTES, 2 * plan.n_parameters * <Py_ssize_t>sizeof(real))
@@ -27,17 +26,8 @@ cdef int place_program(Workspace self) except -1:
     plan.schedule = BY_STEPS
     plan.padded = plan.stride = S
     cut_chunks(plan, S, plan.n_parameters * (plan.n_parameters if sums_up else 1))
-    plan.n_thetas = code.n_thetas
-    plan.thetas = <ThetaBlock *>allocate(code.n_thetas * sizeof(ThetaBlock))
-    plan.n_sums = 0
-    for k in range(code.n_thetas):
-        theta = &plan.thetas[k]
-        theta.n_out, theta.n_in = code.thetas[2 * k], code.thetas[2 * k + 1]
-        theta.columns = theta.n_in
-        theta.at = at
-        at += theta.n_out * (theta.n_in + 1)
-        theta.delta_at = take(&plan.n_sums, delta_size(theta))
-        theta.bias_at = take(&plan.n_sums, theta.n_out)
+    new_thetas(plan, code)
+    place_sums(plan)
     plan.n_delta = plan.n_sums * max(plan.n_tangents, <Py_ssize_t>1)
     plan.gram_row = S
     if sums_up:
@@ -69,11 +59,5 @@ cdef int place_program(Workspace self) except -1:
         plan.room_at = take(&top, widest * S)
     plan.lengths_at = take(&top, S)
     plan.output_a_at = take(&top, K * S)
-    plan.y_at = take(&top, K * S)
-    plan.cost_at = take(&top, S)
-    plan.weights_at = take(&top, 2 * S)
-    plan.sums_at = take(&top, plan.n_delta if plan.sums_in_double else 0)
-    plan.circuit_at = take(&top, self.chain.circuit_size)
-    plan.gathered_at = take(&top, gathered_size(plan))
-    plan.scratch = top
+    place_rest(plan, top, self.chain.circuit_size)
     return 0

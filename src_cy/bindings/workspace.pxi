@@ -93,7 +93,7 @@ cdef class Chain:
     cdef int _make_layers(self, list layers) except -1:
         cdef Plan *plan = &self.plan
         cdef ChainStep *layer
-        cdef Py_ssize_t l, at = 0, n_layers = len(layers)
+        cdef Py_ssize_t l, n_layers = len(layers)
         plan.chain = <ChainStep *>allocate(n_layers * sizeof(ChainStep))
         for l in range(n_layers):
             layer = &plan.chain[l]
@@ -102,11 +102,6 @@ cdef class Chain:
             # Where z is not kept, a overwrites it. Some losses start from the last layer's z.
             layer.keeps_z = (layer.g.circuit != NULL or l == n_layers - 1
                              or activations[layer.g.activation].keeps != KEEPS_NOTHING)
-            layer.theta.n_in = layer.n_in
-            layer.theta.n_out = layer.n_out
-            layer.theta.at = at
-            layer.theta.columns = round_up(layer.n_in)
-            at += layer.n_out * (layer.n_in + 1)
         plan.n_chain = n_layers
         plan.multiply_adds = plan.n_parameters
         return 0
@@ -215,24 +210,26 @@ cdef int place_layers(Workspace self, const Data *data) except -1:
     """A plain chain of dense layers; without data for a forward pass."""
     cdef Plan *plan = &self.plan
     cdef size_t size = plan.n_chain * sizeof(ChainStep)
-    cdef ChainStep *first
+    cdef ThetaBlock *first
     cdef Py_ssize_t l
-    first = plan.chain = <ChainStep *>allocate(size)
-    memcpy(first, self.chain.plan.chain, size)
+    plan.chain = <ChainStep *>allocate(size)
+    memcpy(plan.chain, self.chain.plan.chain, size)
+    new_thetas(plan, &self.chain.code)
+    first = plan.thetas
     if data != NULL and not plan.gathers:
-        first.theta.shift = reals_to_alignment(data.X, data.x_row)
-        first.theta.columns = round_up(first.theta.shift + first.n_in)
+        first.shift = reals_to_alignment(data.X, data.x_row)
+    for l in range(plan.n_chain):
+        plan.chain[l].theta = plan.thetas + l
+        plan.thetas[l].columns = round_up(plan.thetas[l].shift + plan.thetas[l].n_in)
+        plan.thetas[l].strips = packs_delta(plan.chain + l)
     find_whole(plan, 0 if data == NULL else data.x_row)
     cut_plan(plan)
-    if plan.window > 0:
+    if plan.schedule == BY_WINDOWS:
         place_window(plan)
     else:
         place_sums(plan)
+    plan.n_delta = plan.n_sums
     place_arrays(plan, self.chain.circuit_size)
-    plan.n_thetas = plan.n_chain
-    plan.thetas = <ThetaBlock *>allocate(plan.n_thetas * sizeof(ThetaBlock))
-    for l in range(plan.n_chain):
-        plan.thetas[l] = plan.chain[l].theta
     return 0
 
 

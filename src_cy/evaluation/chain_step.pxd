@@ -31,7 +31,7 @@ cdef struct ChainStep:
     bint keeps_z            # beside a
     # Its matrix. Delta is shifted so that registers of X are aligned; in windows bias_at is a place
     # in the sums of a tile.
-    ThetaBlock theta
+    ThetaBlock *theta
     # Where in the packed weights; -1: nowhere.
     Py_ssize_t transposed_at    # b and W' by strips, of a first layer with units in the lanes
     Py_ssize_t forward_at   # W packed, then b
@@ -182,7 +182,7 @@ cdef inline void accumulate(
     Only the columns from `start` to `stop`, where `inputs` can be read in whole registers. What a
     register holds beside the layer's inputs makes columns of Delta that nobody reads.
     """
-    cdef Strips Delta = delta_of(&layer.theta, sums)
+    cdef Strips Delta = delta_of(layer.theta, sums)
     multiply_add(layer.n_out, start, stop, count,
                  nothing() if fresh else matrix_addend(Delta), delta, inputs, Delta, ahead)
 
