@@ -30,7 +30,14 @@ from fastbp.threads import get_num_threads, num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from fastbp import circuits, datasets, files, kernels, optimize
-    from fastbp.check import GradientCheckError, GradientReport, check_gradient
+    from fastbp.check import (
+        GradientCheckError,
+        GradientReport,
+        check_gradient,
+        check_hessp,
+        check_input_gradient,
+        check_jacobian,
+    )
     from fastbp.circuits.circuit import Circuit, circuit
     from fastbp.circuits.new_variables import variable, variables
     from fastbp.optimize import levenberg_marquardt
@@ -56,6 +63,9 @@ __all__ = [
     "__version__",
     "activations",
     "check_gradient",
+    "check_hessp",
+    "check_input_gradient",
+    "check_jacobian",
     "circuit",
     "circuits",
     "datasets",
@@ -81,6 +91,9 @@ _LATER = {
     "GradientCheckError": "fastbp.check",
     "GradientReport": "fastbp.check",
     "check_gradient": "fastbp.check",
+    "check_hessp": "fastbp.check",
+    "check_input_gradient": "fastbp.check",
+    "check_jacobian": "fastbp.check",
     "circuit": "fastbp.circuits.circuit",
     "levenberg_marquardt": "fastbp.optimize",
     "variable": "fastbp.circuits.new_variables",

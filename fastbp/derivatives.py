@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastbp import validate
 from fastbp.composed_derivatives import directions
 
 if TYPE_CHECKING:
@@ -25,9 +26,14 @@ class SecondOrder:
 
     if TYPE_CHECKING:
         n_parameters: int
+        network: Any
         _problem: Any
 
         def _vector(self, theta: Any, name: str = "") -> "NDArray[np.float64]": ...
+
+        def _m(self, rows: Any = None) -> float: ...
+
+        def _gauss_newton_matrix(self, theta: Any) -> "NDArray[np.float64]": ...
 
     def hessp(self, theta: Any, v: Any) -> "NDArray[np.float64]":
         """The Hessian of J at theta times v, for Newton's methods.
@@ -100,6 +106,55 @@ class SecondOrder:
             stop = start + len(columns)
             diagonal[start:stop] = np.diagonal(columns, start)
         return diagonal
+
+    def covariance(self, theta: Any, matrix: str = "hessian") -> "NDArray[np.float64]":
+        """The covariance of theta at a minimum, (P, P); its diagonal's roots are standard errors.
+
+            squared_error   s^2 (m H)^-1,  s^2 = |a - y|^2 / (m K - P)
+            others          (m H)^-1
+
+        with H the Hessian of J and m the number of samples or the sum of their weights: J m is
+        minus the logarithm of a likelihood for cross_entropy and poisson, and of a posterior with
+        a penalty. Where a loss is no likelihood (huber, hinge, ...) the numbers are of the right
+        order only. (Seber and Wild 1989, "Nonlinear Regression".)
+
+        Parameters
+        ----------
+        theta : array_like, shape (P,)
+            A minimum of J: elsewhere the matrix means little.
+        matrix : {"hessian", "gauss_newton"}
+            The second is positive semi-definite everywhere, and the usual choice for regression.
+
+        Raises
+        ------
+        ValueError
+            If the matrix is not positive definite: theta is no minimum, or some parameters do
+            nothing or the same as others; or if there are no more numbers than parameters.
+        """
+        kind = validate.one_of(matrix, ("hessian", "gauss_newton"), "matrix")
+        vector = self._vector(theta)
+        H = self.hessian(vector) if kind == "hessian" else self._gauss_newton_matrix(vector)
+        m = self._m()
+        try:
+            np.linalg.cholesky(H)
+        except np.linalg.LinAlgError:
+            raise ValueError(
+                f"the {kind} matrix is not positive definite at theta: it is no minimum, or some "
+                "parameters do nothing or the same as others; a penalty, l2=, or freezing them "
+                "makes it so"
+            ) from None
+        inverse = np.linalg.inv(H)
+        inverse = 0.5 * (inverse + inverse.T) / m
+        if self.network.loss == "squared_error":
+            r = self._problem.rows_of(vector, "residuals")
+            free = r.size - self.n_parameters
+            if free < 1:
+                raise ValueError(
+                    f"{r.size} numbers are no more than {self.n_parameters} parameters: no "
+                    "variance can be estimated"
+                )
+            inverse *= float(np.square(r, dtype=np.float64).sum()) * m / free
+        return inverse
 
     def _columns(self, vector: "NDArray[np.float64]") -> Any:
         """(first, products with the unit vectors from there on), a few at a time."""
