@@ -240,7 +240,10 @@ class Composable(Immutable, Advising):
 
 
 class Composite(Composable):
-    """An objective that only passes theta on: it keeps nothing between calls."""
+    """An objective that only passes theta on: it keeps nothing between calls.
+
+    A subclass gives `_objectives` and `_samples`, besides what `Composable` asks for.
+    """
 
     __slots__ = ("n_parameters",)
 
