@@ -5,17 +5,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import validate
+from fastbp.bound import Bound
 from fastbp.composed_derivatives import directions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from fastbp._core.interface import BoundNetwork
+    from fastbp.network import Network
 
 # So many directions at once: they share the values of the network and its deltas, and each of them
 # needs as much of a thread's memory, and of the sums, again.
 AT_ONCE = 8
 
 
-class SecondOrder:
+class SecondOrder(Bound):
     """Products of the Hessian of J and of its Gauss-Newton matrix with directions v of theta.
 
     Where an activation or a loss has a kink (relu, hinge, ...), it is the derivative beside the
@@ -24,16 +28,12 @@ class SecondOrder:
 
     __slots__ = ()
 
-    if TYPE_CHECKING:
-        n_parameters: int
-        network: Any
-        _problem: Any
+    network: "Network"
+    _problem: "BoundNetwork"
 
-        def _vector(self, theta: Any, name: str = "") -> "NDArray[np.float64]": ...
-
-        def _m(self, rows: Any = None) -> float: ...
-
-        def _gauss_newton_matrix(self, theta: Any) -> "NDArray[np.float64]": ...
+    def _gauss_newton_matrix(self, theta: Any) -> "NDArray[np.float64]":
+        """G at theta; see `gauss_newton_product`."""
+        raise NotImplementedError
 
     def hessp(self, theta: Any, v: Any) -> "NDArray[np.float64]":
         """The Hessian of J at theta times v, for Newton's methods.
@@ -175,7 +175,7 @@ class SecondOrder:
         return out
 
 
-class Residuals:
+class Residuals(Bound):
     """The residuals of a squared error and their Jacobian, and gradients sample by sample.
 
         J(theta) = 1/2 |r|^2,   D = R'r,   G = R'R,   R = dr/dtheta
@@ -187,16 +187,9 @@ class Residuals:
 
     __slots__ = ()
 
-    if TYPE_CHECKING:
-        n_parameters: int
-        n_samples: int
-        l2: float
-        network: Any
-        _problem: Any
-
-        def _vector(self, theta: Any, name: str = "") -> "NDArray[np.float64]": ...
-
-        def _m(self, rows: Any = None) -> float: ...
+    network: "Network"
+    l2: float
+    _problem: "BoundNetwork"
 
     def residuals(self, theta: Any) -> "NDArray[np.float64]":
         """r at theta, for `scipy.optimize.least_squares`; its squared norm is 2 J.
@@ -266,7 +259,7 @@ class Residuals:
             data = numbers[:n].astype(real).reshape(self.n_samples, -1)
             total = problem.residual_transpose(vector, data)
             total[places] += root * numbers[n:]
-            return total  # type: ignore[no-any-return]
+            return total
 
         shape = (n + len(places), self.n_parameters)
         return LinearOperator(shape, matvec=matvec, rmatvec=rmatvec, dtype=np.float64)
@@ -277,7 +270,7 @@ class Residuals:
         Their mean, plus lambda/m W, is the gradient of J where samples are not weighted.
         """
         vector = self._vector(theta)
-        return self._problem.rows_of(vector, "sample_gradients").astype(np.float64, copy=False)  # type: ignore[no-any-return]
+        return self._problem.rows_of(vector, "sample_gradients").astype(np.float64, copy=False)
 
     def _with_residuals(self, theta: Any) -> "NDArray[np.float64]":
         if self.network.loss != "squared_error":
@@ -302,4 +295,4 @@ class Residuals:
         G.T[lower] = G[lower]
         places, root = self._penalty()
         G[places, places] += root * root
-        return G  # type: ignore[no-any-return]
+        return G

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import compiled, parameters, samples, targets, validate
-from fastbp.bound import Bound
 from fastbp.derivatives import Residuals, SecondOrder
 from fastbp.rows import is_read_in_place as is_rows
 from fastbp.rows import read as read_rows
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from fastbp.network import Network
 
 
-class Objective(SecondOrder, Residuals, Bound):
+class Objective(Residuals, SecondOrder):
     """J(theta) and its gradient D for one network and one set of data; for any optimiser.
 
         J = 1/m sum_i loss(a_i, y_i) + l2/(2m) sum W^2,     D = dJ/dtheta
