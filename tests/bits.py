@@ -113,6 +113,40 @@ def of_layers(dtype):
                 yield f"{label}-outputs", net.forward(theta, X, ends).tobytes()
 
 
+def of_derivatives(dtype):
+    """(name, bytes) of derivatives beyond the gradient: of every kind of layer, and of every loss
+    and activation on many samples."""
+    for name, (layers, shape) in CASES.items():
+        net = fastbp.Network(layers, l2=0.3, dtype=dtype, input_shape=shape)
+        for m in (1, 33, 257):
+            theta, X, y, _ = data(net, m)
+            objective = net.objective(X, y, sample_weight=np.arange(m) % 3 + 0.5)
+            V = np.random.default_rng(m).standard_normal((net.n_parameters, 3))
+            found = [objective.hessp(theta, V), objective.gauss_newton_product(theta, V)]
+            found += [objective.residuals(theta), net.vjp(theta, X, y), net.jvp(theta, X, X)]
+            if m == 33:
+                found += [objective.jacobian(theta), objective.sample_gradients(theta)]
+                found += [net.input_jacobian(theta, X), objective._gauss_newton_matrix(theta)]
+            for i, array in enumerate(found):
+                yield f"{name}-{m}-{dtype}-derivative{i}", array.tobytes()
+    engine = core(dtype)
+    for loss, outputs in engine.LOSSES.items():
+        for i, output in enumerate(outputs or engine.ACTIVATIONS):
+            hidden = engine.ACTIVATIONS[i % (len(engine.ACTIVATIONS) - 1)]
+            net = fastbp.mlp(5, 9, 3, hidden=hidden, output=output, loss=loss, dtype=dtype)
+            rng = np.random.default_rng(0)
+            X, theta = rng.normal(size=(3000, 5)) * 2, net.init(seed=0) * 4
+            y = np.eye(3)[rng.integers(0, 3, 3000)]
+            y = 2 * y - 1 if loss in engine.SIGNED_LOSSES else y
+            objective = net.objective(X, y)
+            V = rng.standard_normal((net.n_parameters, 2))
+            found = [objective.hessp(theta, V), objective.gauss_newton_product(theta, V)]
+            found += [objective.sample_gradients(theta), objective._gauss_newton_matrix(theta)]
+            found.append(net.input_hessian(theta, X[:200]))
+            for j, array in enumerate(found):
+                yield f"{loss}-{output}-{dtype}-derivative{j}", array.tobytes()
+
+
 def numbers(cost, gradient, *others):
     return np.append(gradient, [cost, *others]).tobytes()
 
@@ -141,7 +175,7 @@ def digests():
     for dtype in DTYPES:
         for row in settings(dtype):
             yield name_of(row), digest(Case(**row).bits(2))
-        for name, values in (*public(dtype), *of_layers(dtype)):
+        for name, values in (*public(dtype), *of_layers(dtype), *of_derivatives(dtype)):
             yield name, digest(values)
         for n in (4, 8, 12):  # products that underflow: the sign of a zero too
             shape = ((1, n, 1), ("tanh", "identity"), "squared_error")

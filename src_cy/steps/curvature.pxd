@@ -18,7 +18,7 @@ the columns of B
 from libc.string cimport memcpy, memset
 
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
-from simd.lanes_math cimport lanes_gt, lanes_select, lanes_sqrt
+from simd.lanes_math cimport lanes_fma, lanes_gt, lanes_select, lanes_sqrt
 from steps.activations cimport SOFTMAX, multiply_slopes
 from steps.custom cimport custom_loss
 from steps.function cimport (
@@ -87,12 +87,12 @@ cdef inline kernel_void add_turning(
         mean = change = lanes_splat(0)
         for r in range(rows):
             at = r * columns + c
-            mean += lanes_load(a + at) * lanes_load(u + at)
-            change += lanes_load(v + at) * lanes_load(u + at)
+            mean = lanes_fma(lanes_load(a + at), lanes_load(u + at), mean)
+            change = lanes_fma(lanes_load(v + at), lanes_load(u + at), change)
         for r in range(rows):
             at = r * columns + c
-            lanes_store(out + at, lanes_load(out + at) + (
-                lanes_load(v + at) * (lanes_load(u + at) - mean) - lanes_load(a + at) * change))
+            lanes_store(out + at, lanes_load(out + at) + lanes_fma(
+                lanes_load(v + at), lanes_load(u + at) - mean, -(lanes_load(a + at) * change)))
         c += LANES
 
 

@@ -3,6 +3,7 @@
 Arrays are [rows units, columns samples] with one row stride; columns is a multiple of LANES.
 """
 from simd.lanes cimport LANES, lanes_load, lanes_splat, lanes_store, lanes_t, real
+from simd.lanes_math cimport lanes_fma
 
 # `p` is the parameter of those that have one.
 ctypedef lanes_t (*function_t)(int order, lanes_t z, lanes_t a, real p) noexcept nogil
@@ -60,8 +61,9 @@ cdef inline void each_tangent(
                 lanes_store(out + c, first * lanes_load(tangent + c))
             else:
                 second = g(2, lanes_load(z + c), lanes_load(a + c), p)
-                lanes_store(out + c, first * lanes_load(out + c) + second * (
-                    lanes_load(tangent + c) * lanes_load(delta + c)))
+                # Which of two products is fused with the sum is not left to the compiler.
+                lanes_store(out + c, lanes_fma(first, lanes_load(out + c), second * (
+                    lanes_load(tangent + c) * lanes_load(delta + c))))
             c += LANES
         z += stride
         a += stride

@@ -106,7 +106,7 @@ cdef inline lanes_t log_cosh(
     """log cosh e; slope tanh e, curvature 1 - tanh(e)^2."""
     cdef lanes_t rest
     cdef lanes_t size = lanes_tanh_rest(e, &rest)
-    curvature[0] = rest + rest * size
+    curvature[0] = lanes_fma(rest, size, rest)
     size = lanes_abs(e)
     slope[0] = lanes_tanh(e)
     # cosh e = 1 + 2 sinh(e/2)^2 where that is small, else exp|e| (1 + exp(-2|e|)) / 2.
@@ -136,8 +136,12 @@ cdef inline lanes_t ratio_excess(lanes_t z, lanes_t rate, lanes_t sigma) noexcep
     coefficients where e is small and the difference has no digits.
     """
     cdef lanes_t e = lanes_exp(z)
-    cdef lanes_t series = e * (0.5 + e * (<real>(-1 / 12.0) + e * (<real>(1 / 24.0) + e * (
-        <real>(-19 / 720.0) + e * (<real>(3 / 160.0) + e * <real>(-863 / 60480.0))))))
+    cdef lanes_t series = lanes_fma(
+        e, lanes_splat(<real>(-863 / 60480.0)), lanes_splat(<real>(3 / 160.0)))
+    series = lanes_fma(e, series, lanes_splat(<real>(-19 / 720.0)))
+    series = lanes_fma(e, series, lanes_splat(<real>(1 / 24.0)))
+    series = lanes_fma(e, series, lanes_splat(<real>(-1 / 12.0)))
+    series = e * lanes_fma(e, series, lanes_splat(0.5))
     return lanes_select(
         lanes_lt(e, lanes_splat(<real>0.00390625)), series * (1 - sigma),
         (lanes_divide(sigma, rate) - 1) + sigma)
@@ -157,7 +161,8 @@ cdef inline lanes_t poisson_softplus(
     cdef lanes_t log_rate = lanes_select(lanes_gt(far, z), z, lanes_log(rate))
     cdef lanes_t ratio = lanes_select(lanes_gt(far, z), lanes_splat(1), lanes_divide(sigma, rate))
     slope[0] = sigma - ratio * y
-    curvature[0] = sigma * (1 - sigma) + y * ratio * ratio_excess(z, rate, sigma)
+    curvature[0] = lanes_fma(
+        y * ratio, ratio_excess(z, rate, sigma), lanes_rounded(sigma * (1 - sigma)))
     return rate - log_rate * y
 
 
