@@ -7,9 +7,9 @@ activation: the function, its row, its line in `activate`; names, messages, comm
 follow from the table.
 """
 from elementary.elementary cimport (
-    lanes_constant, lanes_cos, lanes_exp, lanes_expm1, lanes_expm1_exp, lanes_gaussian, lanes_gt,
-    lanes_lt, lanes_max, lanes_normal, lanes_select, lanes_sigmoid, lanes_sigmoid_tail, lanes_sin,
-    lanes_softplus_sigmoid, lanes_tanh_rest, lanes_with_sign,
+    lanes_constant, lanes_cos, lanes_exp, lanes_expm1, lanes_expm1_exp, lanes_fma, lanes_gaussian,
+    lanes_gt, lanes_lt, lanes_max, lanes_normal, lanes_select, lanes_sigmoid, lanes_sigmoid_tail,
+    lanes_sin, lanes_softplus_sigmoid, lanes_tanh_rest, lanes_with_sign,
 )
 from libc.math cimport INFINITY
 from libc.string cimport memset
@@ -138,7 +138,7 @@ cdef inline lanes_t gelu(int order, lanes_t z, lanes_t a, real p) noexcept nogil
     lanes_normal(z, &Phi, &phi)
     if order == 0:
         return z * Phi
-    return Phi + z * phi if order == 1 else 2 * phi - z * (z * phi)
+    return Phi + z * phi if order == 1 else lanes_fma(-z, z * phi, 2 * phi)
 
 
 cdef inline lanes_t sin(int order, lanes_t z, lanes_t a, real p) noexcept nogil:
