@@ -21,13 +21,18 @@ ACTIVATE = {
 }
 
 
-def prepare(case):
-    if case.layers:
-        from peers import jax_layers
-
-        return jax_layers.prepare(case)
+def functions(case):
+    """z of the outputs, of layers and X, and the cost, of layers, X and y."""
     hidden, output = ACTIVATE[case.hidden], ACTIVATE.get(case.output)
     m, last = case.n_samples, len(case.widths) - 2
+
+    def outputs(layers, X):
+        a = X
+        for n, (w, b) in enumerate(layers):
+            a = a @ w.T + b
+            if n < last:
+                a = hidden(a)
+        return a
 
     def loss(z, y):
         if case.loss == "squared_error":
@@ -38,15 +43,27 @@ def prepare(case):
         return jnp.sum(jax.nn.softplus(z) - y * z)
 
     def cost(layers, X, y):
-        a = X
-        for n, (w, b) in enumerate(layers):
-            a = a @ w.T + b
-            if n < last:
-                a = hidden(a)
-        total = loss(a, y)
+        total = loss(outputs(layers, X), y)
         if case.l2:
             total += 0.5 * case.l2 * sum(jnp.sum(w * w) for w, _ in layers)
         return total / m
+
+    return outputs, cost
+
+
+def data(case):
+    """X and y where JAX computes."""
+    y = case.labels if case.output == "softmax" else case.targets
+    return jax.device_put(case.X), jax.device_put(y)
+
+
+def prepare(case):
+    if case.layers:
+        from peers import jax_layers
+
+        return jax_layers.prepare(case)
+    _, cost = functions(case)
+    X, y = data(case)
 
     @jax.jit
     def cost_and_gradient(theta, X, y):
@@ -54,9 +71,6 @@ def prepare(case):
         value, grads = jax.value_and_grad(cost)(layers, X, y)
         flat = jnp.concatenate([g.ravel() for layer in grads for g in layer])
         return value, flat.astype(jnp.float64)
-
-    X = jax.device_put(case.X)
-    y = jax.device_put(case.labels if case.output == "softmax" else case.targets)
 
     def evaluate(theta):
         value, gradient = cost_and_gradient(theta, X, y)

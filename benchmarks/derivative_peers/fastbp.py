@@ -1,0 +1,22 @@
+"""fastbp: methods of the objective and of its network."""
+
+from peers.fastbp import ORDER, prepare  # noqa: F401
+
+
+def gradient(case):
+    """Cost and gradient, which everything else is compared with."""
+    return prepare(case)
+
+
+def product(case, V):
+    objective = prepare(case)
+    return lambda theta: objective.hessp(theta, V)
+
+
+def input_gradient(case):
+    net = prepare(case).network
+    return lambda theta: net.input_gradient(theta, case.X)
+
+
+def jacobian(case):
+    return prepare(case).jacobian

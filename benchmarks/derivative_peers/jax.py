@@ -1,0 +1,55 @@
+"""JAX: forward over reverse for Hessian products, all jitted; several directions by vmap."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from layouts import split
+from peers.jax import ORDER, data, functions  # noqa: F401
+
+
+def joined(layers):
+    return jnp.concatenate([part.ravel() for layer in layers for part in layer])
+
+
+def product(case, V):
+    _, cost = functions(case)
+    X, y = data(case)
+    rows = jax.device_put(np.ascontiguousarray(V.T))
+
+    @jax.jit
+    def products(theta, rows, X, y):
+        layers = split(theta, case.shapes)
+
+        def along(v):
+            gradient = jax.grad(lambda layers: cost(layers, X, y))
+            return joined(jax.jvp(gradient, (layers,), (split(v, case.shapes),))[1])
+
+        return along(rows) if rows.ndim == 1 else jax.vmap(along)(rows)
+
+    return lambda theta: np.asarray(products(theta, rows, X, y)).T
+
+
+def input_gradient(case):
+    outputs, _ = functions(case)
+    X, _ = data(case)
+
+    @jax.jit
+    def gradient(theta, X):
+        layers = split(theta, case.shapes)
+        return jax.grad(lambda X: outputs(layers, X).sum())(X)
+
+    return lambda theta: np.asarray(gradient(theta, X))
+
+
+def jacobian(case):
+    outputs, _ = functions(case)
+    X, _ = data(case)
+
+    @jax.jit
+    def rows(theta, X):
+        layers = split(theta, case.shapes)
+        gradient = jax.grad(lambda layers, x: outputs(layers, x)[0])
+        row = jax.vmap(lambda x: joined(gradient(layers, x)))
+        return row(X) / case.n_samples**0.5
+
+    return lambda theta: np.asarray(rows(theta, X))
