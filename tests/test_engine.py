@@ -187,9 +187,10 @@ def test_threads_do_not_change_a_bit(settings, dtype):
     assert abs(case.evaluate()[0] / float(o.cost(case.theta, kind)) - 1) < relative
 
 
-def test_float32_sums_in_double():
-    """A million equal terms: a float32 sum over them all would be off by a hundredth."""
-    m = 1 << 20
+@pytest.mark.parametrize("m", [1 << 20, 999_999, 20011, 8193])
+def test_float32_sums_in_double(m):
+    """A million equal terms: a float32 sum over them all would be off by a hundredth. Where tiles
+    are no whole groups, the last ones of a chunk count too."""
     X, targets = np.full((m, 1), 0.1, np.float32), np.zeros((m, 1), np.float32)
     chain = dense_chain(core("float32"), (1, 1), ("identity",), "squared_error")
     problem = core("float32").BoundNetwork(chain, X, None, targets, None, 0.0, False, 2)
