@@ -40,7 +40,9 @@ def recurrence(m, **options):
 def circuit(m):
     a, b, x = fastbp.variables("a b x")
     made = fastbp.circuit((a * circuits.tanh(b * x) - x) ** 2, wrt=(a, b))
-    return made.objective(data={"x": np.linspace(-1, 1, m)}, n_threads=2), np.array([0.3, 0.7])
+    x, weights = np.linspace(-1, 1, m), np.full(m, 1e-300)  # the factor of these is looked for
+    evaluated = made.objective(data={"x": x}, sample_weight=weights, n_threads=2)
+    return evaluated, np.array([0.3, 0.7])
 
 
 def main():

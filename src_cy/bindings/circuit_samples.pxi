@@ -137,6 +137,7 @@ cdef class BoundCircuit(Bound):
         run.scratch = room + scratch
         run.partial = <double *>(room + partial)
         run.sums = <double *>(room + sums)
+        run.weight_factor = self.samples.weight_factor
         return top
 
     cdef const Code *_code(self) except NULL:
@@ -157,8 +158,9 @@ cdef class BoundCircuit(Bound):
         if not is_vector(inputs, n):
             raise TypeError(f"expected a contiguous float64 vector of {n} inputs")
         room = lend(&self.scratch)
-        run = self.kept
-        if room != self.scratch.kept:
+        if room == self.scratch.kept:
+            run = self.kept
+        else:
             self._place(room, &run)
         source = <const double *>cnp.PyArray_DATA(<cnp.ndarray>inputs)
         fixed = <const double *>cnp.PyArray_DATA(<cnp.ndarray>self.fixed)
@@ -170,13 +172,13 @@ cdef class BoundCircuit(Bound):
             for i in range(code.n_constants):
                 run.numbers[n + n_fixed + i] = code.constants[i]
             run.values = values
-            run.weight_factor = self.samples.weight_factor
             run_samples(&run, start)
             if values == NULL and is_whole(&run.work):
                 first[0] = run.sums[0]
                 for i in range(1, code.n_outputs):
                     rest[i - 1] = run.sums[i]
-                self.samples.weight_factor = run.weight_factor
+                if room == self.scratch.kept:   # of which no other run can know
+                    self.kept.weight_factor = run.weight_factor
         give_back(&self.scratch, room)
         check_whole(&run.work)
         self.count(start)

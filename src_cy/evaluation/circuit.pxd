@@ -33,7 +33,7 @@ cdef struct CircuitData:
     Column *columns
     bint adjacent               # all columns have their samples side by side
     const double *weights       # or NULL
-    double weight_factor        # that the evaluation before has found to be right
+    double weight_factor        # that of the weights when they were bound
     bint mean
     Cut cut
     Py_ssize_t stride           # reals from row to row
@@ -49,7 +49,9 @@ cdef struct CircuitRun:
     Row *rows                   # n_slots for each thread
     real *scratch
     double *partial             # n_chunks x count_sums x PARTS
-    double weight_factor        # all weights, and so all sums, are multiplied by it
+    # All weights, and so all sums, are multiplied by it; at first by that which the evaluation
+    # before has found to be right.
+    double weight_factor
     double *sums                # n_outputs
     real *values                # n_outputs x m instead of sums, or NULL
 
