@@ -48,7 +48,8 @@ class LastEvaluation:
 
     def is_at(self, vector: "NDArray[np.float64]", state: int) -> bool:
         """Whether the last evaluation was at this theta, on data of the fingerprint `state`."""
-        return self._last is not None and self._last[:2] == (vector.tobytes(), state)
+        last = self._last
+        return last is not None and last[1] == state and last[0] == vector.tobytes()
 
     def at(
         self,
@@ -80,7 +81,7 @@ def referred(
 
     Weights are always among them, since they are an attribute of the objective.
     """
-    arrays = [a for a, given in pairs if a is given or _is_referred(a, given)]
+    arrays = [a for a, given in pairs if a is given or a.base is given or _is_referred(a, given)]
     return tuple(arrays) if sample_weight is None else (*arrays, sample_weight)
 
 
