@@ -21,8 +21,9 @@ def built(source, folder, *flags, as_object=False, strict=STRICT):
     path = folder / f"code{len(os.listdir(folder))}"
     path.with_suffix(".c").write_text(source, encoding="ascii")
     target = path.with_suffix(".o" if as_object else ".so")
-    command = [*COMPILER, *strict, *flags, *(["-c"] if as_object else ["-shared", "-fPIC"])]
-    command += ["-o", str(target), str(path.with_suffix(".c")), "-lm"]
+    kind, libraries = (["-c"], []) if as_object else (["-shared", "-fPIC"], ["-lm"])
+    command = [*COMPILER, *strict, *flags, *kind]
+    command += ["-o", str(target), str(path.with_suffix(".c")), *libraries]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr[:3000]}\n{source[:3000]}"
     return target

@@ -71,6 +71,13 @@ def limit_memory(n_bytes):
     return lambda: resource.setrlimit(resource.RLIMIT_AS, before)
 """
 
+# Of scripts that damage pickles. Python's own unpickler fills a list as long as a damaged number
+# says, of gigabytes where the system grants them.
+BOUNDED = """
+if sys.platform == "linux":
+    limit_memory(2**31)
+"""
+
 
 def start(script, folder, preamble=PREAMBLE, **environment):
     """The script, running; its errors and those of its children come on stdout."""

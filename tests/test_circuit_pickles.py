@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from processes import run
+from processes import BOUNDED, run
 
 from fastbp import Circuit, circuit, circuits, variable, variables
 from fastbp._recorder import ARITIES, GATES, Graph
@@ -115,7 +115,9 @@ def test_tables_with_random_bytes(changes):
 
 def test_whole_pickles_byte_by_byte():
     """In a process of its own: no change of a byte ends it."""
-    run("""
+    run(
+        BOUNDED
+        + """
 import pickle
 from fastbp import circuit, circuits, variables
 a, b = variables("a b")
@@ -138,7 +140,8 @@ for f in (circuit(circuits.sin(a * b) / x[1], wrt=[a, x]), circuits.exp(a) * x[0
                         each.name: np.ones(each.shape) for each in g._compiler.inputs.data})
             except Exception:
                 pass
-""")
+"""
+    )
 
 
 def test_inputs_that_are_not_those_of_the_graph():

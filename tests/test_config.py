@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,19 @@ def test_importing_loads_no_other_library_and_starts_no_thread():
     # NumPy's BLAS starts its own threads when it is imported, unless told not to.
     result = run(code, OPENBLAS_NUM_THREADS="1")
     assert result.stdout.split() == ["[]", "1"]
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="has the lock")
+def test_a_python_without_the_interpreter_lock_stays_without_it():
+    code = (
+        "import sys, fastbp, numpy as np\n"
+        "from fastbp import circuits, files, kernels\n"
+        "for dtype in ('float64', 'float32'):\n"
+        "    net = fastbp.mlp(3, 4, 1, dtype=dtype)\n"
+        "    net.objective(np.ones((5, 3)), np.ones(5))(net.init(seed=0))\n"
+        "print(fastbp.circuit(fastbp.variable('x') ** 2)(3.0), sys._is_gil_enabled())"
+    )
+    assert run(code).stdout.split() == ["9.0", "False"]
 
 
 @pytest.mark.skipif("san.so" in os.environ.get("LD_PRELOAD", ""), reason="a build of its own kind")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import run
+from processes import BOUNDED, run
 from tapes import NEURON, P, problem, program
 
 from fastbp import circuit, circuits, variables
@@ -113,7 +113,7 @@ def damage_pickles():
 
 
 def test_a_damaged_pickle_of_a_circuit_ends_no_process():
-    run(IMPORT + "test_program_damage.damage_pickles()")
+    run(BOUNDED + IMPORT + "test_program_damage.damage_pickles()")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import itertools
 import math
 import subprocess
 import sys
+import sysconfig
 import threading
 
 import gates_reference as reference
@@ -82,8 +83,10 @@ print((resident() - before) / 1e6)
 def test_a_gate_takes_at_most_100_bytes():
     """Its expression; then also its node, and its place in the compiled tape."""
     recorded, compiled = map(float, run_apart(MEMORY))
-    assert 30 < recorded < 60
-    assert 60 < compiled <= 100
+    # Without the interpreter lock an object's head is 32 bytes, not 16.
+    more = 16 if sysconfig.get_config_var("Py_GIL_DISABLED") else 0
+    assert 30 < recorded < 60 + more
+    assert 60 < compiled <= 100 + more
 
 
 SHORTAGE = """
