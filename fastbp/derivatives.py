@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from fastbp._core.interface import BoundNetwork
     from fastbp.network import Network
 
-# So many directions at once: they share the values of the network and its deltas, and each of them
-# needs as much of a thread's memory, and of the sums, again.
+# So many directions at once: they share the values of the network and its deltas. Of more than MANY
+# parameters two: the sums of each direction are as long as theta, and leave the caches.
 AT_ONCE = 8
+MANY = 65536
 
 
 class SecondOrder(Bound):
@@ -159,8 +160,9 @@ class SecondOrder(Bound):
     def _columns(self, vector: "NDArray[np.float64]") -> Any:
         """(first, products with the unit vectors from there on), a few at a time."""
         n = self.n_parameters
-        for start in range(0, n, AT_ONCE):
-            k = min(AT_ONCE, n - start)
+        step = _at_once(n)
+        for start in range(0, n, step):
+            k = min(step, n - start)
             yield start, self._problem.products(vector, np.eye(k, n, start), False)
 
     def _along(self, theta: Any, v: Any, gauss_newton: bool) -> "NDArray[np.float64]":
@@ -168,8 +170,9 @@ class SecondOrder(Bound):
         if along.ndim == 1:
             return self._problem.products(vector, along.reshape(1, -1), gauss_newton)[0]  # type: ignore[no-any-return]
         out = np.empty(along.shape)
-        for start in range(0, along.shape[1], AT_ONCE):
-            some = slice(start, start + AT_ONCE)
+        step = _at_once(self.n_parameters)
+        for start in range(0, along.shape[1], step):
+            some = slice(start, start + step)
             rows = np.require(along[:, some].T, np.float64, ["C", "A"])
             out[:, some] = self._problem.products(vector, rows, gauss_newton).T
         return out
@@ -296,3 +299,8 @@ class Residuals(Bound):
         places, root = self._penalty()
         G[places, places] += root * root
         return G
+
+
+def _at_once(n_parameters: int) -> int:
+    """How many directions are computed together."""
+    return AT_ONCE if n_parameters <= MANY else 2

@@ -33,6 +33,7 @@ def levenberg_marquardt(
     max_seconds: float = math.inf,
     damping: float = 1e-3,
     acceleration: bool = False,
+    bayesian: bool = False,
     validation: Any = None,
     patience: int = 20,
     callback: Callable[[Any], Any] | None = None,
@@ -73,6 +74,11 @@ def levenberg_marquardt(
     acceleration : bool
         Adds geodesic acceleration, the second order of the path (Transtrum and Sethna 2012); for
         squared_error alone, at one more evaluation of the residuals a step.
+    bayesian : bool
+        Of squared_error: the penalty is estimated by Bayesian regularisation (MacKay 1992; Foresee
+        and Hagan 1997), beginning with the objective's l2. The result has `l2`, the estimate,
+        `alpha`, `beta`, `effective_parameters` and `log_evidence`, by which networks of
+        different sizes can be compared; `fun` is J with that l2.
     validation : objective, optional
         Samples that are not trained on, as `net.objective(X, y, l2=0)`: theta of their lowest cost
         is returned, and `patience` steps without a lower one end the fit.
@@ -104,8 +110,12 @@ def levenberg_marquardt(
         float(max_seconds), float(damping), bool(acceleration), validation,
         validate.count(patience, "patience", MOST), callback,
     )  # fmt: skip
-    fit = Fit(problem, problem._vector(theta).astype(np.float64), settings)
-    return fit.run()
+    kind = Fit
+    if bayesian:
+        from fastbp.optimize.bayesian import BayesianFit
+
+        kind = BayesianFit
+    return kind(problem, problem._vector(theta).astype(np.float64), settings).run()
 
 
 @dataclass(frozen=True)
@@ -188,6 +198,14 @@ class Fit:
         self.n_evaluations += 1
         return self.objective(theta)  # type: ignore[no-any-return]
 
+    def _cost(self, theta: "Vector") -> float:
+        self.n_evaluations += 1
+        return float(self.objective.cost(theta))
+
+    def _more(self) -> dict[str, Any]:
+        """What the result has besides."""
+        return {}
+
     def _matrix(self) -> "NDArray[np.float64]":
         self.n_matrices += 1
         G = self.objective._gauss_newton_matrix(self.x)
@@ -232,8 +250,7 @@ class Fit:
     def _try(self, step: "Vector", predicted: float) -> float:
         """Goes to x + step if J is lower there; returns by how much, of what was predicted."""
         theta = self.x + step
-        cost = self.objective.cost(theta)
-        self.n_evaluations += 1
+        cost = self._cost(theta)
         if not cost < self.cost or predicted <= 0:
             return -1.0
         gain = (self.cost - cost) / predicted
@@ -281,7 +298,7 @@ class Fit:
         from scipy.optimize import OptimizeResult
 
         x, cost, gradient = self.x, self.cost, self.gradient
-        more: dict[str, Any] = {}
+        more = self._more()
         if self.settings.validation is not None and math.isfinite(self.best[0]):
             more["validation"] = self.best[0]
             if status >= 0 and self.best[1] is not x:
