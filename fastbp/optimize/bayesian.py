@@ -97,7 +97,7 @@ class BayesianFit(Fit):
         if factor is None:
             return math.nan
         logarithm = 2 * float(np.log(np.diagonal(factor[0])).sum())
-        return (
+        return float(
             -self.beta * self.m * data
             - self.alpha / 2 * float(self.x @ self.x)
             - 0.5 * (logarithm + P * math.log(self.beta * self.m))
