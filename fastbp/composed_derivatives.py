@@ -29,7 +29,7 @@ _WITHOUT = {
 
 def directions(owner: Any, v: Any) -> "NDArray[np.float64]":
     """v as (n_parameters,) or (n_parameters, k) of float64."""
-    if np.ndim(v) != 2:
+    if validate.as_array(v, "v").ndim != 2:
         return owner._vector(v, "v")  # type: ignore[no-any-return]
     array, n = validate.numbers(v, "v"), owner.n_parameters
     if array.shape[0] != n:

@@ -329,7 +329,7 @@ ATTRIBUTES = {
     "module": {
         "load": "fastbp.files.load(path)",
         "save": _FILE,
-        "fit train minimize optimize": _TRAINING,
+        "fit train minimize": _TRAINING,
         "MLPClassifier MLPRegressor MLP NeuralNetwork Sequential": "fastbp.mlp(400, 25, 10)",
         "grad jacobian hessian value_and_grad": "derivatives of expressions: fastbp.circuit(...)",
         "check_grad gradcheck": "fastbp.check_gradient",
