@@ -75,7 +75,11 @@ cdef inline bint share(
 ) noexcept nogil:
     """run(work, worker, item) for each item; none if the work is not whole any more. Returns
     whether it is."""
-    if is_whole(work):
+    if not is_whole(work):
+        return False
+    if n_items == 1:        # not worth asking the pool
+        run(work, 0, 0)
+    else:
         work.missing = parallel_for(run, poll, work, n_items, n_threads)
     return is_whole(work)
 
