@@ -43,10 +43,38 @@ def _name(name: str) -> str:
     return name if not name.startswith("_") else "Gauss-Newton matrix"
 
 
-def _of_parts(name: str, text: str) -> property:
-    """The sum of what the parts of a sum have by this name."""
+class OfSum:
+    """Of J = sum_k factor_k J_k."""
 
-    def get(self: Any) -> "Callable[..., NDArray[np.float64]]":
+    __slots__ = ()
+
+    @property
+    def hessp(self) -> "Callable[[Any, Any], NDArray[np.float64]]":
+        """hessp(theta, v): the Hessian times v, or times k of them in columns."""
+        return self._of_parts("hessp")
+
+    @property
+    def gauss_newton_product(self) -> "Callable[[Any, Any], NDArray[np.float64]]":
+        """gauss_newton_product(theta, v): the Gauss-Newton matrix times v."""
+        return self._of_parts("gauss_newton_product")
+
+    @property
+    def hessian(self) -> "Callable[[Any], NDArray[np.float64]]":
+        """hessian(theta): the Hessian, (n_parameters, n_parameters)."""
+        return self._of_parts("hessian")
+
+    @property
+    def hessian_diagonal(self) -> "Callable[[Any], NDArray[np.float64]]":
+        """hessian_diagonal(theta): its diagonal."""
+        return self._of_parts("hessian_diagonal")
+
+    @property
+    def _gauss_newton_matrix(self) -> "Callable[[Any], NDArray[np.float64]]":
+        """The Gauss-Newton matrix at theta."""
+        return self._of_parts("_gauss_newton_matrix")
+
+    def _of_parts(self: Any, name: str) -> "Callable[..., NDArray[np.float64]]":
+        """The sum of what all the parts have by this name."""
         used = self._used()
         for factor, part in used:
             if not hasattr(part, name):
@@ -63,71 +91,51 @@ def _of_parts(name: str, text: str) -> property:
 
         return total
 
-    return property(get, doc=text)
-
-
-class OfSum:
-    """Of J = sum_k factor_k J_k."""
-
-    __slots__ = ()
-
-    hessp = _of_parts(
-        "hessp", "hessp(theta, v): the Hessian times v, or times k of them in columns."
-    )
-    gauss_newton_product = _of_parts(
-        "gauss_newton_product", "gauss_newton_product(theta, v): the Gauss-Newton matrix times v."
-    )
-    hessian = _of_parts("hessian", "hessian(theta): the Hessian, (n_parameters, n_parameters).")
-    hessian_diagonal = _of_parts("hessian_diagonal", "hessian_diagonal(theta): its diagonal.")
-    _gauss_newton_matrix = _of_parts("_gauss_newton_matrix", "The Gauss-Newton matrix.")
-
 
 class OfFrozen:
     """Of J(free) = J(expand(free)): rows and columns of the free parameters."""
 
     __slots__ = ()
 
-    if TYPE_CHECKING:
-        objective: Any
-        free: NDArray[np.intp]
-        theta: NDArray[np.float64]
-        n_parameters: int
-
-        def expand(self, free: Any) -> NDArray[np.float64]: ...
-
     @property
-    def hessp(self) -> "Callable[[Any, Any], NDArray[np.float64]]":
+    def hessp(self: Any) -> "Callable[[Any, Any], NDArray[np.float64]]":
         """hessp(free, v): the Hessian by the free parameters times v, or k of them in columns."""
-        return self._product(self.objective.hessp)
+        return _product(self, self.objective.hessp)
 
     @property
-    def gauss_newton_product(self) -> "Callable[[Any, Any], NDArray[np.float64]]":
+    def gauss_newton_product(self: Any) -> "Callable[[Any, Any], NDArray[np.float64]]":
         """gauss_newton_product(free, v), likewise."""
-        return self._product(self.objective.gauss_newton_product)
+        return _product(self, self.objective.gauss_newton_product)
 
     @property
-    def hessian(self) -> "Callable[[Any], NDArray[np.float64]]":
+    def hessian(self: Any) -> "Callable[[Any], NDArray[np.float64]]":
         """hessian(free): the Hessian by the free parameters."""
-        return self._matrix(self.objective.hessian)
+        return _matrix(self, self.objective.hessian)
 
     @property
-    def hessian_diagonal(self) -> "Callable[[Any], NDArray[np.float64]]":
+    def hessian_diagonal(self: Any) -> "Callable[[Any], NDArray[np.float64]]":
         """hessian_diagonal(free): its diagonal."""
         whole = self.objective.hessian_diagonal
         return lambda free: whole(self.expand(free))[self.free]
 
     @property
-    def _gauss_newton_matrix(self) -> "Callable[[Any], NDArray[np.float64]]":
-        return self._matrix(self.objective._gauss_newton_matrix)
+    def _gauss_newton_matrix(self: Any) -> "Callable[[Any], NDArray[np.float64]]":
+        """The Gauss-Newton matrix by the free parameters."""
+        return _matrix(self, self.objective._gauss_newton_matrix)
 
-    def _matrix(self, whole: Any) -> "Callable[[Any], NDArray[np.float64]]":
-        return lambda free: whole(self.expand(free))[np.ix_(self.free, self.free)]
 
-    def _product(self, whole: Any) -> "Callable[[Any, Any], NDArray[np.float64]]":
-        def product(free: Any, v: Any) -> "NDArray[np.float64]":
-            along = directions(self, v)
-            full = np.zeros((self.theta.size, *along.shape[1:]))
-            full[self.free] = along
-            return whole(self.expand(free), full)[self.free]  # type: ignore[no-any-return]
+def _matrix(frozen: Any, whole: Any) -> "Callable[[Any], NDArray[np.float64]]":
+    """Rows and columns of what is free, of a function that gives the whole matrix."""
+    return lambda free: whole(frozen.expand(free))[np.ix_(frozen.free, frozen.free)]
 
-        return product
+
+def _product(frozen: Any, whole: Any) -> "Callable[[Any, Any], NDArray[np.float64]]":
+    """The same of a function that gives products with the whole matrix."""
+
+    def product(free: Any, v: Any) -> "NDArray[np.float64]":
+        along = directions(frozen, v)
+        full = np.zeros((frozen.theta.size, *along.shape[1:]))
+        full[frozen.free] = along
+        return whole(frozen.expand(free), full)[frozen.free]  # type: ignore[no-any-return]
+
+    return product

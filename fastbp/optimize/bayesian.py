@@ -1,18 +1,15 @@
 """Bayesian regularisation: the penalty of a least-squares fit, estimated while it is fitted."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastbp.objective import Objective
 from fastbp.optimize.marquardt import Fit, Settings, Stop, cholesky, solve
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
-
+Vector = NDArray[np.float64]
 STEADY = 1e-4  # of lambda: re-estimated, it is the same
 
 
@@ -28,7 +25,7 @@ class BayesianFit(Fit):
     and M. Hagan 1997, "Gauss-Newton approximation to Bayesian learning".)
     """
 
-    def __init__(self, objective: Any, theta: "Vector", settings: Settings) -> None:
+    def __init__(self, objective: Any, theta: Vector, settings: Settings) -> None:
         if not isinstance(objective, Objective) or objective.network.loss != "squared_error":
             raise ValueError(
                 "bayesian=True is for the objective of one network with squared_error; "
@@ -46,25 +43,25 @@ class BayesianFit(Fit):
         self.change = math.inf
         super().__init__(data, theta, settings)
 
-    def _squares(self, theta: "Vector") -> float:
+    def _squares(self, theta: Vector) -> float:
         return float(np.square(theta[self.weights]).sum())
 
-    def _evaluate(self, theta: "Vector") -> "tuple[float, Vector]":
+    def _evaluate(self, theta: Vector) -> tuple[float, Vector]:
         J, D = super()._evaluate(theta)
         D[self.weights] += self.penalty / self.m * theta[self.weights]
         return J + self.penalty / (2 * self.m) * self._squares(theta), D
 
-    def _cost(self, theta: "Vector") -> float:
+    def _cost(self, theta: Vector) -> float:
         return super()._cost(theta) + self.penalty / (2 * self.m) * self._squares(theta)
 
-    def _matrix(self) -> "NDArray[np.float64]":
+    def _matrix(self) -> NDArray[np.float64]:
         """R'R / m, from which both factors follow; then with the penalty that they give."""
         G = super()._matrix()
         self._estimate(G)
         G[self.weights, self.weights] += self.penalty / self.m
         return G
 
-    def _estimate(self, G: "NDArray[np.float64]") -> None:
+    def _estimate(self, G: NDArray[np.float64]) -> None:
         """alpha and beta anew, and the cost and gradient that they change."""
         damped = G.copy()
         damped[self.weights, self.weights] += self.penalty / self.m
@@ -87,7 +84,7 @@ class BayesianFit(Fit):
         self.penalty = penalty
         self.cost, self.gradient = self._evaluate(self.x)
 
-    def _log_evidence(self, G: "NDArray[np.float64]", data: float) -> float:
+    def _log_evidence(self, G: NDArray[np.float64], data: float) -> float:
         """log p(y | X), the biases with the prior of the weights: without any, networks of more
         biases could not be compared with those of fewer."""
         P, penalty = G.shape[0], self.alpha / self.beta

@@ -4,18 +4,15 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastbp import validate
 from fastbp.composable import Composable
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
-
+Vector = NDArray[np.float64]
 TINY_STEP = 1e-15  # of theta: a step that changes nothing
 MOST_DAMPING = 1e100
 MOST = 2**31
@@ -148,7 +145,7 @@ class Stop(Exception):
 class Fit:
     """One run: where it is, and what it has counted."""
 
-    def __init__(self, objective: Composable, theta: "Vector", settings: Settings) -> None:
+    def __init__(self, objective: Composable, theta: Vector, settings: Settings) -> None:
         self.objective: Any = objective
         self.settings = settings
         self.x = theta
@@ -194,11 +191,11 @@ class Fit:
             raise ValueError(f"the cost at theta is {self.cost}; start where it is finite")
         self._converged(math.inf)
 
-    def _evaluate(self, theta: "Vector") -> "tuple[float, Vector]":
+    def _evaluate(self, theta: Vector) -> tuple[float, Vector]:
         self.n_evaluations += 1
         return self.objective(theta)  # type: ignore[no-any-return]
 
-    def _cost(self, theta: "Vector") -> float:
+    def _cost(self, theta: Vector) -> float:
         self.n_evaluations += 1
         return float(self.objective.cost(theta))
 
@@ -206,7 +203,7 @@ class Fit:
         """What the result has besides."""
         return {}
 
-    def _matrix(self) -> "NDArray[np.float64]":
+    def _matrix(self) -> NDArray[np.float64]:
         self.n_matrices += 1
         G = self.objective._gauss_newton_matrix(self.x)
         if not np.diagonal(G).any():
@@ -217,7 +214,7 @@ class Fit:
             )
         return G  # type: ignore[no-any-return]
 
-    def _step(self, G: "NDArray[np.float64]") -> "tuple[Vector, float]":
+    def _step(self, G: NDArray[np.float64]) -> tuple[Vector, float]:
         """The damped step, and by how much J should fall."""
         factor = self._factor(G)
         step = -solve(factor, self.gradient)
@@ -226,7 +223,7 @@ class Fit:
             step = step + self._acceleration(factor, step)
         return step, predicted
 
-    def _factor(self, G: "NDArray[np.float64]") -> Any:
+    def _factor(self, G: NDArray[np.float64]) -> Any:
         """The Cholesky factor of G + mu 1, with more damping where rounding makes it indefinite."""
         while True:
             damped = G.copy()
@@ -236,7 +233,7 @@ class Fit:
                 return factor
             self.mu = max(10 * self.mu, 1e-16 * float(np.diagonal(G).max()))
 
-    def _acceleration(self, factor: Any, step: "Vector") -> "Vector":
+    def _acceleration(self, factor: Any, step: Vector) -> Vector:
         """-1/2 (G + mu 1)^-1 R' r_vv, where r_vv is the second derivative of the residuals along
         the step, by a difference; nothing where it would bend the path too much."""
         h = 0.1
@@ -247,7 +244,7 @@ class Fit:
         size = float(np.linalg.norm(step))
         return bend if 2 * float(np.linalg.norm(bend)) <= 0.75 * size else np.zeros_like(bend)
 
-    def _try(self, step: "Vector", predicted: float) -> float:
+    def _try(self, step: Vector, predicted: float) -> float:
         """Goes to x + step if J is lower there; returns by how much, of what was predicted."""
         theta = self.x + step
         cost = self._cost(theta)
@@ -312,7 +309,7 @@ class Fit:
         return OptimizeResult(**found, **more)
 
 
-def cholesky(matrix: "NDArray[np.float64]") -> Any:
+def cholesky(matrix: NDArray[np.float64]) -> Any:
     """The factor as `solve` takes it; None if the matrix is not positive definite."""
     try:
         from scipy.linalg import LinAlgError, cho_factor
@@ -324,7 +321,7 @@ def cholesky(matrix: "NDArray[np.float64]") -> Any:
         return None
 
 
-def solve(factor: Any, vector: "Vector") -> "Vector":
+def solve(factor: Any, vector: Vector) -> Vector:
     """The solution for the matrix that was factored."""
     from scipy.linalg import cho_solve
 
