@@ -166,7 +166,8 @@ class SecondOrder(Bound):
             yield start, self._problem.products(vector, np.eye(k, n, start), False)
 
     def _along(self, theta: Any, v: Any, gauss_newton: bool) -> "NDArray[np.float64]":
-        vector, along = self._vector(theta), directions(self, v)
+        vector = self._vector(theta)
+        along = v if validate.is_vector(v, vector.size) else directions(self, v)
         if along.ndim == 1:
             return self._problem.products(vector, along.reshape(1, -1), gauss_newton)[0]  # type: ignore[no-any-return]
         out = np.empty(along.shape)

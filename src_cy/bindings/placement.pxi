@@ -42,18 +42,21 @@ cdef void cut_plan(Plan *plan) noexcept:
         plan.schedule = SAMPLE_MAJOR
     elif plan.window > 0:
         plan.schedule = BY_WINDOWS
-    cut_chunks(plan, min(samples, plan.cut.m), plan.n_parameters)
+    cut_chunks(plan, min(samples, plan.cut.m), plan.n_parameters, MIN_CHUNKS)
     plan.padded = round_up(plan.cut.tile)
     plan.stride = row_stride(plan.padded)
 
 
-cdef void cut_chunks(Plan *plan, Py_ssize_t tile, Py_ssize_t n_sums) noexcept:
-    """Tiles into chunks, and a chunk's into groups; n_sums: numbers that each chunk sums up."""
+cdef void cut_chunks(
+    Plan *plan, Py_ssize_t tile, Py_ssize_t n_sums, Py_ssize_t least,
+) noexcept:
+    """Tiles into chunks, `least` or more, and a chunk's into groups; n_sums: numbers that each
+    chunk sums up."""
     cdef Cut *cut = &plan.cut
     # In windows each tile is a chunk, without sums of its own.
     cdef Py_ssize_t most = cut.m
     if plan.window == 0:
-        most = max(<Py_ssize_t>MIN_CHUNKS, min(
+        most = max(least, min(
             <Py_ssize_t>MAX_CHUNKS, <Py_ssize_t>CHUNK_DOUBLES // n_sums))
     cut[0] = cut_samples(cut.m, tile, tile, most)
     plan.group = max(<Py_ssize_t>1, <Py_ssize_t>MAX_TILE // tile)

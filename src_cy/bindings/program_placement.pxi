@@ -13,6 +13,7 @@ cdef int place_program(Workspace self) except -1:
         <Py_ssize_t>PROGRAM_TILE_BYTES, 2 * plan.n_parameters * <Py_ssize_t>sizeof(real))
     # X has no tangents: what is set apart for them is not touched.
     reals += plan.n_tangents * (reals - plan.n_in) + 2 * K
+    cdef Py_ssize_t n_sums = plan.n_parameters, chunks = MIN_CHUNKS
     cdef bint wants_inputs = plan.rows_of >= FORWARD_PRODUCT
     cdef bint sums_up = plan.rows_of == GAUSS_NEWTON
     cdef bint has_rows = sums_up or plan.rows_of in (CURVATURE_ROWS, SAMPLE_GRADIENTS)
@@ -25,7 +26,11 @@ cdef int place_program(Workspace self) except -1:
         S //= 2
     plan.schedule = BY_STEPS
     plan.padded = plan.stride = S
-    cut_chunks(plan, S, plan.n_parameters * (plan.n_parameters if sums_up else 1))
+    if sums_up:
+        n_sums *= plan.n_parameters
+        while chunks > 1 and chunks * n_sums > <Py_ssize_t>GRAM_DOUBLES:
+            chunks //= 2
+    cut_chunks(plan, S, n_sums, chunks)
     new_thetas(plan, code)
     place_sums(plan)
     plan.n_delta = plan.n_sums * max(plan.n_tangents, <Py_ssize_t>1)

@@ -96,6 +96,8 @@ enum {
     MAX_CHUNKS = 32,               /* bits */
     CHUNK_DOUBLES = 131072,        /* bits. Bound on the doubles of all chunks' sums together;
                                     * there are MIN_CHUNKS chunks in any case */
+    GRAM_DOUBLES = 8388608,        /* bits. The same of a matrix of parameters by parameters: fewer
+                                    * chunks than MIN_CHUNKS if they would take more */
     WINDOW_TILE = 64,              /* bits. Samples of a tile in windows: one panel of DEPTH;
                                     * small, to be shared out evenly */
     WINDOW_BYTES = 33554432,       /* bits. What a window may take; as much as theta if that is
