@@ -35,7 +35,7 @@ def circuits(draw):
     return made[5:]
 
 
-POINT = [0.7, -1.3, 0.4]
+POINT = [0.7137, -1.3219, 0.4173]  # of which no short sum ties with another: no kinks
 
 
 @settings(max_examples=150, deadline=None)
