@@ -138,7 +138,8 @@ cdef inline lanes_t gelu(int order, lanes_t z, lanes_t a, real p) noexcept nogil
     lanes_normal(z, &Phi, &phi)
     if order == 0:
         return z * Phi
-    return Phi + z * phi if order == 1 else lanes_fma(-z, z * phi, 2 * phi)
+    # By name: a product that has another use besides is fused by one compiler and not by another.
+    return lanes_fma(z, phi, Phi) if order == 1 else lanes_fma(-z, z * phi, 2 * phi)
 
 
 cdef inline lanes_t sin(int order, lanes_t z, lanes_t a, real p) noexcept nogil:
