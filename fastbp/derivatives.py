@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp import validate
+from fastbp import slopes, validate
 from fastbp.bound import Bound
 from fastbp.composed_derivatives import directions
 
@@ -30,6 +30,7 @@ class SecondOrder(Bound):
     __slots__ = ()
 
     network: "Network"
+    dy: "NDArray[Any] | None"
     _problem: "BoundNetwork"
 
     def _gauss_newton_matrix(self, theta: Any) -> "NDArray[np.float64]":
@@ -163,20 +164,34 @@ class SecondOrder(Bound):
         step = _at_once(n)
         for start in range(0, n, step):
             k = min(step, n - start)
-            yield start, self._problem.products(vector, np.eye(k, n, start), False)
+            yield start, self._along_rows(vector, np.eye(k, n, start), False)
 
     def _along(self, theta: Any, v: Any, gauss_newton: bool) -> "NDArray[np.float64]":
         vector = self._vector(theta)
         along = v if validate.is_vector(v, vector.size) else directions(self, v)
         if along.ndim == 1:
-            return self._problem.products(vector, along.reshape(1, -1), gauss_newton)[0]  # type: ignore[no-any-return]
+            return self._along_rows(vector, along.reshape(1, -1), gauss_newton)[0]  # type: ignore[no-any-return]
         out = np.empty(along.shape)
         step = _at_once(self.n_parameters)
         for start in range(0, along.shape[1], step):
             some = slice(start, start + step)
             rows = np.require(along[:, some].T, np.float64, ["C", "A"])
-            out[:, some] = self._problem.products(vector, rows, gauss_newton).T
+            out[:, some] = self._along_rows(vector, rows, gauss_newton).T
         return out
+
+    def _along_rows(
+        self, vector: "NDArray[np.float64]", rows: "NDArray[np.float64]", gauss_newton: bool
+    ) -> "NDArray[np.float64]":
+        """The products with directions in rows."""
+        if self.dy is not None and not gauss_newton:
+            raise ValueError(
+                "second derivatives of a cost with dy= are not there; gauss_newton_product, "
+                "residuals and fastbp.levenberg_marquardt are, and L-BFGS-B needs none"
+            )
+        products = self._problem.products(vector, rows, gauss_newton)
+        if self.dy is not None:
+            slopes.add_products(self._problem, vector, rows, products)
+        return products
 
 
 class Residuals(Bound):
@@ -186,13 +201,15 @@ class Residuals(Bound):
 
     r has first, sample by sample, the K outputs (of every step of a sequence), a - y over root(m),
     or times root(w_i / sum w) with weights; then, if there is a penalty, root(lambda/m) W of every
-    weight in the order of theta. With reduction="sum" nothing is divided by m.
+    weight in the order of theta. With reduction="sum" nothing is divided by m. Between the two
+    stand, if there is a dy, the m K n numbers da/dx - dy, times root(dy_weight) besides.
     """
 
     __slots__ = ()
 
     network: "Network"
     l2: float
+    dy: "NDArray[Any] | None"
     _problem: "BoundNetwork"
 
     def residuals(self, theta: Any) -> "NDArray[np.float64]":
@@ -210,9 +227,18 @@ class Residuals(Bound):
             If theta does not fit, or the loss is no sum of squares.
         """
         vector = self._with_residuals(theta)
-        r = self._problem.rows_of(vector, "residuals").reshape(-1)
         places, root = self._penalty()
-        return np.concatenate([r, root * vector[places]])
+        return np.concatenate([*self._rows_of(vector, "residuals"), root * vector[places]])
+
+    def _rows_of(self, *what: Any) -> "list[NDArray[Any]]":
+        """Numbers of each sample, one after the other; then those of its slopes, if there are."""
+        vector, name, *rest = what
+        rows = [self._problem.rows_of(vector, name, *rest).reshape(-1)]
+        if self.dy is not None:
+            of_slopes = {"residuals": "slope_residuals", "curvature_rows": "slope_rows",
+                         "residual_product": "slope_product"}[name]  # fmt: skip
+            rows.append(self._problem.rows_of(vector, of_slopes, *rest).reshape(-1))
+        return rows
 
     def jacobian(self, theta: Any) -> "NDArray[np.float64]":
         """R at theta, (m K, P), with a penalty (m K + weights, P): rows as of `residuals`.
@@ -225,12 +251,13 @@ class Residuals(Bound):
             If theta does not fit, or the loss is no sum of squares.
         """
         vector = self._with_residuals(theta)
-        rows = self._problem.rows_of(vector, "curvature_rows").reshape(-1, self.n_parameters)
+        parts = [
+            rows.reshape(-1, self.n_parameters) for rows in self._rows_of(vector, "curvature_rows")
+        ]
         places, root = self._penalty()
-        R = np.zeros((len(rows) + len(places), self.n_parameters))
-        R[: len(rows)] = rows
-        R[len(rows) + np.arange(len(places)), places] = root
-        return R
+        penalty = np.zeros((len(places), self.n_parameters))
+        penalty[np.arange(len(places)), places] = root
+        return np.concatenate([*parts, penalty], dtype=np.float64)
 
     def jacobian_operator(self, theta: Any) -> Any:
         """R at theta as a `scipy.sparse.linalg.LinearOperator`, in O(m K) memory.
@@ -250,22 +277,26 @@ class Residuals(Bound):
             raise ImportError("jacobian_operator needs SciPy: pip install scipy") from error
         vector = self._with_residuals(theta).copy()
         places, root = self._penalty()
-        problem, n = self._problem, self.n_samples * int(np.prod(self.network.output_shape))
+        problem, m = self._problem, self.n_samples
+        n = m * int(np.prod(self.network.output_shape))
+        end = n if self.dy is None else n + self.dy.size
         real = self.network.dtype
 
         def matvec(v: "NDArray[Any]") -> "NDArray[np.float64]":
             direction = np.ascontiguousarray(v, np.float64).reshape(-1)
-            rows = problem.rows_of(vector, "residual_product", direction)
-            return np.concatenate([rows.reshape(-1), root * direction[places]])
+            rows = self._rows_of(vector, "residual_product", direction)
+            return np.concatenate([*rows, root * direction[places]])
 
         def rmatvec(u: "NDArray[Any]") -> "NDArray[np.float64]":
             numbers = np.ascontiguousarray(u, np.float64).reshape(-1)
-            data = numbers[:n].astype(real).reshape(self.n_samples, -1)
-            total = problem.residual_transpose(vector, data)
-            total[places] += root * numbers[n:]
+            total = problem.residual_transpose(vector, numbers[:n].astype(real).reshape(m, -1))
+            if end > n:
+                data = numbers[n:end].astype(real).reshape(m, -1)
+                total += problem.residual_transpose(vector, data, True)
+            total[places] += root * numbers[end:]
             return total
 
-        shape = (n + len(places), self.n_parameters)
+        shape = (end + len(places), self.n_parameters)
         return LinearOperator(shape, matvec=matvec, rmatvec=rmatvec, dtype=np.float64)
 
     def sample_gradients(self, theta: Any) -> "NDArray[np.float64]":
@@ -274,7 +305,10 @@ class Residuals(Bound):
         Their mean, plus lambda/m W, is the gradient of J where samples are not weighted.
         """
         vector = self._vector(theta)
-        return self._problem.rows_of(vector, "sample_gradients").astype(np.float64, copy=False)
+        rows = self._problem.rows_of(vector, "sample_gradients").astype(np.float64, copy=False)
+        if self.dy is not None:
+            rows += self._problem.rows_of(vector, "slope_gradients")
+        return rows
 
     def _with_residuals(self, theta: Any) -> "NDArray[np.float64]":
         if self.network.loss != "squared_error":
@@ -294,8 +328,11 @@ class Residuals(Bound):
 
     def _gauss_newton_matrix(self, theta: Any) -> "NDArray[np.float64]":
         """G at theta, (P, P), symmetric; made tile by tile, never from R as a whole."""
-        G = self._problem.gauss_newton_matrix(self._vector(theta))
-        lower = np.tril_indices(self.n_parameters, -1)
+        vector = self._vector(theta)
+        G = self._problem.gauss_newton_matrix(vector)
+        lower = np.tril_indices(self.n_parameters)
+        if self.dy is not None:
+            G[lower] += self._problem.gauss_newton_matrix(vector, True)[lower]
         G.T[lower] = G[lower]
         places, root = self._penalty()
         G[places, places] += root * root

@@ -232,6 +232,8 @@ class Network(InputDerivatives, Layered):
         sample_weight: Any = None,
         n_threads: int | None = None,
         lengths: Any = None,
+        dy: Any = None,
+        dy_weight: float = 1.0,
     ) -> Objective:
         """This network bound to data, to be called many times.
 
@@ -259,13 +261,19 @@ class Network(InputDerivatives, Layered):
             Of sequences: how many steps each sample has, 1 ... T, the rest being padding. The last
             state is the one at the last of them; of an output for each step those after it count
             for nothing, whatever y holds there.
+        dy : array_like, shape (m, K, n), optional
+            What the derivatives of the outputs by the inputs should be, as `input_jacobian` gives
+            them (forces, Sobolev training); with one output (m, n) too, as `input_gradient` does.
+            Adds dy_weight/2 |da_i/dx_i - dy_i|^2 to the loss of each sample.
+        dy_weight : float
+            >= 0, in units of the loss over those of dy squared.
 
         Raises
         ------
         TypeError, ValueError
             If the data does not fit the network, or is not finite.
         """
-        return Objective(self, X, y, l2, sample_weight, n_threads, lengths)
+        return Objective(self, X, y, l2, sample_weight, n_threads, lengths, dy, dy_weight)
 
     @names.advised
     def cost(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp import compiled, parameters, samples, targets, validate
+from fastbp import compiled, parameters, samples, slopes, targets, validate
 from fastbp.derivatives import Residuals, SecondOrder
 from fastbp.rows import is_read_in_place as is_rows
 from fastbp.rows import read as read_rows
@@ -21,6 +21,9 @@ class Objective(Residuals, SecondOrder):
     """J(theta) and its gradient D for one network and one set of data; for any optimiser.
 
         J = 1/m sum_i loss(a_i, y_i) + l2/(2m) sum W^2,     D = dJ/dtheta
+
+    or, where the derivatives of the outputs by the inputs are known too, with
+    dy_weight/2 |da_i/dx_i - dy_i|^2 added to the loss of each sample,
 
     with m the number of samples, or the sum of their weights, and no bias in the second sum; with
     reduction="sum" both factors 1/m are left out. The loss of a sequence of outputs is the sum over
@@ -53,6 +56,9 @@ class Objective(Residuals, SecondOrder):
         Upper limit of the threads of one call; see `fastbp.threads`.
     lengths : array_like of int, shape (m,), optional
         How many steps of a sequence each sample has.
+    dy : array_like, shape (m, K, n), optional
+        What da/dx should be; see `Network.objective`.
+    dy_weight : float
 
     Attributes
     ----------
@@ -65,6 +71,8 @@ class Objective(Residuals, SecondOrder):
         The weights as they are read: what is written into it counts.
     lengths : ndarray of int64, or None
         A copy, read-only.
+    dy : ndarray of the network's dtype, (m, K n), or None
+    dy_weight : float
     n_threads : int
     n_evaluations : int
         Number of evaluations since the objective was made.
@@ -77,13 +85,17 @@ class Objective(Residuals, SecondOrder):
         If the data does not fit the network; the message says what to do.
     """
 
-    __slots__ = ("_data", "_evaluate", "_problem", "l2", "lengths", "network")
+    __slots__ = (
+        "_data", "_evaluate", "_problem", "dy", "dy_weight", "l2", "lengths", "network",
+    )  # fmt: skip
 
     _made_by = "net.objective(...)"
 
     network: "Network"
     l2: float
     lengths: "NDArray[np.int64] | None"
+    dy: "NDArray[Any] | None"
+    dy_weight: float
     _data: "tuple[NDArray[Any], NDArray[Any]]"  # X and y as they are read
     _problem: "BoundNetwork"
 
@@ -96,27 +108,33 @@ class Objective(Residuals, SecondOrder):
         sample_weight: Any = None,
         n_threads: int | None = None,
         lengths: Any = None,
+        dy: Any = None,
+        dy_weight: float = 1.0,
     ) -> None:
-        given_X, given_y = X, y
+        given_X, given_y, given_dy = X, y, dy
         X = samples.data(X, network)
         m = X.shape[0]
         steps = samples.lengths(lengths, network, m)
         labels, matrix = targets.read(y, network, m, steps)
         y = matrix if labels is None else labels
         l2 = network.l2 if l2 is None else validate.non_negative(l2, "l2")
-        read = ((X, given_X), (y, given_y))
+        dy = slopes.read(dy, network, m)
+        dy_weight = validate.non_negative(dy_weight, "dy_weight")
+        read = [(X, given_X), (y, given_y), *([] if dy is None else [(dy, given_dy)])]
         self._bind(network.n_parameters, m, sample_weight, n_threads, read)
-        engine, chain = compiled.cost_chain(network, steps is not None)
+        # Where z takes the place of a(L) in a cost, there is no derivative of a(L).
+        made = compiled.cost_chain if dy is None else compiled.chain
+        engine, chain = made(network, steps is not None)
         if labels is not None and labels.ndim > 1:
             labels = labels.reshape(-1)
         problem = engine.BoundNetwork(
             chain, X, labels, matrix, self.sample_weight, l2, network.reduction == "mean",
-            self.n_threads, *([] if steps is None else [steps]),
+            self.n_threads, steps, dy, dy_weight,
         )  # fmt: skip
         # `_evaluate` is a method of the engine's object: no method of this class is in between.
         self._set(
-            network=network, l2=l2, lengths=steps, _data=(X, y), _problem=problem,
-            _evaluate=problem.evaluate,
+            network=network, l2=l2, lengths=steps, dy=dy, dy_weight=dy_weight, _data=(X, y),
+            _problem=problem, _evaluate=problem.evaluate,
         )  # fmt: skip
 
     def blocks(self) -> "list[Block]":
@@ -153,7 +171,7 @@ class Objective(Residuals, SecondOrder):
         return self.n_samples
 
     def _products(self) -> int:
-        return self.n_samples * self.n_parameters
+        return self.n_samples * self.n_parameters * (1 if self.dy is None else 2)
 
     def _engines(self) -> tuple[Any]:
         return (self._problem,)
@@ -164,9 +182,17 @@ class Objective(Residuals, SecondOrder):
 
     def _words(self) -> tuple[str, str]:
         """See Bound."""
-        return self.network.name, f"l2={self.l2:g}"
+        slopes = "" if self.dy is None else f", dy_weight={self.dy_weight:g}"
+        return self.network.name, f"l2={self.l2:g}{slopes}"
 
     def _arguments(self) -> tuple[Any, ...]:
         rest = (self.l2, self.sample_weight, self._explicit_threads)
-        ends = () if self.lengths is None else (self.lengths,)
-        return (self.network, *self._data, *rest, *ends)
+        ends = () if self.lengths is None and self.dy is None else (self.lengths,)
+        slopes = () if self.dy is None else (self._slopes(), self.dy_weight)
+        return (self.network, *self._data, *rest, *ends, *slopes)
+
+    def _slopes(self) -> "NDArray[Any]":
+        """dy by outputs and inputs."""
+        assert self.dy is not None
+        network = self.network
+        return self.dy.reshape(self.n_samples, *network.output_shape, *network.input_shape)

@@ -42,9 +42,10 @@ from evaluation.chain_step cimport (
 from evaluation.network cimport evaluate
 from evaluation.parameters cimport ThetaBlock, add_in_double, delta_of, delta_size
 from evaluation.plan cimport (
-    BACKWARD_PRODUCT, BY_STEPS, BY_TILES, BY_WINDOWS, CURVATURE_ROWS, FORWARD_PRODUCT, GAUSS_NEWTON,
-    INPUT_HESSIAN, INPUT_JACOBIAN, NO_ROWS, RESIDUAL_PRODUCT, RESIDUAL_TRANSPOSE, RESIDUALS,
-    SAMPLE_GRADIENTS, SAMPLE_MAJOR, Data, Evaluation, Plan, take,
+    BACKWARD_PRODUCT, BY_STEPS, BY_TILES, BY_WINDOWS, CURVATURE_ROWS, FORWARD_PRODUCT,
+    GAUSS_NEWTON, INPUT_HESSIAN, INPUT_JACOBIAN, NO_ROWS, RESIDUALS, RESIDUAL_PRODUCT,
+    RESIDUAL_TRANSPOSE, SAMPLE_GRADIENTS, SAMPLE_MAJOR, SLOPE_COST, SLOPE_GRADIENTS, SLOPE_GRAM,
+    SLOPE_PRODUCT, SLOPE_RESIDUALS, SLOPE_ROWS, SLOPE_TRANSPOSE, Data, Evaluation, Plan, take,
 )
 from evaluation.samples cimport gathered_size
 from evaluation.weights cimport wide_factor

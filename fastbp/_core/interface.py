@@ -46,6 +46,8 @@ class BoundNetwork(Protocol):
         mean: bool,
         n_threads: int,
         lengths: NDArray[np.int64] | None = None,  # of sequences
+        slopes: NDArray[Any] | None = None,  # wanted of the outputs, (m, K T n_in)
+        slope_weight: float = 0.0,
     ) -> None: ...
 
     # J, and D as a fresh float64 vector, or None when no gradient is wanted; of all samples, or of
@@ -64,18 +66,22 @@ class BoundNetwork(Protocol):
     ) -> NDArray[np.float64]: ...
 
     # What there is of each sample, (m, n) of real: "residuals", "residual_product" with a direction
-    # of theta, "curvature_rows", "sample_gradients".
+    # of theta, "curvature_rows", "sample_gradients"; and "slope_residuals", "slope_product",
+    # "slope_rows", "slope_gradients".
     def rows_of(
         self, theta: NDArray[np.float64], name: str, direction: Any = None
     ) -> NDArray[Any]: ...
 
-    # The transpose of the residuals' Jacobian times (m, K T) numbers of real.
+    # The transpose of the residuals' Jacobian times (m, K T) numbers of real; of slopes
+    # (m, K T n_in).
     def residual_transpose(
-        self, theta: NDArray[np.float64], numbers: NDArray[Any]
+        self, theta: NDArray[np.float64], numbers: NDArray[Any], of_slopes: bool = False
     ) -> NDArray[np.float64]: ...
 
     # (n_parameters, n_parameters); only the lower half is to be read.
-    def gauss_newton_matrix(self, theta: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def gauss_newton_matrix(
+        self, theta: NDArray[np.float64], of_slopes: bool = False
+    ) -> NDArray[np.float64]: ...
 
     # J; the gradient is written to `out`, which is not theta.
     def evaluate_into(self, theta: NDArray[np.float64], out: NDArray[np.float64]) -> float: ...

@@ -1,16 +1,21 @@
 # Derivatives by the inputs, and how a call for derivatives of each sample reaches the engine.
 
-cdef dict ROWS = {      # name -> what a sample gets, and whether it is a derivative by the inputs
+# name -> what a sample gets: by theta, or by the inputs
+cdef dict ROWS_BY_THETA = {
     "residuals": RESIDUALS, "curvature_rows": CURVATURE_ROWS, "sample_gradients": SAMPLE_GRADIENTS,
     "residual_product": RESIDUAL_PRODUCT,
+    "slope_residuals": SLOPE_RESIDUALS, "slope_rows": SLOPE_ROWS, "slope_product": SLOPE_PRODUCT,
+    "slope_gradients": SLOPE_GRADIENTS,
+}
+cdef dict ROWS_BY_INPUTS = {
     "forward_product": FORWARD_PRODUCT, "backward_product": BACKWARD_PRODUCT,
     "input_jacobian": INPUT_JACOBIAN, "input_hessian": INPUT_HESSIAN,
 }
 
 
 cdef int rows_named(name, bint of_inputs) except -1:
-    what = ROWS.get(name)
-    if what is None or (what >= FORWARD_PRODUCT) != of_inputs:
+    what = (ROWS_BY_INPUTS if of_inputs else ROWS_BY_THETA).get(name)
+    if what is None:
         raise ValueError(f"no derivative {name!r}")
     return what
 
@@ -20,9 +25,10 @@ cdef Py_ssize_t row_length(Chain chain, int what) except -1:
     cdef double n, n_in = chain.n_in(), outputs = chain.n_out()
     if what in (RESIDUALS, RESIDUAL_PRODUCT, FORWARD_PRODUCT): n = outputs
     elif what == CURVATURE_ROWS: n = outputs * chain.plan.n_parameters
-    elif what == SAMPLE_GRADIENTS: n = chain.plan.n_parameters
+    elif what == SLOPE_ROWS: n = outputs * n_in * chain.plan.n_parameters
+    elif what in (SAMPLE_GRADIENTS, SLOPE_GRADIENTS): n = chain.plan.n_parameters
     elif what == BACKWARD_PRODUCT: n = n_in
-    elif what == INPUT_JACOBIAN: n = outputs * n_in
+    elif what in (INPUT_JACOBIAN, SLOPE_RESIDUALS, SLOPE_PRODUCT): n = outputs * n_in
     else: n = outputs * n_in * n_in
     if n > 2.0**40:
         raise MemoryError(f"{n:.3g} numbers for each sample are too many")
@@ -54,6 +60,7 @@ def input_derivatives(
     cdef Py_ssize_t m, n_beside = 0
     cdef double cost = 0
     cdef real *room
+    cdef const real *numbers = NULL
     chain.check_theta(theta)
     m = bind_samples(X, chain.n_in(), &data)
     bind_lengths(lengths, m, chain.plan.n_steps_in, &data)
@@ -65,10 +72,8 @@ def input_derivatives(
         n_tangents = 0
     else:
         n_tangents = <int>min(max(1, n_tangents), chain.n_in())
-    if n_beside > 0 and not (
-            is_plain(beside, REAL_TYPE, 2) and cnp.PyArray_DIM(<cnp.ndarray>beside, 0) == m
-            and cnp.PyArray_DIM(<cnp.ndarray>beside, 1) == n_beside):
-        raise TypeError(f"expected a C-contiguous matrix of the network's dtype, {(m, n_beside)}")
+    if n_beside > 0:
+        numbers = plain_rows(beside, m, n_beside, "beside")
     out = new_rows(m, row_length(chain, what))
     workspace = new_workspace(
         chain, m, NULL, False, 0, False, n_threads, n_tangents, False, what)
@@ -78,8 +83,7 @@ def input_derivatives(
         run.rows = NULL
         run.gradient = NULL
         run.output = <real *>cnp.PyArray_DATA(<cnp.ndarray>out)
-        if n_beside > 0:
-            run.beside = <const real *>cnp.PyArray_DATA(<cnp.ndarray>beside)
+        run.beside = numbers
         workspace.run(
             &run, <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta), now(), &cost)
     finally:

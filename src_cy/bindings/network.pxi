@@ -17,6 +17,8 @@ cdef class BoundNetwork(Bound):
     mean : bool
     n_threads : int
     lengths : ndarray of int64, (m,), of the sequences, or None: they are whole
+    slopes : ndarray of real, (m, s_L T n_in), C order, wanted of the outputs, or None
+    slope_weight : float, of their errors' squares (slopes.pxd)
     """
     cdef Chain chain
     cdef Data data
@@ -28,9 +30,10 @@ cdef class BoundNetwork(Bound):
     cdef Workspace whole            # of all samples, once they were evaluated
     cdef dict batches               # workspaces of some rows, by how many
     cdef dict along                 # workspaces for directions, by how many and which products
+    cdef int cost_of                # SLOPE_COST, or NO_ROWS without slopes
 
     def __init__(self, Chain chain not None, X, labels, targets, sample_weight, double l2,
-                 bint mean, int n_threads, lengths=None):
+                 bint mean, int n_threads, lengths=None, slopes=None, double slope_weight=0):
         if self.chain is not None:
             raise RuntimeError("a BoundNetwork is bound once")
         if (labels is None) == (targets is None):
@@ -40,13 +43,19 @@ cdef class BoundNetwork(Bound):
         self.m = bind_samples(X, chain.n_in(), &self.data)
         self._bind_targets(labels, targets, sample_weight, chain.plan.n_out, chain.plan.positions)
         bind_lengths(lengths, self.m, chain.plan.n_steps_in, &self.data)
-        self.arrays = (X, labels, targets, sample_weight, lengths)
+        self.cost_of = NO_ROWS
+        if slopes is not None:
+            self.data.slopes = plain_rows(slopes, self.m, chain.n_in() * chain.n_out(), "slopes")
+            self.data.slope_weight = <real>slope_weight
+            self.cost_of = SLOPE_COST
+        self.arrays = (X, labels, targets, sample_weight, lengths, slopes)
         self.l2 = l2
         self.mean = mean
         self.n_threads = n_threads
         self.batches = {}
         self.along = {}
-        self.whole = new_workspace(chain, self.m, &self.data, False, l2, mean, n_threads)
+        self.whole = new_workspace(chain, self.m, &self.data, False, l2, mean, n_threads,
+                                   self.cost_of == SLOPE_COST, False, self.cost_of)
         self.threads_used = self.whole.n_threads
         self.chain = chain
 
@@ -61,12 +70,7 @@ cdef class BoundNetwork(Bound):
                     raise ValueError(f"label {label[i]} of sample {i} is not in 0 ... {n_out - 1}")
             self.data.labels = label
         if targets is not None:
-            if not is_plain(targets, REAL_TYPE, 2):
-                raise TypeError("targets are not a C-contiguous matrix of the network's dtype")
-            if (cnp.PyArray_DIM(<cnp.ndarray>targets, 0) != m
-                    or cnp.PyArray_DIM(<cnp.ndarray>targets, 1) != n_out * positions):
-                raise ValueError("targets do not match X and the network")
-            self.data.targets = <const real *>cnp.PyArray_DATA(<cnp.ndarray>targets)
+            self.data.targets = plain_rows(targets, m, n_out * positions, "targets")
         if sample_weight is not None:
             self.data.weights = <const double *>vector(
                 sample_weight, cnp.NPY_FLOAT64, m, "sample_weight")
@@ -141,48 +145,58 @@ cdef class BoundNetwork(Bound):
     def rows_of(self, theta, name, direction=None):
         """What there is of each sample, (m, n) of real: "residuals", n = K T; "residual_product"
         of their Jacobian with a direction of theta, n = K T; "curvature_rows", K T rows of P; or
-        "sample_gradients", n = P."""
+        "sample_gradients", n = P. Of slopes likewise "slope_residuals" and "slope_product",
+        n = K T n_in; "slope_rows", so many rows of P; and "slope_gradients"."""
         cdef int what = rows_named(name, False)
         if self.chain is None:
             raise RuntimeError("this BoundNetwork is not bound to data")
         self.chain.check_theta(theta)
         if what == RESIDUALS and self.chain.plan.loss_from_z:
             raise ValueError("a loss that is computed from z has no residuals")
-        if what == RESIDUAL_PRODUCT:
+        self._check_slopes(what)
+        if what == RESIDUAL_PRODUCT or what == SLOPE_PRODUCT:
             self.chain.check_theta(direction)
             theta = np.concatenate([theta, direction])
         out = new_rows(self.m, row_length(self.chain, what))
         self._derive(what, theta, <real *>cnp.PyArray_DATA(<cnp.ndarray>out), NULL, NULL)
         return out
 
-    def residual_transpose(self, theta, numbers):
-        """The transpose of the residuals' Jacobian times numbers, (m, K T) of real in C order."""
+    def residual_transpose(self, theta, numbers, bint of_slopes=False):
+        """The transpose of the residuals' Jacobian times numbers, (m, K T) of real in C order; of
+        slopes (m, K T n_in)."""
         cdef cnp.npy_intp n
+        cdef const real *beside
+        cdef int what = SLOPE_TRANSPOSE if of_slopes else RESIDUAL_TRANSPOSE
         if self.chain is None:
             raise RuntimeError("this BoundNetwork is not bound to data")
         self.chain.check_theta(theta)
-        if not (is_plain(numbers, REAL_TYPE, 2)
-                and cnp.PyArray_DIM(<cnp.ndarray>numbers, 0) == self.m
-                and cnp.PyArray_DIM(<cnp.ndarray>numbers, 1) == self.chain.n_out()):
-            raise TypeError("numbers are no C-contiguous matrix of the network's dtype, (m, K T)")
+        self._check_slopes(what)
+        beside = plain_rows(
+            numbers, self.m, self.chain.n_out() * (self.chain.n_in() if of_slopes else 1),
+            "numbers")
         n = self.chain.plan.n_parameters
         out = cnp.PyArray_SimpleNew(1, &n, cnp.NPY_FLOAT64)
-        self._derive(RESIDUAL_TRANSPOSE, theta, NULL, <double *>cnp.PyArray_DATA(<cnp.ndarray>out),
-                     <const real *>cnp.PyArray_DATA(<cnp.ndarray>numbers))
+        self._derive(what, theta, NULL, <double *>cnp.PyArray_DATA(<cnp.ndarray>out), beside)
         return out
 
-    def gauss_newton_matrix(self, theta):
-        """The lower half of the Gauss-Newton matrix of the data's part of J, (P, P) of float64; of
-        the upper half nothing is to be read."""
+    cdef int _check_slopes(self, int what) except -1:
+        if what >= SLOPE_COST and self.data.slopes == NULL:
+            raise ValueError("there are no slopes")
+        return 0
+
+    def gauss_newton_matrix(self, theta, bint of_slopes=False):
+        """The lower half of the Gauss-Newton matrix of the data's part of J, (P, P) of float64, or
+        of the slopes' part; of the upper half nothing is to be read."""
         cdef cnp.npy_intp shape[2]
+        cdef int what = SLOPE_GRAM if of_slopes else GAUSS_NEWTON
         if self.chain is None:
             raise RuntimeError("this BoundNetwork is not bound to data")
         self.chain.check_theta(theta)
         shape[0] = shape[1] = self.chain.plan.n_parameters
         check_size(<double>shape[0] * shape[1])
         out = cnp.PyArray_SimpleNew(2, shape, cnp.NPY_FLOAT64)
-        self._derive(GAUSS_NEWTON, theta, NULL, <double *>cnp.PyArray_DATA(<cnp.ndarray>out),
-                     NULL)
+        self._check_slopes(what)
+        self._derive(what, theta, NULL, <double *>cnp.PyArray_DATA(<cnp.ndarray>out), NULL)
         return out
 
     cdef int _derive(
@@ -192,7 +206,8 @@ cdef class BoundNetwork(Bound):
         workspace = self.along.get(what)
         if workspace is None:
             workspace = new_workspace(self.chain, self.m, &self.data, False, self.l2, self.mean,
-                                      self.n_threads, what == RESIDUAL_PRODUCT, False, what)
+                                      self.n_threads,
+                                      what == RESIDUAL_PRODUCT or what >= SLOPE_COST, False, what)
             keep_workspace(self.along, what, workspace)
         return self._run_in(workspace, <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta), None,
                             0, 1, sums, &cost, output, beside)
@@ -236,7 +251,8 @@ cdef class BoundNetwork(Bound):
         workspace = self.batches.get(count)
         if workspace is None:
             workspace = new_workspace(
-                self.chain, count, &self.data, True, self.l2, self.mean, self.n_threads)
+                self.chain, count, &self.data, True, self.l2, self.mean, self.n_threads,
+                self.cost_of == SLOPE_COST, False, self.cost_of)
             keep_workspace(self.batches, count, workspace)
         return <Workspace>workspace
 
@@ -247,6 +263,16 @@ cdef bint is_plain(array, int type_number, int n_dimensions) noexcept:
             and cnp.PyArray_TYPE(<cnp.ndarray>array) == type_number
             and cnp.PyArray_NDIM(<cnp.ndarray>array) == n_dimensions
             and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array))
+
+
+cdef const real *plain_rows(array, Py_ssize_t m, Py_ssize_t n, what) except NULL:
+    """Where the numbers of a matrix (m, n) are."""
+    if not is_plain(array, REAL_TYPE, 2):
+        raise TypeError(f"{what}: no C-contiguous matrix of the network's dtype")
+    if (cnp.PyArray_DIM(<cnp.ndarray>array, 0) != m
+            or cnp.PyArray_DIM(<cnp.ndarray>array, 1) != n):
+        raise ValueError(f"{what} do not match X and the network: expected {(m, n)}")
+    return <const real *>cnp.PyArray_DATA(<cnp.ndarray>array)
 
 
 cdef const void *vector(array, int type_number, Py_ssize_t m, what) except NULL:

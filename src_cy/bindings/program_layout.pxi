@@ -150,7 +150,7 @@ cdef int lay_affine(
     step.bias = theta.at + s[2] * step.row
     step.weights = step.bias + 1 + s[4]
     step.n_units = s[3]
-    step.depth = step.first_wanted = s[5]
+    step.depth = step.first_wanted = step.first_hidden = s[5]
     step.unit_row = s[9] * self.S
     step.flags = s[11]
     step.runs = self.runs + self.n_runs
@@ -167,6 +167,8 @@ cdef int lay_affine(
             inputs[step.depth + k] = self.dropped(code, rows[k])
             if self.delta(code, rows[k]) >= 0:
                 step.first_wanted = min(step.first_wanted, k)
+                if rows[k] >= code.arrays[0]:
+                    step.first_hidden = min(step.first_hidden, k)
         run.inputs = inputs
         run.input_deltas = inputs + step.depth
         run.out = self.value(code, s[8] + p * s[10])

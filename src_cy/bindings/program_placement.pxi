@@ -15,8 +15,9 @@ cdef int place_program(Workspace self) except -1:
     reals += plan.n_tangents * (reals - plan.n_in) + 2 * K
     cdef Py_ssize_t n_sums = plan.n_parameters, chunks = MIN_CHUNKS
     cdef bint wants_inputs = plan.rows_of >= FORWARD_PRODUCT
-    cdef bint sums_up = plan.rows_of == GAUSS_NEWTON
-    cdef bint has_rows = sums_up or plan.rows_of in (CURVATURE_ROWS, SAMPLE_GRADIENTS)
+    cdef bint sums_up = plan.rows_of in (GAUSS_NEWTON, SLOPE_GRAM)
+    cdef bint has_rows = sums_up or plan.rows_of in (
+        CURVATURE_ROWS, SAMPLE_GRADIENTS, SLOPE_ROWS, SLOPE_GRADIENTS)
     if wants_inputs:
         reals += plan.n_in * (1 + plan.n_tangents)
     if has_rows:
@@ -33,7 +34,7 @@ cdef int place_program(Workspace self) except -1:
     cut_chunks(plan, S, n_sums, chunks)
     new_thetas(plan, code)
     place_sums(plan)
-    plan.n_delta = plan.n_sums * max(plan.n_tangents, <Py_ssize_t>1)
+    plan.n_delta = plan.n_sums * max(plan.n_directions, <Py_ssize_t>1)
     plan.gram_row = S
     if sums_up:
         plan.gram_row = max(S, <Py_ssize_t>(TABLE_SUM_BYTES // sizeof(real)))
@@ -62,6 +63,7 @@ cdef int place_program(Workspace self) except -1:
     if plan.n_tangents > 0 or plan.rows_of != NO_ROWS:
         plan.curvature_at = take(&top, CURVATURE_ARRAYS * plan.n_out * S)
         plan.room_at = take(&top, widest * S)
+    plan.slopes_at = take(&top, 2 * K * S if plan.rows_of == SLOPE_COST else 0)
     plan.lengths_at = take(&top, S)
     plan.output_a_at = take(&top, K * S)
     place_rest(plan, top, self.chain.circuit_size)

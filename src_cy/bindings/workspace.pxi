@@ -162,7 +162,8 @@ cdef class Workspace:
         sums = 0
         if plan.loss >= 0 and plan.window > 0:
             sums = plan.n_cached
-        elif plan.loss >= 0 and plan.rows_of in (NO_ROWS, GAUSS_NEWTON, RESIDUAL_TRANSPOSE):
+        elif plan.loss >= 0 and plan.rows_of in (NO_ROWS, GAUSS_NEWTON, RESIDUAL_TRANSPOSE,
+                                                 SLOPE_COST, SLOPE_GRAM, SLOPE_TRANSPOSE):
             sums = plan.n_delta * plan.cut.n_chunks * (reals if plan.sums_in_double else 1)
         sums = take(&top, sums)
         costs = take(&top, plan.cut.n_chunks * reals)
@@ -256,10 +257,13 @@ cdef Workspace new_workspace(
     else:
         plan.weighted = data.weights != NULL
         plan.has_lengths = data.lengths != NULL
+        plan.has_slopes = data.slopes != NULL
     plan.n_tangents = n_tangents
     plan.gauss_newton = gauss_newton
     plan.rows_of = rows_of
-    plan.n_given = plan.n_parameters * (1 + (n_tangents if rows_of < FORWARD_PRODUCT else 0))
+    if rows_of < FORWARD_PRODUCT or rows_of == SLOPE_PRODUCT:
+        plan.n_directions = n_tangents
+    plan.n_given = plan.n_parameters * (1 + plan.n_directions)
     if n_tangents > 0 or rows_of != NO_ROWS:    # the schedules of dense layers know only J and D
         plan.n_chain = 0
     if plan.n_chain > 0:

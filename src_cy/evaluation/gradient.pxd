@@ -6,7 +6,7 @@ last (windows.pxd). Few samples make a row of Delta in the gradient, and call it
 (sample_major.pxd).
 """
 from evaluation.parameters cimport ThetaBlock, add_in_double, delta_of
-from evaluation.plan cimport NO_ROWS, Evaluation, Plan
+from evaluation.plan cimport NO_ROWS, SLOPE_COST, Evaluation, Plan
 from evaluation.tangents cimport direction
 from matrix.layout cimport Strips, adjacent, column
 from matrix.sizes cimport FINISH_PIECE
@@ -74,14 +74,15 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
     cdef const ThetaBlock *theta = plan.thetas + item % plan.n_thetas
     cdef Py_ssize_t pieces = finish_pieces(plan), piece = item // plan.n_thetas % pieces
     cdef Py_ssize_t k = item // (plan.n_thetas * pieces)
-    cdef const real *W = run.theta if plan.n_tangents == 0 else direction(run, k)
+    cdef const real *W = run.theta if plan.n_directions == 0 else direction(run, k)
     cdef double *gradient = run.gradient + k * plan.n_parameters
     cdef Py_ssize_t first = piece * theta.n_out // pieces
     cdef Py_ssize_t stop = (piece + 1) * theta.n_out // pieces
     cdef Py_ssize_t c = theta.shift, end = theta.shift + theta.n_in, row = theta.n_in + 1, j, n, at
     # A transpose's numbers have the samples' shares already, and no penalty.
-    cdef double scale = run.scale if plan.rows_of == NO_ROWS else 1
-    cdef double l2 = run.l2 if plan.rows_of == NO_ROWS else 0
+    cdef bint of_cost = plan.rows_of == NO_ROWS or plan.rows_of == SLOPE_COST
+    cdef double scale = run.scale if of_cost else 1
+    cdef double l2 = run.l2 if of_cost else 0
     cdef Strips Delta = delta_of(theta, run.sums + k * plan.n_sums)
     cdef const double *sums
     cdef double *D

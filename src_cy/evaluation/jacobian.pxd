@@ -129,7 +129,8 @@ cdef inline void parameter_rows(
         memset(rows + i * row, 0, plan.padded * sizeof(real))
     for i in range(plan.n_steps):
         if plan.steps[i].kind == AFFINE:
-            affine_rows(plan.steps + i, plan.padded, scratch + plan.values_at, deltas, rows, row)
+            affine_rows(plan.steps + i, True, plan.padded, scratch + plan.values_at, deltas, rows,
+                        row)
 
 
 cdef inline void add_gram(
@@ -329,7 +330,7 @@ cdef inline void tile_input_hessian(
                         tangent_values(plan, scratch, i) + output_z(plan, t),
                         scratch + plan.curvature_at, scratch + plan.circuit_at,
                         tangents + output_delta(plan, t))
-                hessian_backward(run, scratch, NULL, NULL)
+                hessian_backward(run, True, NULL, scratch, NULL, NULL)
                 for i in range(some):
                     write(plan, tangent_deltas(plan, scratch, i) + plan.input_delta, n_in, count,
                           run.output + ((start * n + t * K + k) * n_in + first + i) * n_in,

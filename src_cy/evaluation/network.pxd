@@ -10,10 +10,12 @@ from evaluation.jacobian cimport tile_rows
 from evaluation.parameters cimport add_in_double, add_squares
 from evaluation.outputs cimport tile_loss, write_outputs
 from evaluation.plan cimport (
-    BY_STEPS, BY_TILES, BY_WINDOWS, GAUSS_NEWTON, NO_ROWS, SAMPLE_MAJOR, Data, Evaluation, Plan,
+    BY_STEPS, BY_TILES, BY_WINDOWS, GAUSS_NEWTON, NO_ROWS, SAMPLE_MAJOR, SLOPE_COST, SLOPE_GRAM,
+    Data, Evaluation, Plan,
 )
 from evaluation.sample_major cimport sample_major_tile_backward, sample_major_tile_forward
 from evaluation.samples cimport tile_data
+from evaluation.slopes cimport tile_slope_cost, tile_slopes
 from evaluation.tangents cimport tile_of_program_backward, tile_of_program_forward
 from evaluation.weights cimport quotient, weigh
 from evaluation.windows cimport run_columns, window_pieces
@@ -74,7 +76,11 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
             sample_major_tile_forward(run, scratch, &data, &ahead)
         else:
             tile_forward(run, scratch, &data, start, count, columns, &ahead)
-        if plan.rows_of != NO_ROWS:
+        if plan.rows_of == SLOPE_COST:
+            cost += tile_slope_cost(run, scratch, &data, count, sums, place == 0)
+        elif plan.rows_of > SLOPE_COST:
+            tile_slopes(run, scratch, &data, start, count, sums, place == 0)
+        elif plan.rows_of != NO_ROWS:
             tile_rows(run, scratch, &data, start, count, sums, place == 0)
         elif run.output != NULL:
             write_outputs(run, scratch, start, count, columns)
@@ -177,9 +183,9 @@ cdef inline void evaluate(Evaluation *run, long long start, double *cost) noexce
             squares = add_squares(plan.thetas + c, run.theta, squares)
         cost[0] += 0.5 * run.l2 * squares
     cost[0] *= run.scale
-    if plan.rows_of == GAUSS_NEWTON:
+    if plan.rows_of == GAUSS_NEWTON or plan.rows_of == SLOPE_GRAM:
         share(&run.work, run_gram, plan.n_parameters, n_threads)
     elif run.gradient != NULL and (plan.schedule == BY_STEPS or plan.schedule == BY_TILES):
         c = finish_pieces(plan)
-        share(&run.work, run_finish, plan.n_thetas * c * max(plan.n_tangents, <Py_ssize_t>1),
+        share(&run.work, run_finish, plan.n_thetas * c * max(plan.n_directions, <Py_ssize_t>1),
               n_threads if c > 1 else 1)

@@ -90,7 +90,7 @@ cdef inline void output_tangents(
                       GAUSS_NEWTON_PART if plan.gauss_newton else WHOLE_CURVATURE, K, S,
                       scratch + plan.output_z_at + at, y, scratch + plan.curvature_at,
                       scratch + plan.cost_at, scratch + plan.circuit_at, &curvature)
-    for k in range(plan.n_tangents):
+    for k in range(plan.n_directions):
         tangent_of_delta(&curvature, K, S, y, tangent_of_output(plan, scratch, k) + at,
                          scratch + plan.room_at, tangent_of_output_delta(plan, scratch, k) + at)
 
@@ -120,7 +120,7 @@ cdef inline double tile_loss(
             w[s] = s < count
     for t in range(plan.positions):
         at = t * K * plan.stride
-        if plan.n_tangents > 0:
+        if plan.n_directions > 0:
             output_tangents(plan, scratch, at)
         output_loss(&plan.output_g, plan.loss, plan.loss_parameter, plan.loss_from_z,
                     plan.loss_circuit, K, columns, plan.stride, scratch + plan.output_z_at + at,
@@ -133,7 +133,7 @@ cdef inline double tile_loss(
         if weighs:
             multiply_weights(1, columns, plan.stride, w_here, cost)
             multiply_weights(K, columns, plan.stride, w_here, delta + at)
-            for k in range(plan.n_tangents):
+            for k in range(plan.n_directions):
                 multiply_weights(K, columns, plan.stride, w_here,
                                  tangent_of_output_delta(plan, scratch, k) + at)
         total += sum_cost(cost, count)

@@ -90,7 +90,7 @@ cdef inline void program_backward(
         for c in range(step.n_clears):
             memset(deltas + step.clears[c].at, 0, step.clears[c].n * sizeof(real))
         if step.kind == AFFINE:
-            affine_backward(step, run.theta, deltas, deltas)
+            affine_backward(step, step.first_wanted, run.theta, deltas, deltas)
             if sums != NULL:
                 affine_sums(step, 0, True, values, deltas, sums)
         elif step.kind == MAP:

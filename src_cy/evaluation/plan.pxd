@@ -33,13 +33,14 @@ The scratch of a thread, for one tile of a plain chain of dense layers; places a
 
 A program has values_at and deltas_at instead of all up to edges_at, where its rows lie one after
 the other, and lengths_at and output_a_at besides. It has room for weights twice, of the samples
-and of those that have a position. For directions of theta there are
+and of those that have a position. For directions of theta or X there are
 
     tangents_at         n_tangents times as much as at values_at
     delta_tangents_at   and as at deltas_at
     curvature_at        second derivatives of the loss by the outputs of one position
     room_at             rows of the largest step, or of the outputs
     rows_at             rows by parameters (jacobian.pxd)
+    slopes_at           delta and z of the outputs, kept (slopes.pxd)
 """
 from evaluation.chain_step cimport ChainStep
 from evaluation.parameters cimport ThetaBlock
@@ -55,7 +56,9 @@ cdef enum:          # what is asked of each sample; see jacobian.pxd
     NO_ROWS, RESIDUALS, CURVATURE_ROWS, SAMPLE_GRADIENTS, GAUSS_NEWTON
     RESIDUAL_PRODUCT, RESIDUAL_TRANSPOSE
     FORWARD_PRODUCT, BACKWARD_PRODUCT, INPUT_JACOBIAN, INPUT_HESSIAN
-    N_ROWS
+    # and slopes.pxd
+    SLOPE_COST, SLOPE_RESIDUALS, SLOPE_ROWS, SLOPE_GRAM, SLOPE_PRODUCT, SLOPE_TRANSPOSE
+    SLOPE_GRADIENTS
 
 
 cdef struct Data:
@@ -65,6 +68,8 @@ cdef struct Data:
     const real *targets
     const double *weights       # or NULL
     const int64_t *lengths      # of the sequences; or NULL: each is whole
+    const real *slopes          # what the outputs' derivatives by X should be; or NULL
+    real slope_weight
 
 
 cdef enum Schedule:
@@ -95,6 +100,7 @@ cdef struct Plan:
     bint gathers                # the samples are chosen rows of the data, copied tile by tile
     bint weighted
     bint has_lengths
+    bint has_slopes
     # The program, for a tile (passes.pxd): places in values and deltas, in reals
     Step *steps
     Py_ssize_t n_steps
@@ -105,12 +111,14 @@ cdef struct Plan:
     # where in the scratch z of the outputs, a and delta are (outputs.pxd)
     Function output_g
     Py_ssize_t output_z_at, output_a_at, output_delta_at
-    # Along so many directions of theta, which follow it, at once (tangents.pxd)
+    # Along so many directions at once (tangents.pxd), of theta, which they follow, or of X
     Py_ssize_t n_tangents
+    Py_ssize_t n_directions     # those of theta
     bint gauss_newton           # the products are those of the Gauss-Newton matrix
     Py_ssize_t tangents_at, delta_tangents_at, curvature_at, room_at
     int rows_of
     Py_ssize_t input_delta      # those of X in the deltas, if they are wanted
+    Py_ssize_t slopes_at        # delta and z of the outputs, while tile_slope_cost is at work
     Py_ssize_t rows_at          # [parameter, sample]
     Py_ssize_t gram_row         # from one of them to the next
     int32_t *places             # where each of them is, for add_gram

@@ -21,6 +21,7 @@ cdef inline Data tile_data(
     cdef Data data = run.data, gathered
     cdef real *X = scratch + plan.gathered_at + lengths_size(plan)
     cdef real *targets
+    cdef real *slopes
     cdef int64_t *labels
     cdef int64_t *lengths = <int64_t *>(scratch + plan.gathered_at)
     if data.weights != NULL:        # they lie in the order of the samples
@@ -33,12 +34,15 @@ cdef inline Data tile_data(
             data.targets += start * K
         if data.lengths != NULL:
             data.lengths += start
+        if data.slopes != NULL:
+            data.slopes += start * K * n
         return data
     gathered = data
     gathered.X = X
     gathered.x_row = round_up(n)
     targets = X + plan.padded * gathered.x_row
     labels = <int64_t *>targets
+    slopes = targets + plan.padded * T * max(plan.n_out, <Py_ssize_t>2)
     for s in range(count):
         row = data_row(run, start + s)
         memcpy(X + s * gathered.x_row, data.X + row * data.x_row, n * sizeof(real))
@@ -48,12 +52,16 @@ cdef inline Data tile_data(
             memcpy(labels + s * T, data.labels + row * T, T * sizeof(int64_t))
         if data.targets != NULL:
             memcpy(targets + s * K, data.targets + row * K, K * sizeof(real))
+        if plan.has_slopes:
+            memcpy(slopes + s * K * n, data.slopes + row * K * n, K * n * sizeof(real))
     if data.lengths != NULL:
         gathered.lengths = lengths
     if data.labels != NULL:
         gathered.labels = labels
     if data.targets != NULL:
         gathered.targets = targets
+    if plan.has_slopes:
+        gathered.slopes = slopes
     return gathered
 
 
@@ -62,4 +70,5 @@ cdef inline Py_ssize_t gathered_size(const Plan *plan) noexcept nogil:
     if not plan.gathers:
         return 0
     return lengths_size(plan) + plan.padded * (
-        round_up(plan.n_in) + plan.positions * max(plan.n_out, <Py_ssize_t>2))
+        round_up(plan.n_in) + plan.positions * max(plan.n_out, <Py_ssize_t>2)
+        + (plan.n_in * plan.n_out * plan.positions if plan.has_slopes else 0))

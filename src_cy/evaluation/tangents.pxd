@@ -59,20 +59,21 @@ cdef inline void tangent_forward(
 
 
 cdef inline void step_backward(
-    const Evaluation *run, const Step *step, const real *V, real *scratch, const real *w,
-    const real *tangents, const real *deltas, real *delta_tangents, real *sums,
+    const Evaluation *run, const Step *step, Py_ssize_t first, const real *V, real *scratch,
+    const real *w, const real *tangents, const real *deltas, real *delta_tangents, real *sums,
 ) noexcept nogil:
     """The tangents of what a step backward adds to, from its deltas and their tangents.
 
-    w: the weights of the samples if some are left out, else NULL.
+    first: of the inputs of an affine step, those from there on; w: the weights of the samples if
+    some are left out, else NULL.
     """
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t S = plan.padded
     cdef const real *values = scratch + plan.values_at
     if step.kind == AFFINE:
-        affine_backward(step, run.theta, delta_tangents, delta_tangents)
+        affine_backward(step, first, run.theta, delta_tangents, delta_tangents)
         if V != NULL:
-            affine_backward(step, V, deltas, delta_tangents)
+            affine_backward(step, first, V, deltas, delta_tangents)
         if sums != NULL:
             affine_sums(step, 0, True, values, delta_tangents, sums)
             affine_sums(step, step.first_tangent, False, tangents, deltas, sums)
@@ -91,31 +92,33 @@ cdef inline void step_backward(
 
 
 cdef inline void hessian_backward(
-    const Evaluation *run, real *scratch, const real *w, real *sums,
+    const Evaluation *run, bint to_inputs, const real *V, real *scratch, const real *w, real *sums,
 ) noexcept nogil:
-    """The deltas, which all directions share, and their tangents; those of Delta, if there are sums
-    of them, or else along directions of X."""
+    """The deltas, which all directions share, and their tangents, of X too if so asked; and those
+    of Delta, if there are sums for them. V: the first of the directions of theta, or NULL if they
+    are directions of X."""
     cdef const Plan *plan = run.plan
     cdef const Step *step
-    cdef Py_ssize_t S = plan.padded, i, k, c
+    cdef Py_ssize_t S = plan.padded, i, k, c, first
     cdef const real *values = scratch + plan.values_at
     cdef real *deltas = scratch + plan.deltas_at
     for i in range(plan.n_steps - 1, -1, -1):
         if run.work.polling.stopped:
             return
         step = plan.steps + i
+        first = step.first_wanted if to_inputs else step.first_hidden
         for c in range(step.n_clears):
             memset(deltas + step.clears[c].at, 0, step.clears[c].n * sizeof(real))
         for k in range(plan.n_tangents):
             for c in range(step.n_clears):
                 memset(tangent_deltas(plan, scratch, k) + step.clears[c].at, 0,
                        step.clears[c].n * sizeof(real))
-            step_backward(run, step, direction(run, k) if sums != NULL else NULL, scratch, w,
-                          tangent_values(plan, scratch, k), deltas,
+            step_backward(run, step, first, V + k * plan.n_parameters if V != NULL else NULL,
+                          scratch, w, tangent_values(plan, scratch, k), deltas,
                           tangent_deltas(plan, scratch, k),
                           sums + k * plan.n_sums if sums != NULL else NULL)
         if step.kind == AFFINE:
-            affine_backward(step, run.theta, deltas, deltas)
+            affine_backward(step, first, run.theta, deltas, deltas)
         elif step.kind == MAP:
             multiply_by_slopes(&step.g, 1, 1, step.n * S, step.n * S, values + step.a,
                                values + step.out, deltas + step.out_delta,
@@ -135,7 +138,7 @@ cdef inline void tile_of_program_forward(
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t k
     program_forward(run, scratch, data, count)
-    for k in range(plan.n_tangents if plan.rows_of == NO_ROWS else 0):
+    for k in range(plan.n_directions if plan.rows_of == NO_ROWS else 0):
         tangent_forward(run, direction(run, k), scratch, tangent_values(plan, scratch, k))
 
 
@@ -161,4 +164,4 @@ cdef inline void tile_of_program_backward(
             program_backward(run, scratch, w, tangent_deltas(plan, scratch, k),
                              sums + k * plan.n_sums)
     else:
-        hessian_backward(run, scratch, w, sums)
+        hessian_backward(run, False, direction(run, 0), scratch, w, sums)

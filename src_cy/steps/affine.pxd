@@ -53,10 +53,10 @@ cdef inline void affine_tangent(
 
 
 cdef inline void affine_backward(
-    const Step *step, const real *theta, const real *delta, real *deltas,
+    const Step *step, Py_ssize_t first, const real *theta, const real *delta, real *deltas,
 ) noexcept nogil:
-    """Deltas of the inputs += W' delta."""
-    cdef Py_ssize_t r, first = step.first_wanted
+    """Deltas of the inputs += W' delta, those from `first` on."""
+    cdef Py_ssize_t r
     cdef const Run *run
     if first == step.depth:
         return
@@ -110,10 +110,11 @@ cdef inline kernel_void add_row(
 
 
 cdef inline void affine_rows(
-    const Step *step, Py_ssize_t n_samples, const real *values, const real *deltas, real *rows,
-    Py_ssize_t row,
+    const Step *step, bint with_bias, Py_ssize_t n_samples, const real *values, const real *deltas,
+    real *rows, Py_ssize_t row,
 ) noexcept nogil:
-    """Adds to rows[parameter, sample] the sum over positions of delta [1, inputs]'."""
+    """Adds to rows[parameter, sample] the sum over positions of delta [1, inputs]'; of the 1 if it
+    has a bias and that is asked for."""
     cdef Py_ssize_t r, u, k
     cdef const Run *run
     cdef const real *delta
@@ -121,7 +122,7 @@ cdef inline void affine_rows(
         run = step.runs + r
         for u in range(step.n_units):
             delta = deltas + run.out_delta + u * step.unit_row
-            if step.flags & WITH_BIAS:
+            if with_bias and step.flags & WITH_BIAS:
                 add_row(n_samples, run.columns, delta, NULL,
                         rows + (step.bias + u * step.row) * row)
             for k in range(step.depth):

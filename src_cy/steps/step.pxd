@@ -61,6 +61,7 @@ cdef struct Step:
     Py_ssize_t n_units
     Py_ssize_t depth
     Py_ssize_t first_wanted     # inputs before it have no delta that is wanted
+    Py_ssize_t first_hidden     # the same if those of X are not wanted
     Py_ssize_t unit_row         # from one unit's output to the next
     Run *runs
     Py_ssize_t n_runs
