@@ -37,6 +37,10 @@ class SecondOrder(Bound):
         """G at theta; see `gauss_newton_product`."""
         raise NotImplementedError
 
+    def _n_targets(self) -> int:
+        """How many targets count: m K, less what is missing or after the end of a sequence."""
+        raise NotImplementedError
+
     def hessp(self, theta: Any, v: Any) -> "NDArray[np.float64]":
         """The Hessian of J at theta times v, for Newton's methods.
 
@@ -112,10 +116,11 @@ class SecondOrder(Bound):
     def covariance(self, theta: Any, matrix: str = "hessian") -> "NDArray[np.float64]":
         """The covariance of theta at a minimum, (P, P); its diagonal's roots are standard errors.
 
-            squared_error   s^2 (m H)^-1,  s^2 = |a - y|^2 / (m K - P)
+            squared_error   s^2 (m H)^-1,  s^2 = |a - y|^2 / (n - P)
             others          (m H)^-1
 
-        with H the Hessian of J and m the number of samples or the sum of their weights: J m is
+        with H the Hessian of J, m the number of samples or the sum of their weights, and n that of
+        targets, m K where none is missing and no sequence ends early: J m is
         minus the logarithm of a likelihood for cross_entropy and poisson, and of a posterior with
         a penalty. Where a loss is no likelihood (huber, hinge, ...) the numbers are of the right
         order only. (Seber and Wild 1989, "Nonlinear Regression".)
@@ -149,10 +154,11 @@ class SecondOrder(Bound):
         inverse = 0.5 * (inverse + inverse.T) / m
         if self.network.loss == "squared_error":
             r = self._problem.rows_of(vector, "residuals")
-            free = r.size - self.n_parameters
+            known = self._n_targets()
+            free = known - self.n_parameters
             if free < 1:
                 raise ValueError(
-                    f"{r.size} numbers are no more than {self.n_parameters} parameters: no "
+                    f"{known} numbers are no more than {self.n_parameters} parameters: no "
                     "variance can be estimated"
                 )
             inverse *= float(np.square(r, dtype=np.float64).sum()) * m / free
@@ -200,9 +206,10 @@ class Residuals(Bound):
         J(theta) = 1/2 |r|^2,   D = R'r,   G = R'R,   R = dr/dtheta
 
     r has first, sample by sample, the K outputs (of every step of a sequence), a - y over root(m),
-    or times root(w_i / sum w) with weights; then, if there is a penalty, root(lambda/m) W of every
-    weight in the order of theta. With reduction="sum" nothing is divided by m. Between the two
-    stand, if there is a dy, the m K n numbers da/dx - dy, times root(dy_weight) besides.
+    or times root(w_i / sum w) with weights, and 0 where the target is missing; then, if there is a
+    penalty, root(lambda/m) W of every weight in the order of theta. With reduction="sum" nothing is
+    divided by m. Between the two stand, if there is a dy, the m K n numbers da/dx - dy, times
+    root(dy_weight) besides.
     """
 
     __slots__ = ()

@@ -145,6 +145,8 @@ PLACES = {
     "epsilon": "net.init(epsilon=...)",
     "sample_weight": "net.objective(X, y, sample_weight=...)",
     "n_threads": "net.objective(X, y, n_threads=...)",
+    "class_weight": "net.objective(X, y, class_weight=...)",
+    "missing": "net.objective(X, y, missing='ignore')",
 }
 # Keywords of other libraries -> those of fastbp, of which the first that a function has is meant.
 KEYWORDS = {
@@ -164,7 +166,9 @@ KEYWORDS = {
         "scheme": """initializer init initialization kernel_initializer weight_init method mode
             init_method distribution scheme""",
         "epsilon": "eps init_epsilon epsilon_init bound scale std stddev gain epsilon",
-        "sample_weight": "weights weight sample_weights w class_weight class_weights sample_weight",
+        "sample_weight": "weights weight sample_weights w sample_weight",
+        "class_weight": "class_weights class_weight weight_by_class pos_weight",
+        "missing": "missing missing_values ignore_index ignore_nan nan_policy",
         "n_threads": "n_jobs threads num_threads workers nthreads jobs n_threads",
         "n_in input_size in_channels": """in_features input_dim n_inputs inputs fan_in input_size
             in_dim n_in in_channels channels""",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from fastbp.description import describe, from_description
 from fastbp.input_derivatives import InputDerivatives
 from fastbp.layered import Layered
 from fastbp.layers.layer import Layer
+from fastbp.missing import Missing
 from fastbp.model import Model
 from fastbp.objective import Objective
 
@@ -234,6 +235,8 @@ class Network(InputDerivatives, Layered):
         lengths: Any = None,
         dy: Any = None,
         dy_weight: float = 1.0,
+        missing: Missing = "error",
+        class_weight: "Literal['balanced'] | dict[int, float] | None" = None,
     ) -> Objective:
         """This network bound to data, to be called many times.
 
@@ -267,13 +270,25 @@ class Network(InputDerivatives, Layered):
             Adds dy_weight/2 |da_i/dx_i - dy_i|^2 to the loss of each sample.
         dy_weight : float
             >= 0, in units of the loss over those of dy squared.
+        missing : {"error", "ignore"}
+            "ignore": y may hold nan (or be masked, or have pandas' NA). A target that is nan has
+            no cost, gradient, curvature or residual; m stays the number of samples, or the sum of
+            their weights. With softmax cross entropy and the losses of classes the targets of a
+            sample are all there or all missing, and a label may be nan.
+        class_weight : "balanced" or dict of label: weight, optional
+            What the weight of each sample is multiplied by, where y is labels: of "balanced",
+            m / (K n_k) with n_k samples of class k among K classes; of a dict, 1 for the labels
+            that it does not name. Of one output the labels are 0 and 1, or -1 and 1.
 
         Raises
         ------
         TypeError, ValueError
             If the data does not fit the network, or is not finite.
         """
-        return Objective(self, X, y, l2, sample_weight, n_threads, lengths, dy, dy_weight)
+        return Objective(
+            self, X, y, l2, sample_weight, n_threads, lengths, dy, dy_weight, missing,
+            class_weight,
+        )  # fmt: skip
 
     @names.advised
     def cost(

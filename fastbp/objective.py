@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import compiled, parameters, samples, slopes, targets, validate
+from fastbp.class_weight import sample_weight as class_weights
 from fastbp.derivatives import Residuals, SecondOrder
+from fastbp.missing import MISSING, NO_LABEL, Missing, count_known, for_pickle
 from fastbp.rows import is_read_in_place as is_rows
 from fastbp.rows import read as read_rows
 
@@ -59,6 +61,10 @@ class Objective(Residuals, SecondOrder):
     dy : array_like, shape (m, K, n), optional
         What da/dx should be; see `Network.objective`.
     dy_weight : float
+    missing : {"error", "ignore"}, optional
+        Whether targets may be missing; see `Network.objective`.
+    class_weight : "balanced" or dict, optional
+        What `sample_weight` is multiplied by, of the labels as they are now.
 
     Attributes
     ----------
@@ -73,6 +79,7 @@ class Objective(Residuals, SecondOrder):
         A copy, read-only.
     dy : ndarray of the network's dtype, (m, K n), or None
     dy_weight : float
+    missing : str
     n_threads : int
     n_evaluations : int
         Number of evaluations since the objective was made.
@@ -86,7 +93,7 @@ class Objective(Residuals, SecondOrder):
     """
 
     __slots__ = (
-        "_data", "_evaluate", "_problem", "dy", "dy_weight", "l2", "lengths", "network",
+        "_data", "_evaluate", "_problem", "dy", "dy_weight", "l2", "lengths", "missing", "network",
     )  # fmt: skip
 
     _made_by = "net.objective(...)"
@@ -96,6 +103,7 @@ class Objective(Residuals, SecondOrder):
     lengths: "NDArray[np.int64] | None"
     dy: "NDArray[Any] | None"
     dy_weight: float
+    missing: Missing
     _data: "tuple[NDArray[Any], NDArray[Any]]"  # X and y as they are read
     _problem: "BoundNetwork"
 
@@ -110,12 +118,16 @@ class Objective(Residuals, SecondOrder):
         lengths: Any = None,
         dy: Any = None,
         dy_weight: float = 1.0,
+        missing: Missing = "error",
+        class_weight: Any = None,
     ) -> None:
         given_X, given_y, given_dy = X, y, dy
+        validate.one_of(missing, MISSING, "missing")
         X = samples.data(X, network)
         m = X.shape[0]
         steps = samples.lengths(lengths, network, m)
-        labels, matrix = targets.read(y, network, m, steps)
+        labels, matrix = targets.read(y, network, m, steps, missing)
+        sample_weight = class_weights(class_weight, network, labels, matrix, sample_weight)
         y = matrix if labels is None else labels
         l2 = network.l2 if l2 is None else validate.non_negative(l2, "l2")
         dy = slopes.read(dy, network, m)
@@ -129,11 +141,12 @@ class Objective(Residuals, SecondOrder):
             labels = labels.reshape(-1)
         problem = engine.BoundNetwork(
             chain, X, labels, matrix, self.sample_weight, l2, network.reduction == "mean",
-            self.n_threads, steps, dy, dy_weight,
+            self.n_threads, steps, dy, dy_weight, missing == "ignore",
         )  # fmt: skip
         # `_evaluate` is a method of the engine's object: no method of this class is in between.
         self._set(
-            network=network, l2=l2, lengths=steps, dy=dy, dy_weight=dy_weight, _data=(X, y),
+            network=network, l2=l2, lengths=steps, dy=dy, dy_weight=dy_weight, missing=missing,
+            _data=(X, y),
             _problem=problem, _evaluate=problem.evaluate,
         )  # fmt: skip
 
@@ -167,6 +180,14 @@ class Objective(Residuals, SecondOrder):
     def _row_numbers(self, rows: Any) -> Any:
         return read_rows(rows, self.n_samples)
 
+    def _n_targets(self) -> int:
+        y = self._data[1]
+        K = self.network._outputs_shape[-1]
+        steps = int(np.prod(self.network._outputs_shape[:-1]))
+        if y.dtype.kind == "i":
+            y = np.repeat(np.where(y == NO_LABEL, np.nan, y).reshape(self.n_samples, -1), K, axis=1)
+        return count_known(y, self.lengths, steps)
+
     def _samples(self) -> int:
         return self.n_samples
 
@@ -187,9 +208,10 @@ class Objective(Residuals, SecondOrder):
 
     def _arguments(self) -> tuple[Any, ...]:
         rest = (self.l2, self.sample_weight, self._explicit_threads)
-        ends = () if self.lengths is None and self.dy is None else (self.lengths,)
-        slopes = () if self.dy is None else (self._slopes(), self.dy_weight)
-        return (self.network, *self._data, *rest, *ends, *slopes)
+        X, y = self._data
+        wanted = None if self.dy is None else self._slopes()
+        ends = (self.lengths, wanted, self.dy_weight, self.missing)
+        return (self.network, X, for_pickle(y), *rest, *ends)
 
     def _slopes(self) -> "NDArray[Any]":
         """dy by outputs and inputs."""

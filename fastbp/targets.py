@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from fastbp._core import core
+from fastbp.missing import ADVICE, as_nan
+from fastbp.missing import read as read_missing
 from fastbp.names import OF_CLASSES
 from fastbp.validate import (
     blocks,
@@ -25,6 +27,7 @@ from fastbp.words import code, columns_of, listed, where
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fastbp.missing import Missing
     from fastbp.network import Network
 
 CLASSIFIERS = ("cross_entropy", "hinge", "squared_hinge", *OF_CLASSES)
@@ -39,7 +42,13 @@ ROW_SUM_TOLERANCE = 1e-3  # the sum of probabilities in float16 may be off so fa
 Read = tuple["NDArray[np.int64] | None", "NDArray[Any] | None"]
 
 
-def read(y: Any, network: "Network", m: int, steps: "NDArray[np.int64] | None" = None) -> Read:
+def read(
+    y: Any,
+    network: "Network",
+    m: int,
+    steps: "NDArray[np.int64] | None" = None,
+    missing: "Missing" = "error",
+) -> Read:
     """y as the engine reads it: (labels, None) or (None, targets).
 
     labels: contiguous int64 (m,), 0..K-1. targets: C-contiguous (m, K) of the network's dtype; for
@@ -47,15 +56,25 @@ def read(y: Any, network: "Network", m: int, steps: "NDArray[np.int64] | None" =
     a sample, whatever y holds there.
 
     steps : of each sample, contiguous int64 (m,)
+    missing : "ignore" if targets may be missing (missing.py)
     """
+    if missing == "ignore":
+        y = as_nan(y)
     shape = network._outputs_shape
     K = shape[-1]
-    array = numbers(y, "y", classes=K > 1 or network.loss in CLASSIFIERS)
+    array = numbers(y, "y", K > 1 or network.loss in CLASSIFIERS, ADVICE)
     if len(shape) > 1:
-        return _of_positions(array, network, m, steps, y)
+        return _of_positions(array, network, m, steps, y, missing)
     if array.shape == (m, *network.output_shape):
         array = array.reshape(m, K)  # outputs of a convolution, channel by channel
     _check_shape(array, K, m, y, network)
+    return _of_any_samples(array, network, y, missing)
+
+
+def _of_any_samples(array: "NDArray[Any]", network: "Network", y: Any, missing: "Missing") -> Read:
+    """Of an array whose shape has been checked, of which some targets may be missing."""
+    if missing == "ignore":
+        return read_missing(array, network, y, _of_samples)
     return _of_samples(array, network, y)
 
 
@@ -67,7 +86,7 @@ def _of_samples(array: "NDArray[Any]", network: "Network", y: Any) -> Read:
     if K == 1:
         array = _flat(array)
     in_place = array.dtype == network.dtype and array.flags.c_contiguous and array.flags.aligned
-    targets = finite_reals(array, network.dtype, "y", bool(in_place), y)
+    targets = finite_reals(array, network.dtype, "y", bool(in_place), y, ADVICE)
     if not isinstance(network.loss, str):
         return None, targets.reshape(m, K)  # a circuit may be a loss of any numbers
     if network.loss in RANGES:
@@ -82,7 +101,12 @@ def _of_samples(array: "NDArray[Any]", network: "Network", y: Any) -> Read:
 
 
 def _of_positions(
-    array: "NDArray[Any]", network: "Network", m: int, steps: "NDArray[np.int64] | None", y: Any
+    array: "NDArray[Any]",
+    network: "Network",
+    m: int,
+    steps: "NDArray[np.int64] | None",
+    y: Any,
+    missing: "Missing",
 ) -> Read:
     """Of outputs at several positions: each is read as if it were a sample."""
     *lead, K = network._outputs_shape
@@ -100,7 +124,7 @@ def _of_positions(
         rows = rows.copy()
         rows[ended] = rows[0]  # y may hold anything after the end; row 0 is never after it
     try:
-        labels, targets = _of_samples(rows, network, rows)
+        labels, targets = _of_any_samples(rows, network, rows, missing)
     except (TypeError, ValueError) as error:
         form = "y.reshape(-1)" if rows.ndim == 1 else f"y.reshape(-1, {K})"
         raise type(error)(
@@ -168,7 +192,7 @@ def _check_shape(array: "NDArray[Any]", K: int, m: int, y: Any, network: "Networ
 def _labels(array: "NDArray[Any]", K: int, y: Any) -> "NDArray[np.int64]":
     """Integers 0 ... K-1, of any real dtype, as contiguous int64."""
     if array.dtype.kind == "f":
-        finite_reals(array, array.dtype, "y", in_place=True, value=y)
+        finite_reals(array, array.dtype, "y", True, y, ADVICE)
         place = first_where(array, lambda part: np.floor(part) != part)
         if place is not None:
             raise ValueError(
@@ -194,7 +218,7 @@ def _refuse_labels(array: "NDArray[Any]", low: int, high: int, K: int, y: Any) -
         advice = f"for labels -1 and 1 pass ({values} + 1) // 2, or use a network with one output"
     elif low < 0 or len(np.unique(array)) <= K:
         advice = (
-            "labels are integers >= 0; "
+            "labels are integers >= 0, and nan with missing='ignore' where there is none; "
             "classes, y = np.unique(y, return_inverse=True) numbers the classes"
         )
     else:

@@ -131,14 +131,17 @@ def dtype(value: Any) -> "np.dtype[Any]":
 # Arrays of numbers
 
 
-def numbers(value: Any, what: str, classes: bool | None = None) -> "NDArray[Any]":
+def numbers(
+    value: Any, what: str, classes: bool | None = None, or_else: str = ""
+) -> "NDArray[Any]":
     """`value` as an ndarray of a boolean, integer or real floating dtype; no copy of an ndarray.
 
     classes : whether labels are wanted; None if what names classes has no place in it
+    or_else : what a message on missing values ends with
     """
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
         _refuse_sparse(value, what)
-    not_masked(value, what)
+    not_masked(value, what, or_else)
     array = as_array(value, what)
     if array.dtype.isbuiltin == 2 and np.can_cast(array.dtype, np.float64):  # such as bfloat16
         return array.astype(np.float64)
@@ -146,7 +149,7 @@ def numbers(value: Any, what: str, classes: bool | None = None) -> "NDArray[Any]
     if kind in "biuf":
         return array
     if kind == "O" and array.ndim:
-        array = _from_nullable(value, array, what)
+        array = _from_nullable(value, array, what, or_else)
     if array.dtype.kind not in "biuf":
         from fastbp.refusals import refuse
 
@@ -186,7 +189,7 @@ def is_masked(value: Any) -> bool:
     )
 
 
-def not_masked(value: Any, what: str) -> None:
+def not_masked(value: Any, what: str, or_else: str = "") -> None:
     """Refuses a masked array that hides something."""
     if type(value) is np.ndarray or not is_masked(value):
         return
@@ -195,11 +198,11 @@ def not_masked(value: Any, what: str) -> None:
         place = where(np.argwhere(mask)[0]) if value.ndim else "its only place"
         raise ValueError(
             f"{what} is masked at {place}; fastbp takes no missing values: "
-            f"fill them ({what}.filled(value)) or leave those rows out"
+            f"fill them ({what}.filled(value)) or leave those rows out{or_else}"
         )
 
 
-def _from_nullable(value: Any, array: "NDArray[Any]", what: str) -> "NDArray[Any]":
+def _from_nullable(value: Any, array: "NDArray[Any]", what: str, or_else: str) -> "NDArray[Any]":
     """The numbers of a frame or series of pandas' nullable dtypes; anything else as it is."""
     dtypes: Any = getattr(value, "dtypes", getattr(value, "dtype", None))
     kinds = {getattr(dtype, "kind", "O") for dtype in np.ravel(dtypes)}
@@ -210,7 +213,7 @@ def _from_nullable(value: Any, array: "NDArray[Any]", what: str) -> "NDArray[Any
         place = np.argwhere(missing)[0]
         raise ValueError(
             f"{what} is missing at {where(place, value)} (counted from 0); expected finite "
-            "numbers: fill it in, or leave that row out"
+            f"numbers: fill it in, or leave that row out{or_else}"
         )
     return np.asarray(value.to_numpy(dtype=np.float64))
 
@@ -305,11 +308,17 @@ def readable(array: "NDArray[Any]", real: "np.dtype[Any]") -> bool:
 
 
 def finite_reals(
-    array: "NDArray[Any]", real: "np.dtype[Any]", what: str, in_place: bool, value: Any = None
+    array: "NDArray[Any]",
+    real: "np.dtype[Any]",
+    what: str,
+    in_place: bool,
+    value: Any = None,
+    or_else: str = "",
 ) -> "NDArray[Any]":
     """`array` itself if `in_place`, else its C-ordered copy in dtype `real`; finite either way.
 
     value : what the array was made of; a message has the names of its columns
+    or_else : what a message on nan ends with
     """
     if in_place:
         result, finite = array, all_finite(array)
@@ -320,12 +329,12 @@ def finite_reals(
                 result[rows] = array[rows]
                 finite = finite and all_finite(result[rows])
     if not finite:
-        _refuse_non_finite(array, result, what, value)
+        _refuse_non_finite(array, result, what, value, or_else)
     return result
 
 
 def _refuse_non_finite(
-    array: "NDArray[Any]", result: "NDArray[Any]", what: str, source: Any
+    array: "NDArray[Any]", result: "NDArray[Any]", what: str, source: Any, or_else: str
 ) -> NoReturn:
     """For data with nan or inf in it, or too large for the dtype; names the first place."""
     place = first_where(result, lambda part: ~np.isfinite(part))
@@ -342,7 +351,7 @@ def _refuse_non_finite(
         )
     raise ValueError(
         f"{what} is {value} at {where(place, source)} (counted from 0); expected finite numbers: "
-        "correct the value, fill it in, or leave that row out"
+        f"correct the value, fill it in, or leave that row out{or_else if np.isnan(value) else ''}"
     )
 
 

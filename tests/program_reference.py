@@ -190,10 +190,26 @@ class Reference:
         y = np.asarray(self.targets)
         return y.astype(kind).reshape(z.shape)
 
+    def _losses(self, z, kind):
+        """Loss and delta of each output; 0 where the target is missing, which is NaN."""
+        y, output = self._targets(z, kind), self.program.output_function
+        absent = np.isnan(y)
+        if not absent.any():
+            return _loss(self.loss, output, z, y)
+        y = np.where(absent, np.arange(y.shape[1]) == 0, y)
+        if output == "softmax" and self.loss != "cross_entropy":
+            a = _activate(output, z)
+            value, slope = _loss(self.loss, "identity", a, y)
+            slope = np.where(absent, 0, slope)
+            delta = a * (slope - (slope * a).sum(axis=1, keepdims=True))
+            return np.where(absent, 0, value), delta
+        value, delta = _loss(self.loss, output, z, y)
+        return np.where(absent, 0, value), np.where(absent, 0, delta)
+
     def cost(self, theta, kind=np.float64):
         """J."""
         z = self._outputs(self._values(theta, kind))
-        value, _ = _loss(self.loss, self.program.output_function, z, self._targets(z, kind))
+        value, _ = self._losses(z, kind)
         factors, m = self._factors(kind)
         J = (factors[:, None] * value).sum() / m
         for Theta in self.matrices(np.asarray(theta, kind)):
@@ -207,7 +223,7 @@ class Reference:
         D = [np.zeros_like(Theta) for Theta in Thetas]
         V = self._values(theta, kind)
         z = self._outputs(V)
-        _, slope = _loss(self.loss, p.output_function, z, self._targets(z, kind))
+        _, slope = self._losses(z, kind)
         factors, total = self._factors(kind)
         d = np.zeros_like(V)
         first, size = self.firsts[p.output], p.arrays[p.output, 0]

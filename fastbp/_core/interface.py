@@ -48,6 +48,7 @@ class BoundNetwork(Protocol):
         lengths: NDArray[np.int64] | None = None,  # of sequences
         slopes: NDArray[Any] | None = None,  # wanted of the outputs, (m, K T n_in)
         slope_weight: float = 0.0,
+        may_miss: bool = False,  # targets NaN and labels -1 are missing
     ) -> None: ...
 
     # J, and D as a fresh float64 vector, or None when no gradient is wanted; of all samples, or of

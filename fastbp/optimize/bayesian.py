@@ -36,7 +36,7 @@ class BayesianFit(Fit):
         weights = [b.indices for b in network.blocks() if b.kind == "weights"]
         self.weights = np.sort(np.concatenate(weights))
         self.m = data._m()
-        self.n_numbers = data.n_samples * int(np.prod(network.output_shape))
+        self.n_numbers = data._n_targets()
         self.n_biases = theta.size - self.weights.size
         self.penalty = objective.l2 or 1e-3  # lambda
         self.alpha = self.beta = self.gamma = self.evidence = math.nan

@@ -303,7 +303,7 @@ def output_delta(loss, output, z, y):
                 transpose(count, K, targets + start * K, K, room + y_at, stride, True)
                 output_loss(&layer.g, number, p, from_z, circuit, K, columns, stride, room + z_at,
                             room + a_at, room + y_at, room + delta_at, room + cost_at,
-                            room + room_at)
+                            room + room_at, NULL)
                 transpose(K, count, room + delta_at, stride, deltas + start * K, K, False)
                 for i in range(count):
                     costs[start + i] = room[cost_at + i]

@@ -19,6 +19,8 @@ cdef class BoundNetwork(Bound):
     lengths : ndarray of int64, (m,), of the sequences, or None: they are whole
     slopes : ndarray of real, (m, s_L T n_in), C order, wanted of the outputs, or None
     slope_weight : float, of their errors' squares (slopes.pxd)
+    may_miss : bool
+        Whether targets that are NaN, and labels -1, are missing.
     """
     cdef Chain chain
     cdef Data data
@@ -33,7 +35,8 @@ cdef class BoundNetwork(Bound):
     cdef int cost_of                # SLOPE_COST, or NO_ROWS without slopes
 
     def __init__(self, Chain chain not None, X, labels, targets, sample_weight, double l2,
-                 bint mean, int n_threads, lengths=None, slopes=None, double slope_weight=0):
+                 bint mean, int n_threads, lengths=None, slopes=None, double slope_weight=0,
+                 bint may_miss=False):
         if self.chain is not None:
             raise RuntimeError("a BoundNetwork is bound once")
         if (labels is None) == (targets is None):
@@ -41,6 +44,7 @@ cdef class BoundNetwork(Bound):
         if not chain.is_made:
             raise RuntimeError("this Chain was not made")
         self.m = bind_samples(X, chain.n_in(), &self.data)
+        self.data.may_miss = may_miss
         self._bind_targets(labels, targets, sample_weight, chain.plan.n_out, chain.plan.positions)
         bind_lengths(lengths, self.m, chain.plan.n_steps_in, &self.data)
         self.cost_of = NO_ROWS
@@ -66,6 +70,8 @@ cdef class BoundNetwork(Bound):
         if labels is not None:
             label = <const int64_t *>vector(labels, cnp.NPY_INT64, m * positions, "labels")
             for i in range(m * positions):
+                if self.data.may_miss and label[i] == NO_LABEL:
+                    continue
                 if not 0 <= label[i] < n_out:
                     raise ValueError(f"label {label[i]} of sample {i} is not in 0 ... {n_out - 1}")
             self.data.labels = label

@@ -191,6 +191,7 @@ cdef void place_rest(Plan *plan, Py_ssize_t top, Py_ssize_t circuit_size) noexce
         weights = 2 * plan.padded
     plan.y_at = take(&top, plan.n_out * plan.positions * plan.stride)
     plan.cost_at = take(&top, plan.padded)
+    plan.missing_at = take(&top, plan.padded if plan.may_miss else 0)
     plan.weights_at = take(&top, weights)
     plan.sums_at = take(&top, plan.n_delta if plan.sums_in_double else 0)
     plan.circuit_at = take(&top, circuit_size)

@@ -258,6 +258,7 @@ cdef Workspace new_workspace(
         plan.weighted = data.weights != NULL
         plan.has_lengths = data.lengths != NULL
         plan.has_slopes = data.slopes != NULL
+        plan.may_miss = data.may_miss
     plan.n_tangents = n_tangents
     plan.gauss_newton = gauss_newton
     plan.rows_of = rows_of

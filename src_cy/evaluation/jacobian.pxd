@@ -20,7 +20,7 @@ GAUSS_NEWTON R'R, and RESIDUAL_TRANSPOSE the Jacobian of the residuals' transpos
 from libc.math cimport sqrt
 from libc.string cimport memcpy, memset
 
-from evaluation.outputs cimport tile_targets
+from evaluation.outputs cimport missing_row, tile_targets
 from evaluation.passes cimport program_backward
 from evaluation.plan cimport (
     BACKWARD_PRODUCT, CURVATURE_ROWS, FORWARD_PRODUCT, GAUSS_NEWTON, INPUT_HESSIAN, INPUT_JACOBIAN,
@@ -37,6 +37,7 @@ from simd.lanes cimport real
 from steps.affine cimport affine_rows
 from steps.curvature cimport curvature_root, tangent_of_outputs
 from steps.function cimport apply, function_errors, multiply_by_slopes, output_loss
+from steps.missing cimport clear_missing
 from steps.step cimport AFFINE
 
 
@@ -169,6 +170,8 @@ cdef inline void tile_residuals(
         function_errors(&plan.output_g, K, S, S, output_values(plan, scratch, t),
                         scratch + plan.y_at + t * K * S, error + t * K * S,
                         scratch + plan.circuit_at)
+        if plan.may_miss:
+            clear_missing(K, S, S, scratch + plan.y_at + t * K * S, S, error + t * K * S)
         multiply_shares(plan, scratch, data, t, error + t * K * S)
     write(plan, error, n, count, run.output + start * n, n)
 
@@ -198,6 +201,9 @@ cdef inline void tile_curvature_rows(
                 scratch + plan.y_at + t * K * S, scratch + plan.curvature_at,
                 scratch + plan.cost_at, scratch + plan.circuit_at,
                 deltas + output_delta(plan, t))
+            if plan.may_miss:
+                clear_missing(K, S, S, scratch + plan.y_at + (t * K + k) * S, 0,
+                              deltas + output_delta(plan, t))
             multiply_shares(plan, scratch, data, t, deltas + output_delta(plan, t))
             program_backward(run, scratch, NULL, deltas, NULL)
             parameter_rows(plan, scratch, deltas, rows + filled, plan.gram_row)
@@ -228,7 +234,7 @@ cdef inline void tile_sample_gradients(
                     plan.loss_circuit, K, S, S, output_values(plan, scratch, t),
                     scratch + plan.output_a_at + t * K * S, scratch + plan.y_at + t * K * S,
                     deltas + output_delta(plan, t), scratch + plan.cost_at,
-                    scratch + plan.circuit_at)
+                    scratch + plan.circuit_at, missing_row(plan, scratch))
         multiply_shares(plan, scratch, data, t, deltas + output_delta(plan, t))
     program_backward(run, scratch, NULL, deltas, NULL)
     parameter_rows(plan, scratch, deltas, scratch + plan.rows_at, plan.gram_row)
@@ -245,6 +251,7 @@ cdef inline void tile_forward_product(
     cdef real *tangents = tangent_values(plan, scratch, 0)
     cdef real *out = scratch + plan.output_a_at
     if by_theta:
+        tile_targets(plan, data, count, scratch + plan.y_at)
         weigh_rows(run, scratch, data, count)
     else:
         transpose(count, plan.n_in, run.beside + start * plan.n_in, plan.n_in, tangents, S, True)
@@ -252,6 +259,8 @@ cdef inline void tile_forward_product(
     for t in range(plan.positions):
         memcpy(out + t * K * S, tangents + output_z(plan, t), K * S * sizeof(real))
         multiply_by_output_slopes(plan, scratch, t, out + t * K * S)
+        if by_theta and plan.may_miss:
+            clear_missing(K, S, S, scratch + plan.y_at + t * K * S, S, out + t * K * S)
         if by_theta:
             multiply_shares(plan, scratch, data, t, out + t * K * S)
     write(plan, out, n, count, run.output + start * n, n)
@@ -272,7 +281,10 @@ cdef inline void tile_backward_product(
         for s in range(count, S):
             delta[i * S + s] = 0
     if by_theta:
+        tile_targets(plan, data, count, scratch + plan.y_at)
         weigh_rows(run, scratch, data, count)
+    if by_theta and plan.may_miss:
+        clear_missing(n, S, S, scratch + plan.y_at, S, delta)
     for t in range(plan.positions):
         multiply_by_output_slopes(plan, scratch, t, delta + t * K * S)
         if by_theta:

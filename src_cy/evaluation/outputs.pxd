@@ -4,10 +4,11 @@ The outputs of a tile are [t K + k, sample], K rows for each of `positions` step
 rows of plan.stride. A schedule of a plain chain reads no column without a sample afterwards; a
 program reads all of them, so that their deltas are made 0.
 """
+from libc.math cimport NAN
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
-from evaluation.plan cimport BY_STEPS, Data, Evaluation, Plan
+from evaluation.plan cimport BY_STEPS, NO_LABEL, Data, Evaluation, Plan
 from evaluation.sums cimport sum_cost
 from evaluation.tangents cimport tangent_deltas, tangent_values
 from evaluation.weights cimport multiply_weights, tile_weights
@@ -46,9 +47,10 @@ cdef inline void tile_targets(
     and 20 % with targets.
 
     The labels were checked when they were bound, but the array is the user's, who may have changed
-    it since. A label that is no class must not become an address: its targets are all other_label.
+    it since. A label that is no class must not become an address: its targets are all other_label,
+    or NaN if it says that it is missing.
     """
-    cdef Py_ssize_t K = plan.n_out, T = plan.positions, s, t
+    cdef Py_ssize_t K = plan.n_out, T = plan.positions, s, t, k
     cdef int64_t label
     if data.targets != NULL and K * T == 1:
         memcpy(y, data.targets, count * sizeof(real))
@@ -62,6 +64,14 @@ cdef inline void tile_targets(
                 label = data.labels[s * T + t]
                 if 0 <= label < K:
                     y[(t * K + label) * plan.stride + s] = 1
+                elif plan.may_miss and label == NO_LABEL:
+                    for k in range(K):
+                        y[(t * K + k) * plan.stride + s] = NAN
+
+
+cdef inline real *missing_row(const Plan *plan, real *scratch) noexcept nogil:
+    """Room for a row if targets may be missing, else NULL."""
+    return scratch + plan.missing_at if plan.may_miss else NULL
 
 
 cdef inline real *tangent_of_output(
@@ -91,8 +101,9 @@ cdef inline void output_tangents(
                       scratch + plan.output_z_at + at, y, scratch + plan.curvature_at,
                       scratch + plan.cost_at, scratch + plan.circuit_at, &curvature)
     for k in range(plan.n_directions):
-        tangent_of_delta(&curvature, K, S, y, tangent_of_output(plan, scratch, k) + at,
-                         scratch + plan.room_at, tangent_of_output_delta(plan, scratch, k) + at)
+        tangent_of_delta(&curvature, K, S, y, plan.may_miss,
+                         tangent_of_output(plan, scratch, k) + at, scratch + plan.room_at,
+                         tangent_of_output_delta(plan, scratch, k) + at)
 
 
 cdef inline double tile_loss(
@@ -125,7 +136,7 @@ cdef inline double tile_loss(
         output_loss(&plan.output_g, plan.loss, plan.loss_parameter, plan.loss_from_z,
                     plan.loss_circuit, K, columns, plan.stride, scratch + plan.output_z_at + at,
                     scratch + plan.output_a_at + at, scratch + plan.y_at + at, delta + at, cost,
-                    scratch + plan.circuit_at)
+                    scratch + plan.circuit_at, missing_row(plan, scratch))
         if has_lengths:
             w_here = w + plan.stride
             for s in range(columns):

@@ -24,6 +24,7 @@ The scratch of a thread, for one tile of a plain chain of dense layers; places a
     edges_at            the outer columns of X, where a register would reach beyond the data
     y_at                targets, [unit, sample]
     cost_at             the cost of each sample
+    missing_at          a row more, if targets may be missing
     weights_at          the weights of the samples
     sums_at             Delta of a group of tiles, if that of the chunk is in double
     sample_major_at     a, delta and z of samples too few to fill the lanes (sample_major.pxd)
@@ -61,6 +62,10 @@ cdef enum:          # what is asked of each sample; see jacobian.pxd
     SLOPE_GRADIENTS
 
 
+cdef enum:
+    NO_LABEL = -1
+
+
 cdef struct Data:
     const real *X
     Py_ssize_t x_row
@@ -70,6 +75,7 @@ cdef struct Data:
     const int64_t *lengths      # of the sequences; or NULL: each is whole
     const real *slopes          # what the outputs' derivatives by X should be; or NULL
     real slope_weight
+    bint may_miss               # targets that are NaN, and labels NO_LABEL, are missing
 
 
 cdef enum Schedule:
@@ -101,6 +107,7 @@ cdef struct Plan:
     bint weighted
     bint has_lengths
     bint has_slopes
+    bint may_miss               # targets
     # The program, for a tile (passes.pxd): places in values and deltas, in reals
     Step *steps
     Py_ssize_t n_steps
@@ -146,7 +153,7 @@ cdef struct Plan:
     # where things are in the scratch of a thread
     Py_ssize_t values_at, deltas_at, lengths_at
     Py_ssize_t delta_at, below_at, z_transposed_at, a_transposed_at, edges_at
-    Py_ssize_t y_at, cost_at, sums_at, packed_delta_at
+    Py_ssize_t y_at, cost_at, missing_at, sums_at, packed_delta_at
     Py_ssize_t sample_major_at, double_at, circuit_at, weights_at
     Py_ssize_t gathered_at      # X and targets or labels of a tile
     Py_ssize_t scratch          # reals a thread needs for tiles

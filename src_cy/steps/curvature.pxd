@@ -25,6 +25,7 @@ from steps.function cimport (
     Function, add_to, apply, function_errors, multiply_by_slopes, products,
 )
 from steps.losses cimport SOFTMAX_CROSS_ENTROPY, curvature_of_error, curvature_of_z
+from steps.missing cimport clear_missing
 from tape.tape cimport Custom
 
 cdef enum:
@@ -140,18 +141,28 @@ cdef inline void prepare_curvature(
 
 cdef inline void tangent_of_delta(
     const Curvature *curvature, Py_ssize_t rows, Py_ssize_t columns, const real *y,
-    const real *tangent, real *spare, real *out,
+    bint may_miss, const real *tangent, real *spare, real *out,
 ) noexcept nogil:
-    """out: the tangent of delta(L), from that of z(L); `spare`: room for as much."""
+    """out: the tangent of delta(L), from that of z(L); `spare`: room for as much.
+
+    may_miss: whether targets may be missing (missing.pxd).
+    """
     cdef Py_ssize_t n = rows * columns
     if not curvature.joint:
         products(n, curvature.factor, tangent, out)
+        if may_miss:
+            clear_missing(rows, columns, columns, y, columns, out)
         return
     memcpy(out, tangent, n * sizeof(real))
     multiply_slopes(SOFTMAX, 1, rows, columns, columns, NULL, curvature.a, out, 0)
     if curvature.of_cross_entropy:
         multiply_mass(rows, columns, y, out)
+        if may_miss:
+            clear_missing(rows, columns, columns, y, columns, out)
         return
+    if may_miss:
+        clear_missing(rows, columns, columns, y, columns, curvature.factor)
+        clear_missing(rows, columns, columns, y, columns, curvature.slope)
     memcpy(spare, out, n * sizeof(real))       # the tangent of a
     products(n, curvature.factor, spare, out)
     multiply_slopes(SOFTMAX, 1, rows, columns, columns, NULL, curvature.a, out, 0)

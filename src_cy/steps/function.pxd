@@ -1,10 +1,11 @@
 """The function of a layer, named or a circuit, and the loss behind the last one, on one tile."""
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_store, real
 from steps.activations cimport SOFTMAX, activate, multiply_slopes, multiply_tangents, output_errors
 from steps.custom cimport SCALE, SET, activate_custom, custom_loss
-from steps.losses cimport loss_of_error, loss_of_z
+from steps.losses cimport is_joint, loss_of_error, loss_of_z
+from steps.missing cimport add_known, clear_missing, sum_rows
 from tape.tape cimport Custom
 
 
@@ -107,23 +108,60 @@ cdef inline void function_errors(
         activate_custom(g.circuit + 1, SET, rows, columns, stride, z, z, scratch)
 
 
-cdef inline void output_loss(
+cdef inline bint is_softmax(const Function *g) noexcept nogil:
+    return g.circuit == NULL and g.activation == SOFTMAX
+
+
+cdef inline void rows_of_loss(
     const Function *g, int loss, real p, bint from_z, const Custom *circuit, Py_ssize_t rows,
-    Py_ssize_t columns, Py_ssize_t stride, real *z, real *a, const real *y, real *delta, real *cost,
-    real *scratch,
+    Py_ssize_t columns, Py_ssize_t stride, const real *z, const real *a, const real *y, real *delta,
+    real *cost, real *scratch,
 ) noexcept nogil:
-    """The cost of each sample and delta = dloss/dz, whatever the loss, its parameter p and the
-    output are. Of z and a nothing is left."""
-    cdef bint softmax = g.circuit == NULL and g.activation == SOFTMAX
+    """The cost of some output rows, and their slopes: by a of a circuit or after a softmax, else
+    by z. Of a loss of the error, delta is the error and z the slopes of the output."""
+    cdef const real *slopes = z
+    if is_softmax(g):
+        slopes = NULL
     if circuit != NULL:
-        apply(g, True, rows, columns, stride, z, a, scratch)
         custom_loss(circuit, rows, columns, stride, a, y, delta, cost, scratch)
-        multiply_by_slopes(g, 1, rows, columns, stride, z, a, delta, scratch)
     elif from_z:
         loss_of_z(loss, rows, columns, stride, z, y, delta, cost, p)
     else:
+        loss_of_error(loss, rows, columns, stride, delta, y, slopes, delta, cost, p)
+
+
+cdef inline void output_loss(
+    const Function *g, int loss, real p, bint from_z, const Custom *circuit, Py_ssize_t rows,
+    Py_ssize_t columns, Py_ssize_t stride, real *z, real *a, const real *y, real *delta, real *cost,
+    real *scratch, real *one_row,
+) noexcept nogil:
+    """The cost of each sample and delta = dloss/dz, whatever the loss, its parameter p and the
+    output are. Of z and a nothing is left.
+
+    one_row: room for a row if targets may be missing (missing.pxd), else NULL.
+    """
+    cdef bint joint = circuit == NULL and from_z and is_joint(loss)
+    cdef Py_ssize_t r, at
+    if circuit != NULL:
+        apply(g, True, rows, columns, stride, z, a, scratch)
+    elif not from_z:
         function_errors(g, rows, columns, stride, z, y, delta, scratch)
-        loss_of_error(loss, rows, columns, stride, delta, y, NULL if softmax else z, delta,
-                      cost, p)
-        if softmax:     # its Jacobian is no slope of each unit
-            multiply_slopes(SOFTMAX, 1, rows, columns, stride, NULL, z, delta, 0)
+    if one_row == NULL or joint:
+        rows_of_loss(g, loss, p, from_z, circuit, rows, columns, stride, z, a, y, delta, cost,
+                     scratch)
+        if one_row != NULL:
+            sum_rows(rows, columns, stride, y, one_row)
+            clear_missing(rows, columns, stride, one_row, 0, delta)
+            clear_missing(1, columns, stride, one_row, 0, cost)
+    else:
+        memset(cost, 0, columns * sizeof(real))
+        for r in range(rows):
+            at = r * stride
+            rows_of_loss(g, loss, p, from_z, circuit, 1, columns, stride, z + at, a + at, y + at,
+                         delta + at, one_row, scratch)
+            add_known(columns, y + at, one_row, cost)
+        clear_missing(rows, columns, stride, y, stride, delta)
+    if circuit != NULL:
+        multiply_by_slopes(g, 1, rows, columns, stride, z, a, delta, scratch)
+    elif not from_z and is_softmax(g):      # its Jacobian is no slope of each unit
+        multiply_slopes(SOFTMAX, 1, rows, columns, stride, NULL, z, delta, 0)

@@ -250,6 +250,11 @@ cdef inline void loss_table(Loss *table) noexcept nogil:
     table[<int>HUBER].parameter = parameter("delta", 1, 0, INFINITY, False)
 
 
+cdef inline bint is_joint(int loss) noexcept nogil:
+    """Whether it is a loss of all outputs of a sample together."""
+    return loss in (SOFTMAX_CROSS_ENTROPY, MULTICLASS_HINGE, WESTON_WATKINS)
+
+
 cdef inline kernel_void loss_of_z(
     int loss, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
     const real *z, const real *y, real *delta, real *cost, real p,
