@@ -9,13 +9,15 @@ from fastbp.immutable import Immutable
 from fastbp.names import Advising
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from fastbp.blocks import Block
     from fastbp.compose import Frozen, Sum
     from fastbp.last_evaluation import Result
+
+    Strength = float | Sequence[float] | dict[int, float]  # of all parameters, or layer by layer
 
 PICKLE_VERSION = 1
 
@@ -172,36 +174,61 @@ class Composable(Immutable, Advising):
         return Frozen(self, mask_of(self, which), theta)
 
     def with_penalty(
-        self, l2: float = 0.0, l1: float = 0.0, biases: bool = False, towards: Any = None
+        self,
+        l2: "Strength" = 0.0,
+        l1: "Strength" = 0.0,
+        biases: bool = False,
+        towards: Any = None,
+        group_inputs: "Strength" = 0.0,
+        group_units: "Strength" = 0.0,
+        smooth: float = 0.0,
     ) -> "Sum":
         """This objective plus a penalty on the size of the parameters.
 
-            J(theta) + l2/(2m) sum_j (theta_j - towards_j)^2 + l1/m sum_j |theta_j - towards_j|
+            J(theta) + 1/m (l2/2 sum_j d_j^2 + l1 sum_j |d_j|
+                            + group_inputs sum_c |d_c| + group_units sum_r |d_r|)
 
-        with m as in J: the number of samples or the sum of their weights where J is a mean, 1
-        with reduction="sum". Where several objectives were added up there is no one m: nothing is
-        divided. So `net.objective(X, y).with_penalty(l2=1)` is `net.objective(X, y, l2=1)`. The
-        slope of |d| is sign(d), and 0 at d = 0: a subgradient, so that what starts at `towards`
-        and has no other slope stays there.
+        with d = theta - towards, c the columns and r the rows of the weights W of each layer, and m
+        as in J: the number of samples or the sum of their weights where J is a mean, 1 with
+        reduction="sum". Where several objectives were added up there is no one m: nothing is
+        divided. So `net.objective(X, y).with_penalty(l2=1)` is `net.objective(X, y, l2=1)`.
+
+        l2 and l1 together are the elastic net (Zou and Hastie 2005). The last two are group lasso
+        (Yuan and Lin 2006, without their root of the size of a group): an input of a layer, or a
+        unit of it, is left out as a whole. At d = 0 lengths have a kink: their slope there is 0,
+        the subgradient of least norm, so that what starts at `towards` and has no other slope stays
+        there. With smooth > 0 they are root(|d|^2 + smooth^2) - smooth, which Newton's methods and
+        L-BFGS-B like better.
+
+        Second derivatives are there for all; `residuals` and `jacobian` for l2.
 
         Parameters
         ----------
-        l2, l1 : float, >= 0
+        l2, l1, group_inputs, group_units : float >= 0, sequence of float, or dict
+            One strength, or one for each layer that has parameters, in their order, or a dict of
+            layer: strength, layers counted from 1 as in `net.blocks()`, and 0 for the others.
         biases : bool
-            Whether the sums have the biases of a network too; other parameters are always in them.
+            Whether the sums have the biases of a network too: in rows with their unit, and as a
+            column of their own. Other parameters are always in l2 and l1.
         towards : array_like, shape (n_parameters,), optional
             Where the penalty is 0; the origin unless given.
+        smooth : float >= 0
+            In units of theta.
 
         Raises
         ------
         TypeError, ValueError
-            If l2 or l1 is no finite number >= 0, `biases` is no bool, or `towards` does not fit or
-            is not finite.
+            If a strength or `smooth` is no finite number >= 0, there is no such layer, `biases` is
+            no bool, `towards` does not fit or is not finite, or groups are asked for where there
+            are no whole layers.
         """
         from fastbp.compose import Sum
         from fastbp.penalty import Penalty
 
-        return Sum(((1.0, self), (1.0, Penalty(self, l2, l1, biases, towards))))
+        strengths = {
+            "l2": l2, "l1": l1, "group_inputs": group_inputs, "group_units": group_units,
+        }  # fmt: skip
+        return Sum(((1.0, self), (1.0, Penalty(self, strengths, biases, towards, smooth))))
 
     def __add__(self, other: Any) -> "Composable":
         return _added(self, other)

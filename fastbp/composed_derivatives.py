@@ -24,6 +24,8 @@ _WITHOUT = {
     "hessian_diagonal": "objectives of networks and circuits have one",
     "gauss_newton_product": "objectives of networks have one, and penalties",
     "_gauss_newton_matrix": "objectives of networks have one, and penalties",
+    "residuals": "objectives of networks have them, of squared errors, and penalties",
+    "jacobian": "objectives of networks have them, of squared errors, and penalties",
 }
 
 
@@ -73,14 +75,48 @@ class OfSum:
         """The Gauss-Newton matrix at theta."""
         return self._of_parts("_gauss_newton_matrix")
 
-    def _of_parts(self: Any, name: str) -> "Callable[..., NDArray[np.float64]]":
-        """The sum of what all the parts have by this name."""
-        used = self._used()
+    @property
+    def residuals(self) -> "Callable[[Any], NDArray[np.float64]]":
+        """residuals(theta): those of all parts, each times the root of its factor."""
+        return self._stacked("residuals")
+
+    @property
+    def jacobian(self) -> "Callable[[Any], NDArray[np.float64]]":
+        """jacobian(theta): the Jacobian of `residuals`, (rows, n_parameters)."""
+        return self._stacked("jacobian")
+
+    def _stacked(self: Any, name: str) -> "Callable[[Any], NDArray[np.float64]]":
+        """What all the parts have by this name, one below the other."""
+        used = self._having(name)
+        for factor, part in used:
+            if factor < 0:
+                raise AttributeError(
+                    f"no {name}: the sum has {factor:g} * {part!r}, and what is taken away is no "
+                    "square"
+                )
+
+        def stacked(theta: Any) -> "NDArray[np.float64]":
+            vector = self._vector(theta)
+            parts = [np.sqrt(factor) * getattr(part, name)(vector) for factor, part in used]
+            shape = (0,) if name == "residuals" else (0, self.n_parameters)
+            return np.concatenate([np.empty(shape), *parts])
+
+        return stacked
+
+    def _having(self: Any, name: str) -> list[tuple[float, Any]]:
+        """The parts that count, if all have what is called so."""
+        used: list[tuple[float, Any]] = self._used()
         for factor, part in used:
             if not hasattr(part, name):
+                what = _name(name)
                 raise AttributeError(
-                    f"no {_name(name)}: a part has none, {factor:g} * {part!r}; {_WITHOUT[name]}"
+                    f"no {what}: a part has none, {factor:g} * {part!r}; {_WITHOUT[name]}"
                 )
+        return used
+
+    def _of_parts(self: Any, name: str) -> "Callable[..., NDArray[np.float64]]":
+        """The sum of what all the parts have by this name."""
+        used = self._having(name)
 
         def total(theta: Any, *v: Any) -> "NDArray[np.float64]":
             vector = self._vector(theta)
@@ -117,6 +153,18 @@ class OfFrozen:
         """hessian_diagonal(free): its diagonal."""
         whole = self.objective.hessian_diagonal
         return lambda free: whole(self.expand(free))[self.free]
+
+    @property
+    def residuals(self: Any) -> "Callable[[Any], NDArray[np.float64]]":
+        """residuals(free): those of the objective."""
+        whole = self.objective.residuals
+        return lambda free: whole(self.expand(free))
+
+    @property
+    def jacobian(self: Any) -> "Callable[[Any], NDArray[np.float64]]":
+        """jacobian(free): the Jacobian of `residuals`, (rows, free parameters)."""
+        whole = self.objective.jacobian
+        return lambda free: whole(self.expand(free))[:, self.free]
 
     @property
     def _gauss_newton_matrix(self: Any) -> "Callable[[Any], NDArray[np.float64]]":

@@ -7,48 +7,61 @@ import numpy as np
 from fastbp import validate
 from fastbp.composable import Composable, Composite
 from fastbp.composed_derivatives import directions
+from fastbp.regularisers import REGULARISERS, Regulariser, Terms, terms_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from numpy.typing import NDArray
 
     from fastbp.last_evaluation import Result
 
 
 class Penalty(Composite):
-    """What `with_penalty` adds to an objective.
+    """What `with_penalty` adds to an objective: regularisers of regularisers.py, divided by m.
 
-        l2/(2m) sum_j (theta_j - towards_j)^2 + l1/m sum_j |theta_j - towards_j|
+    See `Composable.with_penalty`. Where a regulariser has a kink, `hessp` is the derivative beside
+    it; all are convex, so that the Gauss-Newton matrix is the Hessian.
 
-    See `Composable.with_penalty`. `hessp` is that of the first sum: the second has curvature
-    nowhere but at 0.
+    Attributes
+    ----------
+    strengths : dict
+        Those that are not 0, as they were given.
     """
 
-    __slots__ = ("biases", "l1", "l2", "objective", "towards", "where")
+    __slots__ = ("_terms", "biases", "objective", "smooth", "strengths", "towards")
 
     _made_by = "objective.with_penalty(...)"
     objective: Composable
-    l2: float
-    l1: float
+    strengths: "dict[str, Any]"
     biases: bool
     towards: "NDArray[np.float64] | None"
-    where: "NDArray[np.bool_]"  # the parameters in the sums
+    smooth: float
+    _terms: "tuple[tuple[Regulariser, Terms], ...]"
 
     def __init__(
-        self, objective: Composable, l2: float, l1: float, biases: bool, towards: Any
+        self,
+        objective: Composable,
+        strengths: "Mapping[str, Any]",
+        biases: bool = False,
+        towards: Any = None,
+        smooth: float = 0.0,
     ) -> None:
         biases = validate.flag(biases, "biases")
         where = np.ones(objective.n_parameters, bool)
-        for block in [] if biases else objective.blocks():
+        blocks = objective.blocks()
+        for block in [] if biases else blocks:
             if block.kind == "bias":
                 where[block.indices] = False
+        made = {name: terms_of(name, s, blocks, where) for name, s in strengths.items()}
         self._set(
             n_parameters=objective.n_parameters,
             objective=objective,
-            l2=validate.non_negative(l2, "l2"),
-            l1=validate.non_negative(l1, "l1"),
+            strengths={name: strengths[name] for name, terms in made.items() if terms},
             biases=biases,
-            where=where,
             towards=None,
+            smooth=validate.non_negative(smooth, "smooth"),
+            _terms=tuple((REGULARISERS[name], terms) for name, terms in made.items() if terms),
         )
         if towards is not None:
             towards = self._vector(towards, "towards").copy()
@@ -57,12 +70,19 @@ class Penalty(Composite):
 
     def __call__(self, theta: Any, rows: Any = None) -> "Result":
         """The penalty and its fresh gradient; m is that of these rows, if there are some."""
-        J, D = self._at(theta, rows, gradient=True)
-        return J, D
+        m, D = self.objective._m(rows), np.zeros(self.n_parameters)
+        J = 0.0
+        with np.errstate(all="ignore"):  # J itself becomes inf or nan
+            for row, terms, d in self._parts(theta):
+                J += row.value(terms, d, self.smooth)
+                D[terms.places] += row.slope(terms, d, self.smooth)
+            return J / m, D / m
 
     def cost(self, theta: Any, rows: Any = None) -> float:
         """The penalty alone."""
-        return self._at(theta, rows, gradient=False)[0]
+        m = self.objective._m(rows)
+        with np.errstate(all="ignore"):
+            return sum(row.value(t, d, self.smooth) for row, t, d in self._parts(theta)) / m
 
     fun = cost
 
@@ -71,40 +91,73 @@ class Penalty(Composite):
         return self(theta, rows)[1]
 
     def hessian_diagonal(self, theta: Any) -> "NDArray[np.float64]":
-        """l2/m, and 0 for what is not penalised."""
-        self._vector(theta)
-        return np.where(self.where, self.l2 / self.objective._m(), 0.0)
+        """The diagonal of the Hessian: 0 for what is not penalised."""
+        out = np.zeros(self.n_parameters)
+        for row, terms, d in self._parts(theta):
+            out[terms.places] += row.diagonal(terms, d, self.smooth)
+        return out / self.objective._m()
 
     def hessian(self, theta: Any) -> "NDArray[np.float64]":
-        """The diagonal matrix of `hessian_diagonal`."""
-        return np.diag(self.hessian_diagonal(theta))
+        """The Hessian; diagonal where no groups are penalised."""
+        if all(row.groups == "entry" for row, _ in self._terms):
+            return np.diag(self.hessian_diagonal(theta))
+        H = self.hessp(theta, np.eye(self.n_parameters))
+        return 0.5 * (H + H.T)
 
     _gauss_newton_matrix = hessian
 
     def hessp(self, theta: Any, v: Any) -> "NDArray[np.float64]":
-        """l2/m v, and 0 for what is not penalised; v may have k directions in columns."""
+        """The Hessian times v, which may have k directions in columns."""
         along = directions(self, v)
-        diagonal = self.hessian_diagonal(theta)
-        return (diagonal if along.ndim == 1 else diagonal[:, None]) * along
+        out = np.zeros(along.shape)
+        for row, terms, d in self._parts(theta):
+            out[terms.places] += row.product(terms, d, self.smooth, along[terms.places])
+        return out / self.objective._m()
 
     gauss_newton_product = hessp
 
-    def _at(self, theta: Any, rows: Any, gradient: bool) -> tuple[float, Any]:
-        """J, and D if it is wanted; each penalty adds its own to both."""
-        vector, m = self._vector(theta), self.objective._m(rows)
-        J, D = 0.0, np.zeros(self.n_parameters) if gradient else None
-        with np.errstate(all="ignore"):  # J itself becomes inf or nan
+    def residuals(self, theta: Any) -> "NDArray[np.float64]":
+        """root(l2/m) (theta_j - towards_j) of all that is penalised, half whose square is J.
+
+        Raises
+        ------
+        ValueError
+            If there is another regulariser than l2: it is no square.
+        """
+        self._check_squares()
+        root = np.sqrt(1 / self.objective._m())
+        parts = [root * np.sqrt(t.strength) * d for _, t, d in self._parts(theta)]
+        return np.concatenate([*parts, np.empty(0)])
+
+    def jacobian(self, theta: Any) -> "NDArray[np.float64]":
+        """The Jacobian of `residuals`, (rows, n_parameters)."""
+        self._check_squares()
+        self._vector(theta)
+        root = np.sqrt(1 / self.objective._m())
+        out = np.zeros((sum(len(t.places) for _, t in self._terms), self.n_parameters))
+        at = 0
+        for _, terms in self._terms:
+            rows = np.arange(at, at + len(terms.places))
+            out[rows, terms.places] = root * np.sqrt(terms.strength)
+            at += len(rows)
+        return out
+
+    def _check_squares(self) -> None:
+        other = [name for name in self.strengths if not REGULARISERS[name].is_square]
+        if other:
+            raise ValueError(
+                f"the penalty {' and '.join(other)} is no square, and has no residuals: "
+                "fastbp.levenberg_marquardt takes it, by its Gauss-Newton matrix, and every "
+                "method that takes a gradient"
+            )
+
+    def _parts(self, theta: Any) -> "Iterator[tuple[Regulariser, Terms, NDArray[np.float64]]]":
+        """Each regulariser, what it is applied to, and d there."""
+        vector = self._vector(theta)
+        with np.errstate(all="ignore"):
             away = vector if self.towards is None else vector - self.towards
-            d = np.where(self.where, away, 0.0)
-            if self.l2 != 0:
-                J += self.l2 / (2 * m) * float(np.add.reduce(d * d))
-                if D is not None:
-                    D += (self.l2 / m) * d
-            if self.l1 != 0:
-                J += self.l1 / m * float(np.add.reduce(np.abs(d)))
-                if D is not None:
-                    D += (self.l1 / m) * np.sign(d)
-        return J, D
+        for row, terms in self._terms:
+            yield row, terms, away[terms.places]
 
     def _samples(self) -> int | None:
         return None
@@ -113,9 +166,12 @@ class Penalty(Composite):
         return ()
 
     def _arguments(self) -> tuple[Any, ...]:
-        return (self.objective, self.l2, self.l1, self.biases, self.towards)
+        return (self.objective, self.strengths, self.biases, self.towards, self.smooth)
 
     def __repr__(self) -> str:
+        each = [f"{name}={value!r}" for name, value in self.strengths.items()] or ["nothing"]
+        if self.smooth:
+            each.append(f"smooth={self.smooth:g}")
         biases = ", biases" if self.biases else ""
         towards = "" if self.towards is None else ", towards a theta"
-        return f"<Penalty: l2={self.l2:g}, l1={self.l1:g}{biases}{towards}>"
+        return f"<Penalty: {', '.join(each)}{biases}{towards}>"
