@@ -27,7 +27,7 @@ class Worker:
         if what == "gradient":
             return
         out = np.array(found)
-        if what == "product":
+        if what in ("product", "forces"):
             out[order] = found
         elif what == "jacobian":
             out[:, order] = found

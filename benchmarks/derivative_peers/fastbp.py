@@ -1,5 +1,6 @@
 """fastbp: methods of the objective and of its network."""
 
+from derivative_cases import wanted_slopes
 from peers.fastbp import ORDER, prepare  # noqa: F401
 
 
@@ -16,6 +17,13 @@ def product(case, V):
 def input_gradient(case):
     net = prepare(case).network
     return lambda theta: net.input_gradient(theta, case.X)
+
+
+def forces(case):
+    """The gradient of squared errors of a and da/dX."""
+    net, y = prepare(case).network, case.targets
+    objective = net.objective(case.X, y, dy=wanted_slopes(case))
+    return lambda theta: objective(theta)[1]
 
 
 def jacobian(case):

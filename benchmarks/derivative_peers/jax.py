@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from derivative_cases import wanted_slopes
 from layouts import split
 from peers.jax import ORDER, data, functions  # noqa: F401
 
@@ -39,6 +40,30 @@ def input_gradient(case):
         return jax.grad(lambda X: outputs(layers, X).sum())(X)
 
     return lambda theta: np.asarray(gradient(theta, X))
+
+
+def forces(case):
+    outputs, _ = functions(case)
+    X, y = data(case)
+    slopes = jax.device_put(wanted_slopes(case))
+
+    def cost(layers, X, y, slopes):
+        one = jax.vmap(jax.value_and_grad(lambda x: outputs(layers, x[None])[0, 0]))
+        a, of_inputs = one(X)
+        errors = jnp.sum((a - y[:, 0]) ** 2) + jnp.sum((of_inputs - slopes) ** 2)
+        return 0.5 * errors / case.n_samples
+
+    @jax.jit
+    def both(theta, X, y, slopes):
+        J, D = jax.value_and_grad(cost)(split(theta, case.shapes), X, y, slopes)
+        return J, joined(D)
+
+    def gradient(theta):
+        J, D = both(theta, X, y, slopes)
+        float(J)
+        return np.asarray(D)
+
+    return gradient
 
 
 def jacobian(case):

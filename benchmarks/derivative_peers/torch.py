@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import torch
+from derivative_cases import wanted_slopes
 from layouts import split
 from peers.torch import ORDER, functions, leaves  # noqa: F401
 
@@ -41,6 +42,24 @@ def input_gradient(case):
         points = X.detach().requires_grad_()
         total = outputs(split(torch.from_numpy(theta), case.shapes), points).sum()
         return torch.autograd.grad(total, points)[0].numpy()
+
+    return gradient
+
+
+def forces(case):
+    X, outputs, _ = of_data(case)
+    y, slopes = torch.from_numpy(case.targets), torch.from_numpy(wanted_slopes(case))
+
+    def gradient(theta):
+        layers = leaves(theta, case)
+        points = X.detach().requires_grad_()
+        a = outputs(layers, points)
+        of_inputs = torch.autograd.grad(a.sum(), points, create_graph=True)[0]
+        errors = ((a - y) ** 2).sum() + ((of_inputs - slopes) ** 2).sum()
+        J = 0.5 * errors / case.n_samples
+        D = torch.autograd.grad(J, [part for layer in layers for part in layer])
+        J.item()
+        return joined(D).numpy()
 
     return gradient
 
