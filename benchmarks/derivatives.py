@@ -8,7 +8,7 @@ it beside that of the values, with its gradient by theta; the Jacobian of residu
 library is a process of its own, visited in rounds, and the shortest call of each counts: ratios
 then hold on a machine that is not quiet. In the table "/ gradient" is fastbp's time over that of
 its own cost and gradient, measured in the same rounds, and "/ 8 single" that of eight products at
-once over eight times one. """
+once over eight times one."""
 
 import argparse
 import contextlib
