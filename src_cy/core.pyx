@@ -49,7 +49,7 @@ from evaluation.plan cimport (
 )
 from evaluation.samples cimport gathered_size
 from evaluation.weights cimport wide_factor
-from evaluation.windows cimport copied_size, piece_columns, window_pieces
+from evaluation.windows cimport copied_size, n_products, piece_columns, window_pieces
 from fastbp._threads cimport disown, try_own
 from matrix.gathered cimport Run
 from matrix.layout cimport (
@@ -61,9 +61,9 @@ from matrix.scan cimport all_finite, find_extremes, find_integer_extremes
 from matrix.sizes cimport (
     CHUNK_DOUBLES, CHUNK_WORK, GATE_SAMPLES, GRAM_DOUBLES, HUGE_PAGE, LARGE_THETA, LONG_CALL,
     MAX_CHUNKS, MAX_COLUMNS, MAX_TILE, MAX_WINDOW, MIN_CHUNKS, MIN_COLUMNS, MIN_TILE, ON_STACK,
-    PACK_ROWS, PACK_SAMPLES, PARTS, PEAK_SUMS, POLL_NANOSECONDS, POLL_WORK, PROGRAM_TILE_BYTES,
-    ROW_BYTES, SAMPLE_MAJOR_BYTES, SPARE_WORKSPACES, STREAM_BYTES, TABLE_SUM_BYTES, THREAD_WORK,
-    TILE_BYTES, TILE_ROW_BYTES, WINDOW_BYTES, WINDOW_TILE,
+    PACK_ROWS, PACK_SAMPLES, PARTS, PEAK_SUMS, POLL_NANOSECONDS, POLL_WORK, PRODUCT_WORK,
+    PROGRAM_TILE_BYTES, ROW_BYTES, SAMPLE_MAJOR_BYTES, SPARE_WORKSPACES, STREAM_BYTES,
+    TABLE_SUM_BYTES, THREAD_WORK, TILE_BYTES, TILE_ROW_BYTES, WINDOW_BYTES, WINDOW_TILE,
 )
 from matrix.transpose cimport transpose
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real

@@ -26,6 +26,8 @@ TILES = [((n, 20, 5), 700) for n in range(120, 280)]
 SUMS = [((n, 40), 3001) for n in range(296, 320)]
 # One and two samples go another way; their sums too are longer than a panel.
 FEW = [((4, n, 200, 2), m) for n in (33, 37) for m in (1, 2)]
+# Products along directions in tiles, and in windows.
+CHAINS = [(33, 40, 37, 5), (64, 25, 10), (9, 530, 520, 2)]
 STRIPS = [(widths, m) for widths in WIDE for m in SAMPLES]
 
 # What is read of the public objects: networks of every kind of layer that the engine treats
@@ -129,6 +131,14 @@ def of_derivatives(dtype):
                 found += [net.input_jacobian(theta, X), objective._gauss_newton_matrix(theta)]
             for i, array in enumerate(found):
                 yield f"{name}-{m}-{dtype}-derivative{i}", array.tobytes()
+    for widths, m in itertools.product(CHAINS, (1, 65, 700)):
+        net = fastbp.mlp(*widths, hidden="tanh", l2=0.3, dtype=dtype)
+        theta, X, y, _ = data(net, m)
+        V = np.random.default_rng(m).standard_normal((net.n_parameters, 3))
+        objective = net.objective(X, y)
+        for name in ("hessp", "gauss_newton_product"):
+            label = f"{'-'.join(map(str, widths))}-{m}-{dtype}-{name}"
+            yield label, getattr(objective, name)(theta, V).tobytes()
     engine = core(dtype)
     for loss, outputs in engine.LOSSES.items():
         for i, output in enumerate(outputs or engine.ACTIVATIONS):

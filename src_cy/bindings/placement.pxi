@@ -11,17 +11,26 @@ cdef Py_ssize_t reals_to_alignment(const real *X, Py_ssize_t row) noexcept:
     return over // <Py_ssize_t>sizeof(real)
 
 
+cdef bint is_worth_packing(const Plan *plan) noexcept:
+    """Whether a plain chain has products along directions from its own schedules, with what they
+    pack and transpose, or step by step as any program."""
+    cdef Py_ssize_t numbers = plan.n_in, l
+    for l in range(plan.n_chain):
+        numbers += plan.chain[l].n_out
+    return plan.n_parameters >= PRODUCT_WORK * numbers
+
+
 cdef void cut_plan(Plan *plan) noexcept:
     """The schedule of a plain chain; its tiles, chunks and windows. They follow from m and the
     widths alone, never from the register length: the order of the sums must not."""
-    cdef Py_ssize_t samples = MAX_TILE, widest = 0, n, l
-    cdef Py_ssize_t reals = plan.chain.n_in + plan.chain.n_out    # of one sample
+    cdef Py_ssize_t samples = MAX_TILE, widest = 0, streams = 1 + plan.n_directions, n, l
+    cdef Py_ssize_t reals = 0       # of one sample
     for l in range(plan.n_chain):
-        reals += plan.chain[l].n_out * (2 if plan.chain[l].keeps_z else 1)
+        reals += plan.chain[l].n_out * (2 if plan.chain[l].keeps_z or streams > 1 else 1)
         widest = max(widest, plan.chain[l].n_out)
-    reals += 3 * widest
+    reals = (reals + 3 * widest) * streams + plan.chain.n_in + plan.chain.n_out
     plan.sample_major = 0
-    if plan.cut.m * <Py_ssize_t>sizeof(real) <= <Py_ssize_t>SAMPLE_MAJOR_BYTES:
+    if streams == 1 and plan.cut.m * <Py_ssize_t>sizeof(real) <= <Py_ssize_t>SAMPLE_MAJOR_BYTES:
         plan.sample_major = plan.cut.m
     plan.sample_major_row = round_up(max(widest, plan.chain.n_in))
     plan.window = 0
@@ -67,9 +76,10 @@ cdef void cut_chunks(
 
 cdef Py_ssize_t choose_window(Plan *plan, Py_ssize_t tile) noexcept:
     """How many samples to keep at once: all, or even parts of them in whole tiles."""
-    cdef Py_ssize_t reals = 0, most = plan.n_parameters, windows, l      # of one sample, of all
+    cdef Py_ssize_t streams = 1 + plan.n_directions, windows, l
+    cdef Py_ssize_t reals = 0, most = plan.n_parameters * (2 * streams - 1)   # of a sample, of all
     for l in range(plan.n_chain):
-        reals += plan.chain[l].n_in + plan.chain[l].n_out
+        reals += (plan.chain[l].n_in + plan.chain[l].n_out) * streams
     most = max(most, WINDOW_BYTES // <Py_ssize_t>sizeof(real)) // reals
     most = max(min(most, <Py_ssize_t>MAX_WINDOW), tile)
     windows = (plan.cut.m + most - 1) // most
@@ -158,7 +168,7 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
             layer.inputs_layout = plan.chain[l - 1].layout
         size = size_of(layer.layout, rows, samples)
         layer.z_at = layer.a_at = take(&top, size)
-        if layer.keeps_z:
+        if layer.keeps_z or plan.n_directions > 0:
             layer.a_at = take(&top, size)
         delta_size = max(delta_size, size)
         if l > 0:
@@ -169,6 +179,13 @@ cdef void place_arrays(Plan *plan, Py_ssize_t circuit_size) noexcept:
     plan.delta_at = take(&top, delta_size)
     plan.output_z_at, plan.output_a_at, plan.output_delta_at = last.z_at, last.a_at, plan.delta_at
     plan.below_at = take(&top, delta_size)
+    # So much for each stream; tangents.pxd looks for values and deltas at one place.
+    plan.n_values = plan.n_deltas = plan.tangents_at = plan.delta_tangents_at = top
+    plan.values_at = plan.deltas_at = 0
+    take(&top, plan.n_directions * plan.n_values)
+    if plan.n_directions > 0:
+        plan.curvature_at = take(&top, CURVATURE_ARRAYS * plan.n_out * plan.stride)
+        plan.room_at = take(&top, delta_size)
     plan.a_transposed_at = take(&top, at_size)
     layer = plan.chain
     if layer.transposed_at >= 0:
@@ -190,7 +207,7 @@ cdef void place_rest(Plan *plan, Py_ssize_t top, Py_ssize_t circuit_size) noexce
     if plan.schedule == BY_STEPS:       # of all samples, and of those that have a position
         weights = 2 * plan.padded
     plan.y_at = take(&top, plan.n_out * plan.positions * plan.stride)
-    plan.cost_at = take(&top, plan.padded)
+    plan.cost_at = take(&top, plan.stride)
     plan.missing_at = take(&top, plan.padded if plan.may_miss else 0)
     plan.weights_at = take(&top, weights)
     plan.sums_at = take(&top, plan.n_delta if plan.sums_in_double else 0)

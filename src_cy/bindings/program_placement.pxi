@@ -34,7 +34,7 @@ cdef int place_program(Workspace self) except -1:
     cut_chunks(plan, S, n_sums, chunks)
     new_thetas(plan, code)
     place_sums(plan)
-    plan.n_delta = plan.n_sums * max(plan.n_directions, <Py_ssize_t>1)
+    plan.n_delta = plan.n_sums * n_products(plan)
     plan.gram_row = S
     if sums_up:
         plan.gram_row = max(S, <Py_ssize_t>(TABLE_SUM_BYTES // sizeof(real)))

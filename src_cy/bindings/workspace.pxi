@@ -153,15 +153,15 @@ cdef class Workspace:
         reals that are, which is all that is done without a block (NULL)."""
         cdef Plan *plan = &self.plan
         cdef Py_ssize_t top = 0, packed, theta, scratch, sums, costs, rows, weights
-        cdef Py_ssize_t reals = sizeof(double) // sizeof(real)
-        packed = take(&top, plan.n_packed)
+        cdef Py_ssize_t reals = sizeof(double) // sizeof(real), streams = 1 + plan.n_directions
+        packed = take(&top, plan.n_packed * streams)
         theta = take(&top, plan.n_given if reals > 1 else 0)
         # Threads beyond the number of chunks only make columns of Delta.
         scratch = take(&top, max(plan.scratch * min(<Py_ssize_t>self.n_threads, plan.cut.n_chunks),
                                  plan.delta_scratch * self.n_threads))
         sums = 0
         if plan.loss >= 0 and plan.window > 0:
-            sums = plan.n_cached
+            sums = plan.n_cached * streams
         elif plan.loss >= 0 and plan.rows_of in (NO_ROWS, GAUSS_NEWTON, RESIDUAL_TRANSPOSE,
                                                  SLOPE_COST, SLOPE_GRAM, SLOPE_TRANSPOSE):
             sums = plan.n_delta * plan.cut.n_chunks * (reals if plan.sums_in_double else 1)
@@ -229,7 +229,7 @@ cdef int place_layers(Workspace self, const Data *data) except -1:
         place_window(plan)
     else:
         place_sums(plan)
-    plan.n_delta = plan.n_sums
+    plan.n_delta = plan.n_sums * n_products(plan)
     place_arrays(plan, self.chain.circuit_size)
     return 0
 
@@ -265,7 +265,7 @@ cdef Workspace new_workspace(
     if rows_of < FORWARD_PRODUCT or rows_of == SLOPE_PRODUCT:
         plan.n_directions = n_tangents
     plan.n_given = plan.n_parameters * (1 + plan.n_directions)
-    if n_tangents > 0 or rows_of != NO_ROWS:    # the schedules of dense layers know only J and D
+    if rows_of != NO_ROWS or n_tangents > 0 and not is_worth_packing(&chain.plan):
         plan.n_chain = 0
     if plan.n_chain > 0:
         place_layers(self, data)

@@ -23,27 +23,37 @@ from simd.lanes cimport LANES, real
 from steps.function cimport apply, multiply_by_slopes
 
 
-cdef inline bint is_one_run(const ChainStep *layer, Py_ssize_t width) noexcept nogil:
-    """Whether a strip of the layer's arrays, this wide, is one run of numbers."""
-    return (width == layer.layout.row and layer.layout.strip != STRIP
-            and layer.g.circuit == NULL)
+cdef struct Part:
+    # Adjacent columns of an array of a layer: rows of so many, `stride` apart, from `at` on.
+    Py_ssize_t at, rows, columns, stride
+    Py_ssize_t width            # samples: a strip that is one run of numbers is one row
+
+
+cdef inline Part part_from(
+    const ChainStep *layer, Py_ssize_t column, Py_ssize_t columns,
+) noexcept nogil:
+    """The part that begins with this column, of so many."""
+    cdef Strips lay = layer.layout
+    cdef Part out
+    out.width = adjacent(lay, column, columns)
+    out.at = column // STRIP * lay.strip
+    out.rows, out.columns, out.stride = layer.n_out, out.width, lay.row
+    if out.width == lay.row and lay.strip != STRIP and layer.g.circuit == NULL:
+        out.rows, out.columns = 1, layer.n_out * out.width
+    return out
 
 
 cdef inline void activate_samples(
     const ChainStep *layer, bint slopes, Py_ssize_t columns, real *z, real *a, real *scratch,
 ) noexcept nogil:
     """As `apply`, on arrays of the layer: strip by strip, or all of their rows at once."""
-    cdef Strips lay = layer.layout
-    cdef Py_ssize_t c = 0, width
+    cdef Py_ssize_t c = 0
+    cdef Part part
     while c < columns:
-        width = adjacent(lay, c, columns)
-        if is_one_run(layer, width):
-            apply(&layer.g, slopes, 1, layer.n_out * width, width, z, a, scratch)
-        else:
-            apply(&layer.g, slopes, layer.n_out, width, lay.row, z, a, scratch)
-        z += lay.strip
-        a += lay.strip
-        c += width
+        part = part_from(layer, c, columns)
+        apply(&layer.g, slopes, part.rows, part.columns, part.stride, z + part.at, a + part.at,
+              scratch)
+        c += part.width
 
 
 cdef inline void multiply_sample_slopes(
@@ -51,18 +61,13 @@ cdef inline void multiply_sample_slopes(
     real *scratch,
 ) noexcept nogil:
     """As `multiply_by_slopes`, in the same way."""
-    cdef Strips lay = layer.layout
-    cdef Py_ssize_t c = 0, width
+    cdef Py_ssize_t c = 0
+    cdef Part part
     while c < columns:
-        width = adjacent(lay, c, columns)
-        if is_one_run(layer, width):
-            multiply_by_slopes(&layer.g, 1, 1, layer.n_out * width, width, z, a, out, scratch)
-        else:
-            multiply_by_slopes(&layer.g, 1, layer.n_out, width, lay.row, z, a, out, scratch)
-        z += lay.strip
-        a += lay.strip
-        out += lay.strip
-        c += width
+        part = part_from(layer, c, columns)
+        multiply_by_slopes(&layer.g, 1, part.rows, part.columns, part.stride, z + part.at,
+                           a + part.at, out + part.at, scratch)
+        c += part.width
 
 
 cdef inline void leave_samples_out(
@@ -78,6 +83,19 @@ cdef inline void leave_samples_out(
         c += width
 
 
+cdef inline void multiply_layer(
+    const Plan *plan, real *scratch, const ChainStep *layer, const real *theta, const real *packed,
+    const Data *data, Strips inputs, Py_ssize_t count, Py_ssize_t columns, Strips z, Ahead *ahead,
+) noexcept nogil:
+    """z = W a + b of one layer, of X for the first."""
+    if layer.transposed_at >= 0:            # the first, unless it is wide
+        forward_units(layer, packed, data.X, data.x_row, count, columns,
+                      by_strips(scratch + plan.z_transposed_at, plan.padded, layer.n_out), z, ahead)
+    else:
+        forward(layer, theta, packed, inputs, count if layer == plan.chain else 0, columns, z,
+                ahead)
+
+
 cdef inline void tile_forward(
     const Evaluation *run, real *scratch, const Data *data, Py_ssize_t start, Py_ssize_t count,
     Py_ssize_t columns, Ahead *ahead,
@@ -89,15 +107,10 @@ cdef inline void tile_forward(
     cdef Py_ssize_t i
     for i in range(plan.n_chain):
         layer = plan.chain + i
-        a = activations_of(run, scratch, layer, start)
+        a = activations_of(run, scratch, layer, 0, start)
         z = layer_array(layer, scratch + layer.z_at if layer.keeps_z else a)
-        if layer.transposed_at >= 0:            # the first, unless it is wide
-            forward_units(layer, run.packed, data.X, data.x_row, count, columns,
-                          by_strips(scratch + plan.z_transposed_at, plan.padded, layer.n_out), z,
-                          ahead)
-        else:
-            forward(layer, run.theta, run.packed, inputs, count if i == 0 else 0, columns, z,
-                    ahead)
+        multiply_layer(plan, scratch, layer, run.theta, run.packed, data, inputs, count, columns,
+                       z, ahead)
         if i < plan.n_chain - 1:
             activate_samples(layer, run.gradient != NULL, columns, z.data, a,
                              scratch + plan.circuit_at)
@@ -132,28 +145,38 @@ cdef inline void accumulate_first(
     accumulate(layer, delta, count, low, high, by_rows(x, data.x_row), fresh, sums, ahead)
 
 
+cdef inline Strips inputs_by_samples(
+    const Plan *plan, real *scratch, const ChainStep *layer, const real *a, Py_ssize_t columns,
+) noexcept nogil:
+    """What a layer but the first reads, transposed, from which its Delta is made."""
+    cdef Strips inputs = layer.inputs_layout
+    cdef Strips at = by_samples(layer, scratch + plan.a_transposed_at, plan.padded)
+    inputs.data = <real *>a
+    transpose_strips(layer.n_in, columns, inputs, at)
+    return at
+
+
 cdef inline void add_to_sums(
     const Plan *plan, real *scratch, const Data *data, const ChainStep *layer, Strips delta,
-    Strips inputs, Py_ssize_t start, Py_ssize_t count, Py_ssize_t columns, real *sums, bint fresh,
-    Ahead *ahead,
+    Strips at, Py_ssize_t start, Py_ssize_t count, real *sums, bint fresh, Ahead *ahead,
 ) noexcept nogil:
-    """Delta of one layer, of inputs[unit, sample], or of X for the first."""
+    """Delta of one layer, of the inputs at[sample, unit], or of X for the first."""
     cdef Matrix P = delta_matrix(layer, delta, count, scratch + plan.packed_delta_at)
-    cdef Strips at
     accumulate_bias(layer, delta, count, fresh, sums)
     if layer == plan.chain:
         accumulate_first(plan, scratch, data, P, start, count, fresh, sums, ahead)
     else:
-        at = by_samples(layer, scratch + plan.a_transposed_at, plan.padded)
-        transpose_strips(layer.n_in, columns, inputs, at)
         accumulate(layer, P, count, 0, layer.theta.columns, at, fresh, sums, ahead)
 
 
 cdef inline void tile_backward(
     const Evaluation *run, real *scratch, const Data *data, Py_ssize_t start, Py_ssize_t count,
-    Py_ssize_t columns, bint some_left_out, real *sums, bint fresh, Ahead *ahead,
+    Py_ssize_t columns, bint some_left_out, Py_ssize_t stream, real *sums, bint fresh,
+    Ahead *ahead,
 ) noexcept nogil:
     """Adds to Delta of all layers in `sums`, or sets it if fresh; or keeps what Delta is made of.
+
+    stream: whose delta(L) it begins with, that of the values or of a direction.
 
     A sample that is left out has delta 0. Its a is made 0 as well, and its delta once more after it
     has been multiplied by slopes: both may be infinite, and 0 times infinity is NaN.
@@ -162,9 +185,9 @@ cdef inline void tile_backward(
     cdef const ChainStep *layer
     cdef const ChainStep *under = NULL      # the layer below, if there is one, and its a
     cdef real *a = NULL
-    cdef real *delta_of = scratch + plan.delta_at
-    cdef real *below = scratch + plan.below_at
-    cdef Strips delta, inputs
+    cdef real *delta_of = scratch + stream * plan.n_values + plan.delta_at
+    cdef real *below = scratch + stream * plan.n_values + plan.below_at
+    cdef Strips delta, at
     cdef Addend slopes
     cdef Py_ssize_t i
     for i in range(plan.n_chain - 1, -1, -1):
@@ -174,16 +197,15 @@ cdef inline void tile_backward(
         delta = layer_array(layer, delta_of)
         if i > 0:
             under = plan.chain + (i - 1)
-            a = activations_of(run, scratch, under, start)
+            a = activations_of(run, scratch, under, 0, start)
             if some_left_out:
                 leave_samples_out(under, columns, scratch + plan.weights_at, a)
         if plan.schedule == BY_WINDOWS:
-            keep(run, layer, delta, start, count)
+            keep(run, layer, stream, delta, start, count)
         else:
-            inputs = layer.inputs_layout
-            inputs.data = a
-            add_to_sums(plan, scratch, data, layer, delta, inputs, start, count, columns, sums,
-                        fresh, ahead)
+            if i > 0:
+                at = inputs_by_samples(plan, scratch, layer, a, columns)
+            add_to_sums(plan, scratch, data, layer, delta, at, start, count, sums, fresh, ahead)
         if i == 0:
             return
         slopes = slopes_of(layer, under, scratch + under.z_at)

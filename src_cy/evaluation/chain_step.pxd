@@ -135,17 +135,25 @@ cdef inline void forward_units(
     transpose_strips(columns, layer.n_out, zt, z)
 
 
+cdef inline Matrix weights_of(
+    const ChainStep *layer, const real *theta, const real *packed,
+) noexcept nogil:
+    """W as P of a forward product."""
+    cdef Matrix W = matrix(theta + layer.theta.at + 1, layer.n_in + 1, 1)
+    if layer.forward_at >= 0:
+        W.packed = packed + layer.forward_at
+    return W
+
+
 cdef inline void forward(
     const ChainStep *layer, const real *theta, const real *packed, Strips a, Py_ssize_t samples,
     Py_ssize_t columns, Strips z, Ahead *ahead,
 ) noexcept nogil:
     """z = W a + b, of a[unit, sample]; or of so many `samples` of a[sample, unit], as X lies."""
     cdef const real *Theta = theta + layer.theta.at
-    cdef Py_ssize_t row = layer.n_in + 1
-    cdef Matrix W = matrix(Theta + 1, row, 1)
-    cdef Addend b = broadcast_addend(Theta, row)
-    if layer.forward_at >= 0:
-        W.packed = packed + layer.forward_at
+    cdef Matrix W = weights_of(layer, theta, packed)
+    cdef Addend b = broadcast_addend(Theta, layer.n_in + 1)
+    if W.packed != NULL:
         b = broadcast_addend(W.packed + layer.n_in * layer.n_out, 1)
     if samples > 0:
         multiply_add_transposed(layer.n_out, 0, columns, layer.n_in, b, W, a, samples, z, ahead)
@@ -153,17 +161,26 @@ cdef inline void forward(
         multiply_add(layer.n_out, 0, columns, layer.n_in, b, W, a, z, ahead)
 
 
+cdef inline void forward_more(
+    const ChainStep *layer, const real *theta, const real *packed, Strips a, Py_ssize_t columns,
+    Strips z, Ahead *ahead,
+) noexcept nogil:
+    """z += W a."""
+    multiply_add(layer.n_out, 0, columns, layer.n_in, matrix_addend(z),
+                 weights_of(layer, theta, packed), a, z, ahead)
+
+
 cdef inline void backward(
     const ChainStep *layer, const real *theta, const real *packed, Strips delta, Py_ssize_t columns,
-    Addend slopes, Strips below, Ahead *ahead,
+    Addend addend, Strips below, Ahead *ahead,
 ) noexcept nogil:
-    """below = W' delta times `slopes`, those of the layer below; if these are nothing, the caller
-    still has to multiply by them."""
+    """below = addend + W' delta, or times the slopes of the layer below where the addend is a
+    factor; else the caller still has to multiply by them."""
     cdef const real *Theta = theta + layer.theta.at
     cdef Matrix Wt = matrix(Theta + 1, 1, layer.n_in + 1)
     if layer.backward_at >= 0:
         Wt.packed = packed + layer.backward_at
-    multiply_add(layer.n_in, 0, columns, layer.n_out, slopes, Wt, delta, below, ahead)
+    multiply_add(layer.n_in, 0, columns, layer.n_out, addend, Wt, delta, below, ahead)
 
 
 cdef inline Matrix delta_matrix(

@@ -31,6 +31,11 @@ cdef inline void finish(
             D[i] = scale * sums[i]
 
 
+cdef inline const real *multiplied_by_l2(const Evaluation *run, Py_ssize_t k) noexcept nogil:
+    """What l2 multiplies: theta, or in a product with direction k that direction."""
+    return run.theta if run.plan.n_directions == 0 else direction(run, k)
+
+
 cdef inline const double *sum_chunks(
     const Evaluation *run, Py_ssize_t at, Py_ssize_t n, double *total,
 ) noexcept nogil:
@@ -74,7 +79,7 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
     cdef const ThetaBlock *theta = plan.thetas + item % plan.n_thetas
     cdef Py_ssize_t pieces = finish_pieces(plan), piece = item // plan.n_thetas % pieces
     cdef Py_ssize_t k = item // (plan.n_thetas * pieces)
-    cdef const real *W = run.theta if plan.n_directions == 0 else direction(run, k)
+    cdef const real *W = multiplied_by_l2(run, k)
     cdef double *gradient = run.gradient + k * plan.n_parameters
     cdef Py_ssize_t first = piece * theta.n_out // pieces
     cdef Py_ssize_t stop = (piece + 1) * theta.n_out // pieces

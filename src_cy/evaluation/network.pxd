@@ -4,6 +4,7 @@ Samples are cut, shared out and summed as chunks.pxd says. Each chunk has its ow
 where windows are kept (windows.pxd) a chunk is a tile, and Delta is made by columns.
 """
 from evaluation.chain cimport tile_backward, tile_forward
+from evaluation.chain_tangents cimport tile_tangents_backward, tile_tangents_forward
 from evaluation.chain_step cimport ChainStep, pack_weights, packing_pieces
 from evaluation.gradient cimport finish_pieces, run_finish, run_gram
 from evaluation.jacobian cimport tile_rows
@@ -54,7 +55,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
     cdef Py_ssize_t start, count, columns, place
     cdef Tile tile
     cdef bint is_long = (
-        plan.cut.tile * plan.multiply_adds
+        plan.cut.tile * plan.multiply_adds * (1 + 2 * plan.n_tangents)
         * (SAMPLE_MAJOR_SLOWNESS if plan.schedule == SAMPLE_MAJOR else 1) > LONG_TILE)
     cdef Ahead ahead = interruptible(context, worker, is_long)
     cdef Data data
@@ -76,6 +77,7 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
             sample_major_tile_forward(run, scratch, &data, &ahead)
         else:
             tile_forward(run, scratch, &data, start, count, columns, &ahead)
+            tile_tangents_forward(run, scratch, &data, start, count, columns, &ahead)
         if plan.rows_of == SLOPE_COST:
             cost += tile_slope_cost(run, scratch, &data, count, sums, place == 0)
         elif plan.rows_of > SLOPE_COST:
@@ -90,8 +92,11 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
                 tile_of_program_backward(run, scratch, some_left_out, sums, place == 0)
             elif run.gradient != NULL and plan.schedule == SAMPLE_MAJOR:
                 sample_major_tile_backward(run, scratch, some_left_out, &ahead)
+            elif run.gradient != NULL and plan.n_directions > 0:
+                tile_tangents_backward(run, scratch, &data, start, count, columns, some_left_out,
+                                       sums, place == 0, &ahead)
             elif run.gradient != NULL:
-                tile_backward(run, scratch, &data, start, count, columns, some_left_out, sums,
+                tile_backward(run, scratch, &data, start, count, columns, some_left_out, 0, sums,
                               place == 0, &ahead)
         if (run.gradient != NULL and plan.sums_in_double
                 and (place + 1 == plan.group or is_last(&tile))):
@@ -115,16 +120,29 @@ cdef inline void run_narrow(void *context, int worker, Py_ssize_t piece) noexcep
         theta[i] = <real>run.source[i]
 
 
+cdef inline Py_ssize_t all_packing_pieces(const Plan *plan) noexcept nogil:
+    """How many pieces pack theta, or one direction."""
+    cdef Py_ssize_t n = 0, l
+    for l in range(plan.n_chain):
+        n += packing_pieces(plan.chain + l)
+    return n
+
+
 cdef inline void run_pack(void *context, int worker, Py_ssize_t piece) noexcept nogil:
-    """One piece of the packed weights: of the first layer, then of the others."""
+    """One piece of the packed weights: of the first layer, then of the others; of theta, then of
+    the directions."""
     cdef Evaluation *run = <Evaluation *>context
-    cdef const ChainStep *layer = run.plan.chain
+    cdef const Plan *plan = run.plan
+    cdef const ChainStep *layer = plan.chain
+    cdef Py_ssize_t pieces = all_packing_pieces(plan), stream = piece // pieces
     if worker == 0 and piece > 0:
         poll(context)
+    piece -= stream * pieces
     while piece >= packing_pieces(layer):
         piece -= packing_pieces(layer)
         layer += 1
-    pack_weights(layer, run.theta, piece, run.packed)
+    pack_weights(layer, run.theta + stream * plan.n_parameters, piece,
+                 run.packed + stream * plan.n_packed)
 
 
 cdef inline void weigh_samples(Evaluation *run) noexcept nogil:
@@ -157,7 +175,7 @@ cdef inline void evaluate(Evaluation *run, long long start, double *cost) noexce
     results."""
     cdef const Plan *plan = run.plan
     cdef int n_threads = run.work.n_threads
-    cdef Py_ssize_t c, step
+    cdef Py_ssize_t c, streams = 1 + plan.n_directions
     cdef double squares
     start_work(&run.work, start)
     weigh_samples(run)
@@ -165,10 +183,8 @@ cdef inline void evaluate(Evaluation *run, long long start, double *cost) noexce
         share(&run.work, run_narrow, (plan.n_given + NARROW_PIECE - 1) // NARROW_PIECE,
               n_threads)
     if (plan.schedule == BY_TILES or plan.schedule == BY_WINDOWS) and not run.is_packed:
-        c = 0
-        for step in range(plan.n_chain):
-            c += packing_pieces(plan.chain + step)
-        share(&run.work, run_pack, c, n_threads if plan.n_packed > PACK_WORK else 1)
+        share(&run.work, run_pack, all_packing_pieces(plan) * streams,
+              n_threads if plan.n_packed * streams > PACK_WORK else 1)
     if plan.schedule == BY_WINDOWS:
         evaluate_windows(run)
     else:

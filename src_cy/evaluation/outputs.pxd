@@ -92,7 +92,7 @@ cdef inline void output_tangents(
     const Plan *plan, real *scratch, Py_ssize_t at,
 ) noexcept nogil:
     """The tangents of the output's deltas at one position, in all directions."""
-    cdef Py_ssize_t K = plan.n_out, S = plan.padded, k
+    cdef Py_ssize_t K = plan.n_out, S = plan.stride, k
     cdef const real *y = scratch + plan.y_at + at
     cdef Curvature curvature
     prepare_curvature(&plan.output_g, plan.loss, plan.loss_parameter, plan.loss_from_z,

@@ -17,6 +17,7 @@ The scratch of a thread, for one tile of a plain chain of dense layers; places a
 
     z_at, a_at          of each layer: z and a, [unit, sample]; one place for both if z is not kept
     delta_at, below_at  delta of a layer and of the one under it; they change places layer by layer
+                        All up to here n_values further on for each direction of theta again
     a_transposed_at     a of the layer under, [sample, unit], from which Delta is made
     z_transposed_at     z of the first layer, [sample, unit], if its weights are transposed; or
     x_transposed_at     X, [input, sample]
@@ -80,8 +81,9 @@ cdef struct Data:
 
 cdef enum Schedule:
     # How the steps of a network's program are run; chosen once, in placement.pxi and by the sizes
-    # of sizes.h. All but the first are for a plain chain of dense layers, and give its gradient.
-    BY_STEPS            # any program, one step after the other (passes.pxd)
+    # of sizes.h. All but the first are for a plain chain of dense layers: they give its gradient,
+    # the second and third also products along directions of theta (chain_tangents.pxd).
+    BY_STEPS            # any program, one step after the other (passes.pxd, tangents.pxd)
     BY_TILES            # without tables of rows, and with X where it lies (chain.pxd)
     BY_WINDOWS          # the same where weights fill the caches (windows.pxd)
     SAMPLE_MAJOR        # of samples too few to fill the lanes (sample_major.pxd)
@@ -111,7 +113,7 @@ cdef struct Plan:
     # The program, for a tile (passes.pxd): places in values and deltas, in reals
     Step *steps
     Py_ssize_t n_steps
-    Py_ssize_t n_values         # reals of all values of a tile, and of all deltas
+    Py_ssize_t n_values         # reals of all values of a tile, and of all deltas; a chain's: both
     Py_ssize_t n_deltas
     Py_ssize_t n_steps_in       # steps of a sequence of inputs; 1: X is no sequence
     Py_ssize_t multiply_adds    # of a sample's forward pass
@@ -144,11 +146,11 @@ cdef struct Plan:
     Py_ssize_t window           # samples of which delta and a are kept (see windows.pxd); or 0
     Py_ssize_t padded           # samples of a tile, in whole registers
     Py_ssize_t stride           # row length of a tile's arrays that lie by rows
-    Py_ssize_t n_packed         # reals of packed weights
+    Py_ssize_t n_packed         # reals of packed weights: of theta, and of each direction
     Py_ssize_t n_sums           # length of a partial Delta
     Py_ssize_t n_delta          # of all that a chunk sums up: Delta, or one for each direction
     Py_ssize_t n_units          # of all layers
-    Py_ssize_t n_cached         # reals of the cache of a window
+    Py_ssize_t n_cached         # reals of the cache of a window, of each stream
     Py_ssize_t cached_biases_at  # where in the cache the sums of delta for the biases begin
     # where things are in the scratch of a thread
     Py_ssize_t values_at, deltas_at, lengths_at

@@ -50,7 +50,7 @@ cdef inline void tangent_forward(
         if step.kind == AFFINE:
             affine_tangent(step, run.theta, V, values, tangents)
         elif step.kind == MAP:
-            apply_tangent(&step.g, step.n * S, values + step.a, values + step.out,
+            apply_tangent(&step.g, 1, step.n * S, step.n * S, values + step.a, values + step.out,
                           tangents + step.a, tangents + step.out, scratch + plan.circuit_at)
         elif step.kind == GATE:
             gate_tangent(step, S, scratch + plan.lengths_at, values, tangents)
@@ -79,9 +79,9 @@ cdef inline void step_backward(
             affine_sums(step, step.first_tangent, False, tangents, deltas, sums)
     elif step.kind == MAP:
         multiply_by_tangent(
-            &step.g, step.n * S, values + step.a, values + step.out, deltas + step.out_delta,
-            tangents + step.a, delta_tangents + step.out_delta, scratch + plan.room_at,
-            scratch + plan.circuit_at)
+            &step.g, 1, step.n * S, step.n * S, values + step.a, values + step.out,
+            deltas + step.out_delta, tangents + step.a, delta_tangents + step.out_delta,
+            scratch + plan.room_at, scratch + plan.circuit_at)
         if w != NULL:
             leave_out(step.n, S, S, w, delta_tangents + step.out_delta)
     elif step.kind == GATE:

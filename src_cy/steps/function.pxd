@@ -70,28 +70,31 @@ cdef inline kernel_void add_to(Py_ssize_t n, const real *a, real *out) noexcept 
 
 
 cdef inline void apply_tangent(
-    const Function *g, Py_ssize_t n, const real *z, const real *a, const real *tangent, real *out,
-    real *scratch,
+    const Function *g, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, const real *z,
+    const real *a, const real *tangent, real *out, real *scratch,
 ) noexcept nogil:
-    """out = g'(z) tangent, of n numbers: the tangent of a."""
+    """out = g'(z) tangent: the tangent of a."""
     if g.circuit == NULL:
-        multiply_tangents(g.activation, 1, n, n, z, a, NULL, tangent, out, g.parameter)
+        multiply_tangents(g.activation, rows, columns, stride, z, a, NULL, tangent, out,
+                          g.parameter)
     else:
-        memcpy(out, tangent, n * sizeof(real))
-        activate_custom(g.circuit + 1, SCALE, 1, n, n, z, out, scratch)
+        memcpy(out, tangent, ((rows - 1) * stride + columns) * sizeof(real))
+        activate_custom(g.circuit + 1, SCALE, rows, columns, stride, z, out, scratch)
 
 
 cdef inline void multiply_by_tangent(
-    const Function *g, Py_ssize_t n, const real *z, const real *a, const real *delta,
-    const real *tangent, real *out, real *room, real *scratch,
+    const Function *g, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride, const real *z,
+    const real *a, const real *delta, const real *tangent, real *out, real *room, real *scratch,
 ) noexcept nogil:
-    """out = g'(z) out + g''(z) tangent delta, of n numbers; `room` for as many."""
+    """out = g'(z) out + g''(z) tangent delta; `room` for as much."""
+    cdef Py_ssize_t n = (rows - 1) * stride + columns
     if g.circuit == NULL:
-        multiply_tangents(g.activation, 1, n, n, z, a, delta, tangent, out, g.parameter)
+        multiply_tangents(g.activation, rows, columns, stride, z, a, delta, tangent, out,
+                          g.parameter)
     else:
         products(n, tangent, delta, room)
-        activate_custom(g.circuit + 2, SCALE, 1, n, n, z, room, scratch)
-        activate_custom(g.circuit + 1, SCALE, 1, n, n, z, out, scratch)
+        activate_custom(g.circuit + 2, SCALE, rows, columns, stride, z, room, scratch)
+        activate_custom(g.circuit + 1, SCALE, rows, columns, stride, z, out, scratch)
         add_to(n, room, out)
 
 
