@@ -18,7 +18,8 @@ a module, between `# made by NAME` and `# end`.
 A block ```python figure=NAME.svg leaves a matplotlib figure, which `--update` writes to figures/;
 without matplotlib it is left out.
 A block ```sh run holds commands of the shell, whose `fastbp` is the one that Python imports.
-A block ```python needs=MODULE is left out, with what it prints, where that module is not installed.
+A block ```python needs=MODULE is left out, with what it prints, where that module is not installed;
+the runner then says so. After figure=NAME.svg it may stand as well.
 """
 
 import argparse
@@ -48,6 +49,7 @@ MADE = re.compile(
     r"|^(?P<code># made by (?P<part>\w+))\n.*?(?P<last>^# end$)",
     re.DOTALL | re.MULTILINE,
 )
+FIGURE = re.compile(r"figure=([\w-]+\.svg)")
 NEEDS = re.compile(r"needs=(\w+)")
 # Digits that belong to a name (v4, float64) are no number.
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])")
@@ -97,8 +99,14 @@ def steps(page: str) -> Iterator[tuple[Block, Block | None]]:
             yield block, after if follows else None
 
 
-def run(path: Path, update: bool = False) -> None:
-    """Runs one page.
+def needed(page: str) -> list[str]:
+    """The modules that blocks of a page need, each once."""
+    found = (option(NEEDS, block) for block in blocks(page))
+    return list(dict.fromkeys(module for module in found if module))
+
+
+def run(path: Path, update: bool = False) -> list[str]:
+    """Runs one page. Returns the modules whose blocks were left out.
 
     Raises
     ------
@@ -127,6 +135,7 @@ def run(path: Path, update: bool = False) -> None:
             written.append(f"\n\n```text{options}\n{printed}```")
     if update:
         path.write_text("".join([*written, page[position:]]), encoding="utf-8")
+    return [module for module in needed(page) if find_spec(module) is None]
 
 
 def generated(page: str) -> str:
@@ -146,8 +155,14 @@ def generated(page: str) -> str:
 
 def is_missing(block: Block) -> bool:
     """Whether a block needs a module that is not installed."""
-    needs = NEEDS.fullmatch(block.options)
-    return needs is not None and find_spec(needs[1]) is None
+    module = option(NEEDS, block)
+    return module is not None and find_spec(module) is None
+
+
+def option(pattern: re.Pattern[str], block: Block) -> str | None:
+    """What one of the options after the fence says."""
+    found = (pattern.fullmatch(word) for word in block.options.split())
+    return next((match[1] for match in found if match), None)
 
 
 def is_of_shell(block: Block) -> bool:
@@ -176,15 +191,16 @@ def execute(block: Block, namespace: dict[str, Any], where: str, update: bool) -
     """Runs one block and returns what it printed, without spaces at the ends of lines."""
     if is_of_shell(block):
         return execute_in_shell(block, where)
-    figure = re.fullmatch(r"figure=([\w-]+\.svg)", block.options)
-    if block.options and not figure and not NEEDS.fullmatch(block.options):
-        raise Mismatch(f"{where}: unknown option {block.options!r}")
+    figure = option(FIGURE, block)
+    for word in block.options.split():
+        if not FIGURE.fullmatch(word) and not NEEDS.fullmatch(word):
+            raise Mismatch(f"{where}: unknown option {word!r}")
     printed = io.StringIO()
     try:
         code = compile("\n" * block.line + block.body, where, "exec")
         with contextlib.redirect_stdout(printed):
             if figure:
-                draw(code, namespace, FIGURES / figure[1] if update else None)
+                draw(code, namespace, FIGURES / figure if update else None)
             else:
                 exec(code, namespace)
     except Exception:
@@ -257,8 +273,9 @@ def main(argv: list[str] | None = None) -> int:
             before = os.getcwd()
             os.chdir(folder)  # what a page writes is thrown away
             try:
-                run(path, arguments.update)
-                print(f"{path.name}: ok")
+                missing = run(path, arguments.update)
+                without = f", without the blocks that need {' and '.join(missing)}"
+                print(f"{path.name}: ok{without if missing else ''}")
             except Mismatch as mismatch:
                 failures += 1
                 print(mismatch, file=sys.stderr)

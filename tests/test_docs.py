@@ -1,5 +1,6 @@
 """The documentation: pages run and print what they show, figures and links are there."""
 
+import functools
 import importlib.util
 import os
 import re
@@ -27,10 +28,13 @@ runner = load_runner()
 PAGES = runner.pages()
 TEXTS = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 
+NEEDED = [(page, module) for page in PAGES for module in runner.needed(page.read_text("utf-8"))]
+
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 every_text = pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.stem)
 
 
+@functools.cache
 def run(page: Path) -> subprocess.CompletedProcess[str]:
     """A process for each page: pages fork, send signals and set threads."""
     here = {"PYTHONPATH": str(Path(fastbp.__file__).parents[1])}
@@ -50,6 +54,18 @@ def run(page: Path) -> subprocess.CompletedProcess[str]:
 def test_page_prints_what_it_shows(page):
     done = run(page)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("page", "module"), NEEDED, ids=[f"{page.stem}-{module}" for page, module in NEEDED]
+)
+def test_blocks_that_need_a_module_are_run(page, module):
+    """A skip of this test says which code of which page has not run."""
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"the blocks of {page.name} that need {module} are left out")
+    done = run(page)
+    assert done.returncode == 0, done.stderr
+    assert module not in done.stdout
 
 
 @pytest.mark.parametrize("path", runner.sources(), ids=lambda path: path.stem)
@@ -89,7 +105,7 @@ def test_every_figure_is_drawn_by_a_page_and_shown_there():
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         here = {
-            block.options.removeprefix("figure=")
+            runner.option(runner.FIGURE, block)
             for block in runner.blocks(text)
             if block.options.startswith("figure=")
         }

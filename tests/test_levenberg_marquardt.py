@@ -1,11 +1,21 @@
 """Levenberg-Marquardt: that it arrives, where it must win, what ends it, and what it refuses."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import least_squares, minimize
 
 import fastbp
 from fastbp import levenberg_marquardt
+from fastbp.optimize.marquardt import Fit, Settings
+from fastbp.optimize.secant import Secant
+
+SETTINGS = Settings(
+    maxiter=30, gtol=1e-8, ftol=1e-12, target=-math.inf, max_seconds=math.inf, damping=1.0,
+    acceleration=False, validation=None, patience=20, callback=None,
+)  # fmt: skip
 
 
 def smooth(m=300, noise=0.0, seed=0):
@@ -15,15 +25,20 @@ def smooth(m=300, noise=0.0, seed=0):
     return X, y + noise * rng.standard_normal(m)
 
 
-def test_wins_against_lbfgs():
-    X, y = smooth(noise=0.1)
-    net = fastbp.mlp(5, 8, 1, hidden="tanh", l2=0.01)
-    objective, theta = net.objective(X, y), net.init(seed=1) * 4
-    fit = levenberg_marquardt(objective, theta, maxiter=100)
-    other = minimize(objective, theta, jac=True, method="L-BFGS-B",
-                     options={"maxfun": 10 * fit.nfev, "maxiter": 10 * fit.nfev})  # fmt: skip
-    assert fit.fun < other.fun
-    assert fit.nfev < 300
+@pytest.mark.parametrize("noise", [0.1, 0.0])
+def test_wins_against_lbfgs(noise):
+    """From most starts, with a tenth of the evaluations."""
+    X, y = smooth(noise=noise)
+    net = fastbp.mlp(5, 8, 1, hidden="tanh")
+    wins = 0
+    for seed in range(7):
+        objective, theta = net.objective(X, y), net.init(seed=seed)
+        fit = levenberg_marquardt(objective, theta, maxiter=100)
+        n = 10 * (fit.nfev + fit.njev)
+        other = minimize(objective, theta, jac=True, method="L-BFGS-B",
+                         options={"maxfun": n, "maxiter": n, "ftol": 0, "gtol": 0})  # fmt: skip
+        wins += fit.fun < other.fun
+    assert wins >= 5
 
 
 def test_without_noise_to_rounding():
@@ -114,12 +129,69 @@ def test_sums_penalties_and_frozen_parts():
 
 
 def test_acceleration():
+    """It is -1/2 (G + mu 1)^-1 R' r_vv, if that is short beside the step v."""
     X, y = smooth()
     net = fastbp.mlp(5, 6, 1, hidden="tanh", l2=0.01)
     objective, theta = net.objective(X, y), net.init(seed=0) * 4
-    plain = levenberg_marquardt(objective, theta, maxiter=30)
-    bent = levenberg_marquardt(objective, theta, maxiter=30, acceleration=True)
-    assert bent.fun < plain.fun
+    G, mu = objective._gauss_newton_matrix(theta), 0.5
+    fit = Fit(objective, theta, SETTINGS)
+    fit.mu = mu
+    factor = fit._factor(G)
+    v = -np.linalg.solve(G + mu * np.eye(len(theta)), objective.jac(theta))
+    at = [objective.residuals(theta + h * v) for h in (-1e-3, 0, 1e-3)]
+    second = (at[0] - 2 * at[1] + at[2]) / 1e-6
+    pull = objective.jacobian(theta).T @ second
+    expected = -0.5 * np.linalg.solve(G + mu * np.eye(len(theta)), pull)
+    bend = fit._acceleration(factor, v)
+    assert np.linalg.norm(bend - expected) <= 0.1 * np.linalg.norm(expected)
+    assert not fit._acceleration(factor, 100 * v).any()
+    result = levenberg_marquardt(objective, theta, acceleration=True)
+    assert result.success
+    assert abs(result.jac).max() <= 1e-6
+
+
+def test_secant_is_learnt_from_gradients():
+    """(G + S) s = y for the last step; both models of a step are compared with what it did."""
+    rng = np.random.default_rng(0)
+    n = 7
+    R = rng.standard_normal((20, n))
+    G = R.T @ R
+    H = G + np.diag(rng.uniform(-1, 3, n))
+    secant = Secant(n)
+    for _ in range(5):
+        step = rng.standard_normal(n)
+        secant.learn(step, H @ step, G)
+        np.testing.assert_allclose(G @ step + secant.times(step), H @ step, rtol=1e-9)
+    before = np.tril(secant.matrix)
+    secant.learn(step, -step, G)  # no curvature along it: nothing but sizes is to be learnt
+    ratio = np.tril(secant.matrix)[before != 0] / before[before != 0]
+    np.testing.assert_allclose(ratio, ratio[0])
+    assert 0 <= ratio[0] <= 1
+    secant = Secant(n)
+    secant.learn(step, H @ step, G)
+    D = rng.standard_normal(n)
+    exact = step @ D + step @ H @ step / 2
+    assert not secant.is_used
+    secant.choose(exact, step, D, G)
+    assert secant.is_used
+    secant.choose(step @ D + step @ G @ step / 2, step, D, G)
+    assert not secant.is_used
+
+
+def test_few_steps_where_residuals_stay_large():
+    """Targets that are noise: G alone is far from the Hessian, and goes on for ever."""
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(-1, 1, (60, 3)), rng.standard_normal(60)
+    net = fastbp.mlp(3, 6, 1, hidden="tanh", l2=0.02)
+    objective, n, n_plain = net.objective(X, y), 0, 0
+    for seed in range(5):
+        settings = {"maxiter": 3000, "ftol": 0, "gtol": 1e-9}
+        fit = levenberg_marquardt(objective, net.init(seed=seed), **settings)
+        plain = Fit(objective, net.init(seed=seed), replace(SETTINGS, **settings))
+        plain.secant = None
+        assert fit.status == 0
+        n, n_plain = n + fit.nit, n_plain + plain.run().nit
+    assert n < 0.7 * n_plain
 
 
 def test_validation_limits_and_callback():

@@ -42,6 +42,7 @@ class BayesianFit(Fit):
         self.alpha = self.beta = self.gamma = self.evidence = math.nan
         self.change = math.inf
         super().__init__(data, theta, settings)
+        self.secant = None  # both estimates are made of R'R
 
     def _squares(self, theta: Vector) -> float:
         return float(np.square(theta[self.weights]).sum())
@@ -50,9 +51,6 @@ class BayesianFit(Fit):
         J, D = super()._evaluate(theta)
         D[self.weights] += self.penalty / self.m * theta[self.weights]
         return J + self.penalty / (2 * self.m) * self._squares(theta), D
-
-    def _cost(self, theta: Vector) -> float:
-        return super()._cost(theta) + self.penalty / (2 * self.m) * self._squares(theta)
 
     def _matrix(self) -> NDArray[np.float64]:
         """R'R / m, from which both factors follow; then with the penalty that they give."""

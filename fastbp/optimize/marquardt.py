@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastbp import validate
 from fastbp.composable import Composable
+from fastbp.optimize.secant import Secant
 
 Vector = NDArray[np.float64]
 TINY_STEP = 1e-15  # of theta: a step that changes nothing
@@ -28,7 +29,7 @@ def levenberg_marquardt(
     ftol: float = 1e-12,
     target: float = -math.inf,
     max_seconds: float = math.inf,
-    damping: float = 1e-3,
+    damping: float = 1.0,
     acceleration: bool = False,
     bayesian: bool = False,
     validation: Any = None,
@@ -43,8 +44,10 @@ def levenberg_marquardt(
     G is summed up tile by tile in the engine, never from an m x P matrix of residuals: memory is
     O(P^2), whatever m is; its Cholesky factor is SciPy's. For squared_error this is the classic
     method (Levenberg 1944, Marquardt 1963; H. B. Nielsen 1999, "Damping parameter in Marquardt's
-    method"), for other losses the generalised one; the penalty l2 belongs to J. For up to some
-    thousand parameters.
+    method"), for other losses the generalised one; the penalty l2 belongs to J. Where residuals
+    stay large, what the Hessian has beyond G is estimated from the gradients and added (Dennis,
+    Gay and Welsch 1981, "An adaptive nonlinear least-squares algorithm"), as long as it foretells
+    the cost better. For up to some thousand parameters.
 
         result = fastbp.levenberg_marquardt(objective, theta)
         result = minimize(objective, theta, jac=True, method=fastbp.levenberg_marquardt)
@@ -67,10 +70,11 @@ def levenberg_marquardt(
     max_seconds : float
         Ends after this time.
     damping : float
-        mu at the beginning, of the largest diagonal entry of G.
+        mu at the beginning, of the largest diagonal entry of G: from a random theta the first steps
+        should be short, and near a minimum 1e-3 saves some.
     acceleration : bool
         Adds geodesic acceleration, the second order of the path (Transtrum and Sethna 2012); for
-        squared_error alone, at one more evaluation of the residuals a step.
+        squared_error alone, at one more evaluation of the residuals a step, and with G alone.
     bayesian : bool
         Of squared_error: the penalty is estimated by Bayesian regularisation (MacKay 1992; Foresee
         and Hagan 1997), beginning with the objective's l2. The result has `l2`, the estimate,
@@ -153,6 +157,7 @@ class Fit:
         self.start = time.perf_counter()
         self.cost, self.gradient = self._evaluate(theta)
         self.mu = self.fall = 0.0
+        self.secant = None if settings.acceleration else Secant(theta.size)
         self.best: tuple[float, Vector] = (math.inf, theta)  # of validation
         self.best_step = 0
 
@@ -166,12 +171,16 @@ class Fit:
             self._look()
             while True:
                 step, predicted = self._step(G)
-                gain = self._try(step, predicted)
+                before = self.gradient
+                gain = self._try(step, predicted, G)
                 if gain > 0:
                     self.mu *= max(1 / 3, 1 - (2 * gain - 1) ** 3)
                     growth = 2.0
                     self._after_step()
+                    change = self.gradient - before
                     G = self._matrix()
+                    if self.secant is not None:
+                        self.secant.learn(step, change, G)
                 else:
                     if np.abs(step).max() <= TINY_STEP * (np.abs(self.x).max() + TINY_STEP):
                         raise Stop(0, "converged: steps change theta no more")
@@ -194,10 +203,6 @@ class Fit:
     def _evaluate(self, theta: Vector) -> tuple[float, Vector]:
         self.n_evaluations += 1
         return self.objective(theta)  # type: ignore[no-any-return]
-
-    def _cost(self, theta: Vector) -> float:
-        self.n_evaluations += 1
-        return float(self.objective.cost(theta))
 
     def _more(self) -> dict[str, Any]:
         """What the result has besides."""
@@ -224,14 +229,17 @@ class Fit:
         return step, predicted
 
     def _factor(self, G: NDArray[np.float64]) -> Any:
-        """The Cholesky factor of G + mu 1, with more damping where rounding makes it indefinite."""
+        """The Cholesky factor of G + mu 1, or of G + S + mu 1, with more damping where the matrix
+        is not positive definite: G by rounding, G + S anywhere."""
         while True:
-            damped = G.copy()
+            damped = np.array(G, order="F")
+            if self.secant is not None and self.secant.is_used:
+                damped += self.secant.matrix
             damped[np.diag_indices_from(damped)] += self.mu
             factor = cholesky(damped)
             if factor is not None:
                 return factor
-            self.mu = max(10 * self.mu, 1e-16 * float(np.diagonal(G).max()))
+            self.mu = max(4 * self.mu, 1e-16 * float(np.diagonal(G).max()))
 
     def _acceleration(self, factor: Any, step: Vector) -> Vector:
         """-1/2 (G + mu 1)^-1 R' r_vv, where r_vv is the second derivative of the residuals along
@@ -244,15 +252,16 @@ class Fit:
         size = float(np.linalg.norm(step))
         return bend if 2 * float(np.linalg.norm(bend)) <= 0.75 * size else np.zeros_like(bend)
 
-    def _try(self, step: Vector, predicted: float) -> float:
+    def _try(self, step: Vector, predicted: float, G: NDArray[np.float64]) -> float:
         """Goes to x + step if J is lower there; returns by how much, of what was predicted."""
         theta = self.x + step
-        cost = self._cost(theta)
+        cost, gradient = self._evaluate(theta)
+        if self.secant is not None and math.isfinite(cost):
+            self.secant.choose(cost - self.cost, step, self.gradient, G)
         if not cost < self.cost or predicted <= 0:
             return -1.0
         gain = (self.cost - cost) / predicted
         fall = (self.cost - cost) / max(abs(self.cost), 1e-300)
-        cost, gradient = self._evaluate(theta)
         # At once: Ctrl-C must not part theta from its cost.
         self.x, self.cost, self.gradient, self.fall = theta, cost, gradient, fall
         self.n_steps += 1
