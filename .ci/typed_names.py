@@ -20,7 +20,7 @@ net.init(scheme="xavier")  # type: ignore[arg-type]
 net.unpack([0.0], order="matlab")  # type: ignore[arg-type]
 net.pack([], order="fortran")  # type: ignore[arg-type]
 net.fit  # type: ignore[attr-defined]  # noqa: B018
-net.save  # type: ignore[attr-defined]  # noqa: B018
+net.dump  # type: ignore[attr-defined]  # noqa: B018
 
 fastbp.mlp(2, 3, 1, hidden="relu", output="softplus", loss="poisson", reduction="sum")
 fastbp.Network([fastbp.Dense(2, 1, "softmax")], "cross_entropy").init(scheme="he")

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
     from fastbp.circuits.circuit import Circuit, circuit
     from fastbp.circuits.new_variables import variable, variables
+    from fastbp.files import load
     from fastbp.optimize import levenberg_marquardt
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "get_num_threads",
     "kernels",
     "levenberg_marquardt",
+    "load",
     "losses",
     "mlp",
     "named",
@@ -96,6 +98,7 @@ _LATER = {
     "check_jacobian": "fastbp.check",
     "circuit": "fastbp.circuits.circuit",
     "levenberg_marquardt": "fastbp.optimize",
+    "load": "fastbp.files",
     "variable": "fastbp.circuits.new_variables",
     "variables": "fastbp.circuits.new_variables",
 }

@@ -250,14 +250,14 @@ _PARAMETERS = "a network holds no parameters: they are theta, and net.unpack(the
 _GRADIENT = "net.gradient(theta, X, y), or net.cost_and_gradient(theta, X, y)"
 _TO_C = "circuits are exported as C: net.circuit(theta).to_c(name)"
 _MINIMIZE = "scipy.optimize.minimize(objective, theta, jac=True, method='L-BFGS-B')"
-_FILE = "fastbp.files.save(path, net, theta)"
+_FILE = "net.save(path, theta)"
 # A class of fastbp, or "module" -> attributes of other libraries -> what has the same meaning here.
 ATTRIBUTES = {
     "Network": {
         "hessp hess hessian hvp": _SECOND,
         "fit train partial_fit minimize optimize": _TRAINING,
-        "save dump to_file to_json": _FILE,
-        "load from_file load_state_dict load_weights": "fastbp.files.load(path)",
+        "dump to_file to_json": _FILE,
+        "load from_file load_state_dict load_weights": "fastbp.load(path)",
         "to_c c_source to_onnx": _TO_C,
         "coefs_ coefs coef_ intercepts_ weights biases get_weights": _PARAMETERS,
         "parameters state_dict params theta": _PARAMETERS,
@@ -298,7 +298,7 @@ ATTRIBUTES = {
         "predict forward predict_proba init unpack pack": "objective.network has it",
         "X y data": "an objective does not give its data back: keep X and y",
         "m": "objective.n_samples",
-        "save": "fastbp.files.save(path, objective.network, theta), or pickle",
+        "save": "objective.network.save(path, theta), or pickle",
     },
     "CircuitObjective": {
         "grad gradient": "objective.jac(p), or objective(p) for value and gradient",
@@ -331,7 +331,6 @@ ATTRIBUTES = {
         "g": "layer.activation",
     },
     "module": {
-        "load": "fastbp.files.load(path)",
         "save": _FILE,
         "fit train minimize": _TRAINING,
         "MLPClassifier MLPRegressor MLP NeuralNetwork Sequential": "fastbp.mlp(400, 25, 10)",

@@ -1,32 +1,39 @@
 """A trained network in a file: written whole or not at all, read without pickle.
 
-The file is an ``.npz`` archive of two arrays, not compressed: ``header``, a JSON text, and
-``theta``, float64. ``numpy.load(path, allow_pickle=False)`` opens it anywhere.
+The file is in the safetensors format (safetensors.py): the matrices of theta, float64, under the
+names "Theta[0]", "Theta[1]", ...; and one text, "fastbp", a JSON object of
+
+    version     of this description, 1
+    network     what `Network.to_dict` says, circuits included
+    extra       notes of whoever saved it
+    crc32       of the matrices' bytes, one after the other
+
+so that whatever reads safetensors reads the matrices. The archives that fastbp 0.1.0 wrote are read
+as well.
 """
 
 import io
 import json
-import math
 import os
-import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp import npz_files, safetensors
 from fastbp.network import Network
 from fastbp.replacing import replacing
-from fastbp.validate import described, numbers
+from fastbp.validate import OtherVersion, check_version, described, numbers
 
-FORMAT = "fastbp-model"
 VERSION = 1
-PIECE = 2**20  # bytes read at a time
+KEY = "fastbp"
 LONGEST = 300  # characters of the reason why a file was refused
 
 
-class Model(NamedTuple):
-    """What `load` returns."""
+class Saved(NamedTuple):
+    """What `load` returns: ``net, theta, extra = fastbp.load(path)``."""
 
     network: Network
     theta: NDArray[np.float64]
@@ -39,7 +46,7 @@ def save(
     theta: ArrayLike,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a network, its parameters and notes of your own to `path`.
+    """Write a network, its parameters and notes of your own to `path`, as `net.save(path, theta)`.
 
     Parameters
     ----------
@@ -71,22 +78,24 @@ def save(
         )
     if not isinstance(extra, Mapping | None):
         raise TypeError(f"extra is {described(extra)}; expected a dictionary, or None")
-    values = _checked(numbers(theta, "theta"), network)
+    values = _checked(numbers(theta, "theta"), network).astype("<f8")
     header = {
-        "format": FORMAT,
         "version": VERSION,
         "network": network.to_dict(),
         "extra": dict(extra or {}),
+        "crc32": zlib.crc32(values.data),
     }
     try:
         text = json.dumps(header, allow_nan=False)
     except RecursionError:
         raise ValueError("extra is nested too deeply for JSON; make it flatter") from None
+    matrices = network.unpack(values)
+    arrays = {_name(layer): Theta for layer, Theta in enumerate(matrices)}
     with replacing(path) as file:
-        np.savez(file, header=np.array(text), theta=values.astype("<f8"))
+        safetensors.write(file, arrays, {KEY: text})
 
 
-def load(path: str | os.PathLike[str]) -> Model:
+def load(path: str | os.PathLike[str]) -> Saved:
     """Read what `save` wrote: ``(network, theta, extra)``.
 
     Whatever the file holds, it takes a small multiple of its size in memory: what it claims to hold
@@ -100,12 +109,13 @@ def load(path: str | os.PathLike[str]) -> Model:
         The file is not a fastbp model, is damaged, or comes from a newer fastbp.
     """
     name = os.fsdecode(path)
-    with _InPieces(io.FileIO(name)) as file:
+    with io.FileIO(name) as file:
         try:
-            return _read(file)
+            network, theta, extra = _read(file)
+            return Saved(network, _checked(theta, network), extra)
         except OSError:
             raise
-        except _OtherVersion as error:
+        except OtherVersion as error:
             raise ValueError(f"{name} {error}") from None
         except Exception as error:
             # zipfile, NumPy's header and JSON fail in a dozen ways of their own, from struct.error
@@ -115,81 +125,46 @@ def load(path: str | os.PathLike[str]) -> Model:
             raise ValueError(f"{name} is not a fastbp model or is damaged: {reason}") from error
 
 
-class _OtherVersion(Exception):
-    """The file is a model, in a format this fastbp does not know."""
-
-
-class _InPieces(io.BufferedReader):
-    """A file of which at most PIECE bytes are read at a time.
-
-    zipfile reads the archive's table of contents in one piece, however long the archive says it is.
-    """
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """At most PIECE bytes."""
-        if size is None or size < 0:
-            size = PIECE  # zipfile asks for the rest only near the end of a file, at most 64 KB
-        if size > PIECE:
-            raise ValueError(f"its table of contents has {size} bytes")
-        return super().read(size)
-
-
-def _read(file: _InPieces) -> Model:
+def _read(file: io.FileIO) -> tuple[Network, NDArray[Any], dict[str, Any]]:
     """The model in an open file; whatever is wrong with it raises."""
-    if not zipfile.is_zipfile(file):
-        raise ValueError("it is no archive, as fastbp.files.save writes, or was cut short")
+    start = file.read(9) or b""
     file.seek(0)
-    with zipfile.ZipFile(file) as archive:
-        header = json.loads(_array(archive, "header", "U", ()).item())
-        if not isinstance(header, dict) or header.get("format") != FORMAT:
-            raise ValueError(f"its header does not say that it is one: {described(header)}")
-        if header.get("version") != VERSION:
-            raise _OtherVersion(
-                f"has format version {described(header.get('version'))}; this fastbp reads version "
-                f"{VERSION}: upgrade fastbp"
+    if not safetensors.is_one(start, os.fstat(file.fileno()).st_size):
+        return npz_files.read(file)
+    arrays, metadata = safetensors.read(file)
+    if KEY not in metadata:
+        raise ValueError("it is a safetensors file of something else: it names no network")
+    header = json.loads(metadata[KEY])
+    if not isinstance(header, dict):
+        raise ValueError(f"its description is {described(header)}; expected an object")
+    check_version(header.get("version"), VERSION)
+    network, extra = Network.from_dict(header.get("network", {})), header.get("extra")
+    if not isinstance(extra, dict):
+        raise ValueError(f"extra is {described(extra)}; expected a dictionary")
+    theta = _together(arrays, network)
+    if header.get("crc32") != zlib.crc32(theta.data):
+        raise ValueError("its matrices are not those that were written: the crc32 differs")
+    return network, theta, extra
+
+
+def _name(layer: int) -> str:
+    return f"Theta[{layer}]"
+
+
+def _together(arrays: "dict[str, NDArray[Any]]", network: Network) -> "NDArray[np.float64]":
+    """theta of the matrices."""
+    expected = {_name(layer): shape for layer, shape in enumerate(network.shapes)}
+    for name, shape in expected.items():
+        if name not in arrays:
+            raise ValueError(f"it holds no {name}")
+        if arrays[name].shape != shape or arrays[name].dtype != np.float64:
+            raise ValueError(
+                f"{name} is {arrays[name].dtype} {arrays[name].shape}; expected float64 {shape}"
             )
-        network, extra = Network.from_dict(header.get("network", {})), header.get("extra")
-        if not isinstance(extra, dict):
-            raise ValueError(f"extra is {described(extra)}; expected a dictionary")
-        theta = _array(archive, "theta", "biuf", (network.n_parameters,))
-    return Model(network, _checked(theta, network), extra)
-
-
-def _array(
-    archive: zipfile.ZipFile, name: str, kinds: str, expected: tuple[int, ...]
-) -> NDArray[Any]:
-    """One array of an archive, whose dtype and shape are checked before anything is allocated."""
-    assert archive.fp is not None
-    if f"{name}.npy" not in archive.NameToInfo:
-        raise ValueError(f"it holds no {name}")
-    entry = archive.getinfo(f"{name}.npy")
-    if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
-        raise ValueError(f"{name} is compressed; fastbp.files.save does not compress")
-    if entry.file_size > os.fstat(archive.fp.fileno()).st_size:
-        raise ValueError(f"{name} is said to be larger than the file")
-    with archive.open(entry) as member:
-        version = np.lib.format.read_magic(member)
-        if version == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-        elif version == (2, 0):
-            shape, _, dtype = np.lib.format.read_array_header_2_0(member)
-        else:
-            raise ValueError(f"{name} is written in version {version} of NumPy's format")
-        if dtype.kind not in kinds:
-            raise ValueError(f"{name} has dtype {dtype}")
-        if shape != expected:
-            raise ValueError(f"{name} has shape {shape}; expected {expected}")
-        size = math.prod(shape) * dtype.itemsize
-        if size != entry.file_size - member.tell():
-            raise ValueError(f"{name} is not as long as its shape and dtype say")
-        content = np.empty(size, np.uint8)
-        left = content.data
-        while left and (piece := member.read(min(len(left), PIECE))):
-            left[: len(piece)] = piece
-            left = left[len(piece) :]
-        if left:
-            raise ValueError(f"{name} was cut short")
-    return content.view(dtype).reshape(shape)
+    if len(arrays) > len(expected):
+        other = sorted(arrays.keys() - expected.keys())
+        raise ValueError(f"it holds {other[0]!r} too, which is no matrix of this network")
+    return np.concatenate([arrays[name].reshape(-1) for name in expected])
 
 
 def _checked(theta: NDArray[Any], network: Network) -> NDArray[np.float64]:

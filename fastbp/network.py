@@ -16,6 +16,8 @@ from fastbp.model import Model
 from fastbp.objective import Objective
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from numpy.typing import DTypeLike, NDArray
 
     from fastbp._core.interface import Engine
@@ -344,6 +346,15 @@ class Network(InputDerivatives, Layered):
     def to_dict(self) -> dict[str, Any]:
         """The network as plain numbers, strings and lists, ready for JSON."""
         return describe(self)
+
+    def save(self, path: "str | PathLike[str]", theta: Any, extra: Any = None) -> None:
+        """Write the network and its parameters to a file, which `fastbp.load` reads.
+
+        Parameters and errors are those of `fastbp.files.save(path, self, theta, extra)`.
+        """
+        from fastbp import files
+
+        files.save(path, self, theta, extra)
 
     @classmethod
     def from_dict(cls, description: dict[str, Any]) -> "Network":

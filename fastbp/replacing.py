@@ -49,6 +49,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         os.fsync(file.fileno())
         # Still locked: released first, the file could be taken for a leftover.
         os.replace(temporary, target)
+    _sync_folder(folder)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -117,6 +118,16 @@ def _temporary(folder: str) -> Iterator[tuple[BinaryIO, str]]:
             finally:
                 with contextlib.suppress(OSError):
                     os.unlink(path)
+
+
+def _sync_folder(folder: str) -> None:
+    """Makes the new name outlive a loss of power, where the file system lets folders be synced."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _remove_leftovers(folder: str) -> None:

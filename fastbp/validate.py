@@ -62,6 +62,19 @@ def pickle_version(version: Any, known: int, what: str) -> None:
         )
 
 
+class OtherVersion(Exception):
+    """A file is written in a version of its format that this fastbp does not know."""
+
+
+def check_version(version: Any, known: int) -> None:
+    """Raises OtherVersion."""
+    if type(version) is not int or version != known:
+        raise OtherVersion(
+            f"has format version {described(version)}; this fastbp reads version {known}: upgrade "
+            "fastbp"
+        )
+
+
 def count(value: Any, what: str, largest: int) -> int:
     """`value` as an int from 1 to `largest`."""
     try:

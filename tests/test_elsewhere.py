@@ -297,12 +297,12 @@ def test_attributes_that_are_looked_for_lead_somewhere(kind):
     assert len(seen) == len(set(seen))
 
 
-@pytest.mark.parametrize("name", ["hessp", "fit", "save", "to_c"])
+@pytest.mark.parametrize("name", ["hessp", "fit", "dump", "to_c"])
 def test_where_a_network_has_it(name):
     words = {
         "hessp": "net.objective(X, y) has hessp",
         "fit": "minimize(net.objective(X, y)",
-        "save": "fastbp.files.save(path, net, theta)",
+        "dump": "net.save(path, theta)",
         "to_c": "net.circuit(theta).to_c(name)",
     }
     with pytest.raises(AttributeError, match=f"'Network' object has no attribute '{name}'") as e:
