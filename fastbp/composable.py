@@ -39,6 +39,7 @@ class Composable(Immutable, Advising):
 
     _nature = "an objective is bound to its data and settings"
     _argument: ClassVar[str] = "theta"  # what messages call the vector
+    _further: tuple[str, ...] = ()  # names of parameters behind a network's; see further.py
     __array_ufunc__ = None  # a NumPy number times an objective is then __rmul__ of the objective
 
     @property

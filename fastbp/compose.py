@@ -9,6 +9,7 @@ from fastbp import validate
 from fastbp.blocks import Block
 from fastbp.composable import Composable, Composite
 from fastbp.composed_derivatives import OfFrozen, OfSum
+from fastbp.further import Further, behind, placed, shared
 from fastbp.penalty import Penalty
 
 if TYPE_CHECKING:
@@ -17,15 +18,17 @@ if TYPE_CHECKING:
     from fastbp.last_evaluation import Result
 
 
-class Sum(OfSum, Composite):
+class Sum(Further, OfSum, Composite):
     """J = sum_k factor_k J_k on one theta; made by `+`, `-`, `*` and `/` of objectives.
 
         J = sum_k factor_k J_k(theta),   D = sum_k factor_k D_k(theta)
 
-    in the order of the terms. `fun` and `jac` share what each of its objectives shares. A callable
-    is called for each, and again in `cost`: it returns (J, D). A term of factor 0 is left out.
-    `rows` are rows of every objective, all of which have as many samples; m of a penalty is that
-    of these rows.
+    in the order of the terms. Where objectives have further parameters behind those of the network
+    (`Network.collocation`), theta has the network's, then those of all terms in their order, each
+    name once: a term takes what it knows. `fun` and `jac` share what each of its objectives shares.
+    A callable is called for each, and again in `cost`: it returns (J, D). A term of factor 0 is
+    left out. `rows` are rows of every objective, all of which have as many samples; m of a penalty
+    is that of these rows.
 
     Parameters
     ----------
@@ -38,14 +41,16 @@ class Sum(OfSum, Composite):
     n_parameters : int
     network : Network
         That of its objectives, if they have one and the same.
+    parameters : tuple of str
+        Names of the further parameters, in their order at the end of theta.
 
     Raises
     ------
     ValueError
-        If the objectives have different numbers of parameters.
+        If the objectives have different numbers of parameters, further ones not counted.
     """
 
-    __slots__ = ("terms",)
+    __slots__ = ("parameters", "terms")
 
     _made_by = "a + 2 * b"
     terms: tuple[tuple[float, Any], ...]
@@ -54,18 +59,16 @@ class Sum(OfSum, Composite):
         flat: list[tuple[float, Any]] = []
         for factor, part in terms:
             inner = part.terms if isinstance(part, Sum) else ((1.0, part),)
-            flat += [(factor * each, objective) for each, objective in inner]
+            flat += [(factor * each, behind(objective)) for each, objective in inner]
         parts = [part for _, part in flat if isinstance(part, Composable)]
         if not parts:
             raise TypeError("a sum has at least one objective that knows its number of parameters")
-        for part in parts:
-            if part.n_parameters != parts[0].n_parameters:
-                raise ValueError(
-                    f"{parts[0]!r} has {parts[0].n_parameters} parameters and {part!r} has "
-                    f"{part.n_parameters}: objectives are added up on one theta; freeze what one "
-                    "of them lacks, or build both with the same parameters"
-                )
-        self._set(terms=tuple(flat), n_parameters=parts[0].n_parameters)
+        n, names = shared(parts)
+        placed_terms = (
+            (factor, placed(part, n, names) if isinstance(part, Composable) else part)
+            for factor, part in flat
+        )
+        self._set(terms=tuple(placed_terms), n_parameters=n, parameters=names)
 
     def __call__(self, theta: Any, rows: Any = None) -> "Result":
         """The cost and a fresh gradient at `theta`, float64 (n_parameters,); of some rows alone,
@@ -129,8 +132,16 @@ class Sum(OfSum, Composite):
         return networks[0]
 
     def blocks(self) -> list[Block]:
-        """Those of the first objective that has some."""
-        return next((found for part in self._objectives() if (found := part.blocks())), [])
+        """Those of the first objective that has some, and the further parameters."""
+        found = next((found for part in self._objectives() if (found := part.blocks())), [])
+        first = self.n_parameters - len(self.parameters)
+        if self.parameters:
+            found = [block for block in found if block.indices.max() < first]
+        return [*found, *self._further_blocks()]
+
+    @property
+    def _further(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.parameters
 
     def _m(self, rows: Any = None) -> float:
         """That of its one objective besides penalties; of several there is no one m."""

@@ -172,6 +172,59 @@ class OfFrozen:
         return _matrix(self, self.objective._gauss_newton_matrix)
 
 
+class OfPlaced:
+    """Of J(theta) = objective(theta[places]): 0 in all other rows and columns."""
+
+    __slots__ = ()
+
+    @property
+    def hessp(self: Any) -> "Callable[[Any, Any], NDArray[np.float64]]":
+        """hessp(theta, v): the Hessian times v, or k of them in columns."""
+        return _spread_product(self, self.objective.hessp)
+
+    @property
+    def gauss_newton_product(self: Any) -> "Callable[[Any, Any], NDArray[np.float64]]":
+        """gauss_newton_product(theta, v), likewise."""
+        return _spread_product(self, self.objective.gauss_newton_product)
+
+    @property
+    def hessian(self: Any) -> "Callable[[Any], NDArray[np.float64]]":
+        """hessian(theta): the Hessian."""
+        return _spread_matrix(self, self.objective.hessian)
+
+    @property
+    def hessian_diagonal(self: Any) -> "Callable[[Any], NDArray[np.float64]]":
+        """hessian_diagonal(theta): its diagonal."""
+        whole = self.objective.hessian_diagonal
+        return lambda theta: self._spread(whole(self._taken(theta)))
+
+    @property
+    def _gauss_newton_matrix(self: Any) -> "Callable[[Any], NDArray[np.float64]]":
+        """The Gauss-Newton matrix."""
+        return _spread_matrix(self, self.objective._gauss_newton_matrix)
+
+
+def _spread_product(placed: Any, own: Any) -> "Callable[[Any, Any], NDArray[np.float64]]":
+    """Products of directions of the longer theta, of those with the objective's."""
+
+    def product(theta: Any, v: Any) -> "NDArray[np.float64]":
+        along = np.ascontiguousarray(directions(placed, v)[placed.places])
+        return placed._spread(own(placed._taken(theta), along))  # type: ignore[no-any-return]
+
+    return product
+
+
+def _spread_matrix(placed: Any, own: Any) -> "Callable[[Any], NDArray[np.float64]]":
+    """The matrix of the longer theta, of the objective's."""
+
+    def matrix(theta: Any) -> "NDArray[np.float64]":
+        whole = np.zeros((placed.n_parameters, placed.n_parameters))
+        whole[np.ix_(placed.places, placed.places)] = own(placed._taken(theta))
+        return whole
+
+    return matrix
+
+
 def _matrix(frozen: Any, whole: Any) -> "Callable[[Any], NDArray[np.float64]]":
     """Rows and columns of what is free, of a function that gives the whole matrix."""
     return lambda free: whole(frozen.expand(free))[np.ix_(frozen.free, frozen.free)]

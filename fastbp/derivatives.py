@@ -285,7 +285,7 @@ class Residuals(Bound):
         vector = self._with_residuals(theta).copy()
         places, root = self._penalty()
         problem, m = self._problem, self.n_samples
-        n = m * int(np.prod(self.network.output_shape))
+        n = m * self._per_sample()
         end = n if self.dy is None else n + self.dy.size
         real = self.network.dtype
 
@@ -316,6 +316,10 @@ class Residuals(Bound):
         if self.dy is not None:
             rows += self._problem.rows_of(vector, "slope_gradients")
         return rows
+
+    def _per_sample(self) -> int:
+        """How many residuals a sample has, those of slopes not counted."""
+        return int(np.prod(self.network.output_shape))
 
     def _with_residuals(self, theta: Any) -> "NDArray[np.float64]":
         if self.network.loss != "squared_error":

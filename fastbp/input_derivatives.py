@@ -1,6 +1,8 @@
-"""Derivatives of a network's outputs by its inputs: the methods of a network that give them."""
+"""Derivatives of a network's outputs by its inputs: the methods of a network that give them, and
+costs on them.
+"""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from fastbp import compiled, parameters, samples, threads, validate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fastbp.collocation import Collocation
     from fastbp.network import Network
 
 DIRECTIONS = 4  # of X at once, for second derivatives
@@ -67,6 +70,81 @@ class InputDerivatives:
         U : array_like, (m, *output_shape), or (m,) for one output
         """
         return _derivative(self, "backward_product", theta, X, lengths, (), U)
+
+    # Costs on them
+
+    def symbols(self, inputs: str, outputs: str) -> "tuple[Any, ...]":
+        """The inputs and outputs as variables of expressions, for residuals of `collocation`.
+
+            x, t, u = net.symbols("x t", "u")
+            u.d(t) + u * u.d(x) - 0.01 * u.d(x, x)
+
+        `d` gives derivatives along inputs, to second order and mixed: of outputs, and by the chain
+        rule of expressions of them, (u ** 2).d(x). All other variables do not depend on the inputs.
+
+        Parameters
+        ----------
+        inputs, outputs : str
+            A name for each number, with blanks or commas between them; or one name, for an array of
+            all of them in the shape of a sample.
+
+        Returns
+        -------
+        tuple
+            The inputs, then the outputs.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If names are too few or too many, or one comes twice.
+        """
+        from fastbp.collocation import symbols
+
+        return symbols(cast("Network", self), inputs, outputs)
+
+    def collocation(
+        self,
+        points: Any,
+        residuals: Any,
+        data: Any = None,
+        l2: float | None = None,
+        sample_weight: Any = None,
+        n_threads: int | None = None,
+    ) -> "Collocation":
+        """Residuals of the network and its derivatives at points, as an objective.
+
+            J = 1/(2m) sum_i sum_j r_j(x_i)^2 + l2/(2m) sum W^2
+
+            x, t, u = net.symbols("x t", "u")
+            nu = fastbp.variable("nu")
+            problem = net.collocation(points, u.d(t) + u * u.d(x) - nu * u.d(x, x))
+            problem.parameters                      # ("nu",): behind those of the network in theta
+
+        Parameters
+        ----------
+        points : array_like, shape (m, *input_shape) or (m, s_0)
+        residuals : Expression, or a sequence of them
+            Of the symbols that one call of `symbols` made. Other variables are columns of data, or
+            further parameters at the end of theta, in the order in which they were made.
+        data : mapping, optional
+            Names or variables, and for each a number of every point, (m,).
+        l2 : float, optional
+            Of the network's weights, instead of the network's own.
+        sample_weight : array_like, shape (m,), optional
+            Weights >= 0 of the points.
+        n_threads : int, optional
+            Upper limit of the threads of one call.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is a residual without an output, two variables of one name, symbols of another
+            network, or points that do not fit or are not finite.
+        """
+        from fastbp.collocation import Collocation
+
+        network = cast("Network", self)
+        return Collocation(network, points, residuals, data, l2, sample_weight, n_threads)
 
 
 def _derivative(

@@ -68,6 +68,10 @@ class Penalty(Composite):
             validate.finite_reals(towards, validate.FLOAT64, "towards", in_place=True)
             self._set(towards=towards)
 
+    @property
+    def _further(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.objective._further
+
     def __call__(self, theta: Any, rows: Any = None) -> "Result":
         """The penalty and its fresh gradient; m is that of these rows, if there are some."""
         m, D = self.objective._m(rows), np.zeros(self.n_parameters)

@@ -17,6 +17,8 @@
     circuits.pxi          Tape, BufferTape: a circuit of numbers
     sample_tapes.pxi      SampleTape: a Program laid out for samples
     circuit_samples.pxi   BoundCircuit: a circuit bound to samples
+    collocation_placement.pxi   where all of it lies that residuals at points need
+    collocation.pxi       BoundCollocation: residuals of a network's derivatives bound to points
 
 It trusts its caller for meaning (fastbp/ validates) and checks here only what would let it read
 outside of an array.
@@ -35,6 +37,9 @@ import numpy as np
 
 from evaluation.circuit cimport CircuitData, CircuitRun, SampleCode, count_sums, run_samples
 from evaluation.circuit_sums cimport Term
+from evaluation.collocation cimport (
+    N_SOURCES, OF_INPUT, OF_OUTPUT, Collocation, Source, StreamRun, evaluate_collocation,
+)
 from evaluation.chain_step cimport (
     ChainStep, accumulate, accumulate_bias, backward, by_samples, delta_matrix, forward_units,
     pack_weights, packing_pieces, packs_delta,
@@ -43,8 +48,9 @@ from evaluation.network cimport evaluate
 from evaluation.parameters cimport ThetaBlock, add_in_double, delta_of, delta_size
 from evaluation.plan cimport (
     BACKWARD_PRODUCT, BY_STEPS, BY_TILES, BY_WINDOWS, CURVATURE_ROWS, FORWARD_PRODUCT,
-    GAUSS_NEWTON, INPUT_HESSIAN, INPUT_JACOBIAN, NO_LABEL, NO_ROWS, RESIDUALS, RESIDUAL_PRODUCT,
-    RESIDUAL_TRANSPOSE, SAMPLE_GRADIENTS, SAMPLE_MAJOR, SLOPE_COST, SLOPE_GRADIENTS, SLOPE_GRAM,
+    GAUSS_NEWTON, GAUSS_NEWTON_PRODUCT, INPUT_HESSIAN, INPUT_JACOBIAN, NO_LABEL, NO_ROWS,
+    RESIDUALS, RESIDUAL_PRODUCT, RESIDUAL_TRANSPOSE, SAMPLE_GRADIENTS, SAMPLE_MAJOR,
+    SLOPE_COST, SLOPE_GRADIENTS, SLOPE_GRAM,
     SLOPE_PRODUCT, SLOPE_RESIDUALS, SLOPE_ROWS, SLOPE_TRANSPOSE, Data, Evaluation, Plan, take,
 )
 from evaluation.samples cimport gathered_size
@@ -63,7 +69,8 @@ from matrix.sizes cimport (
     MAX_CHUNKS, MAX_COLUMNS, MAX_TILE, MAX_WINDOW, MIN_CHUNKS, MIN_COLUMNS, MIN_TILE, ON_STACK,
     PACK_ROWS, PACK_SAMPLES, PARTS, PEAK_SUMS, POLL_NANOSECONDS, POLL_WORK, PRODUCT_WORK,
     PROGRAM_TILE_BYTES, ROW_BYTES, SAMPLE_MAJOR_BYTES, SPARE_WORKSPACES, STREAM_BYTES,
-    TABLE_SUM_BYTES, THREAD_WORK, TILE_BYTES, TILE_ROW_BYTES, WINDOW_BYTES, WINDOW_TILE,
+    STREAM_TILE_BYTES, TABLE_SUM_BYTES, THREAD_WORK, TILE_BYTES, TILE_ROW_BYTES, WINDOW_BYTES,
+    WINDOW_TILE,
 )
 from matrix.transpose cimport transpose
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
@@ -79,6 +86,7 @@ from steps.step cimport (
     AFFINE, AVERAGE, GATE, LARGEST, MAP, N_GATE_OPS, N_POOL_OPS, POOL, WITHIN, WITH_BIAS, Cleared,
     Step,
 )
+from steps.streams cimport Streams
 from tape.gates cimport (
     MAXIMUM, MINIMUM, MULTIPLY, N_GATES, SIGN, STOP, gate_arity, gate_name, is_short, pair_of,
 )
@@ -151,4 +159,6 @@ include "bindings/programs.pxi"
 include "bindings/circuits.pxi"
 include "bindings/sample_tapes.pxi"
 include "bindings/circuit_samples.pxi"
+include "bindings/collocation_placement.pxi"
+include "bindings/collocation.pxi"
 include "bindings/peak.pxi"

@@ -78,6 +78,8 @@ def set_hooks(**hooks):
         NumPy's functions of expressions.
     described : callable (value) -> str
         A value in a message.
+    along : callable (expression, variables)
+        The derivative of an expression along inputs of a network.
     """
     _hooks.update(hooks)
 

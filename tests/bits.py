@@ -157,6 +157,33 @@ def of_derivatives(dtype):
                 yield f"{loss}-{output}-{dtype}-derivative{j}", array.tobytes()
 
 
+def of_collocations(dtype):
+    """(name, bytes) of residuals of derivatives by inputs: every kind of layer, all activations."""
+    nets = {
+        name: fastbp.Network(layers, dtype=dtype, input_shape=shape, loss="squared_error")
+        for name, (layers, shape) in CASES.items()
+    } | {
+        name: fastbp.mlp(3, 9, 7, 2, hidden=name, output="identity", dtype=dtype)
+        for name in hidden_names()
+    }
+    for name, net in nets.items():
+        x, u = net.symbols("x", "u")
+        x, u = np.asarray(x).ravel().tolist(), np.ravel(u).tolist()
+        residuals = [u[0].d(x[0]) + u[0] * u[-1].d(x[-1], x[-1]), u[-1].d(x[0], x[-1]) - x[0]]
+        for m in (1, 33, 257):
+            theta, X, *_ = data(net, m)
+            weight = np.arange(m) % 3 + 0.5
+            problem = net.collocation(X, residuals, sample_weight=weight, l2=0.3)
+            found = [numbers(*problem(theta)), numbers(*problem(theta, rows=slice(None, None, -2)))]
+            for each in (problem.residuals(theta), problem.gauss_newton_product(theta, theta)):
+                found.append(each.tobytes())
+            if m == 33:
+                found += [problem.jacobian(theta).tobytes()]
+                found += [problem._gauss_newton_matrix(theta).tobytes()]
+            for i, values in enumerate(found):
+                yield f"{name}-{m}-{dtype}-collocation{i}", values
+
+
 def numbers(cost, gradient, *others):
     return np.append(gradient, [cost, *others]).tobytes()
 
@@ -187,6 +214,8 @@ def digests():
             yield name_of(row), digest(Case(**row).bits(2))
         for name, values in (*public(dtype), *of_layers(dtype), *of_derivatives(dtype)):
             yield name, digest(values)
+        for name, values in of_collocations(dtype):
+            yield name, digest(values)
         for n in (4, 8, 12):  # products that underflow: the sign of a zero too
             shape = ((1, n, 1), ("tanh", "identity"), "squared_error")
             one = np.ones((1, 1), dtype)
@@ -199,7 +228,7 @@ def digests():
         yield from losses(dtype)
         z = np.linspace(-50, 50, 4001).astype(dtype)
         for name in hidden_names():
-            for order in range(3):
+            for order in range(4):
                 values = core(dtype).apply_activation(name, z, order)
                 yield f"{name}-{order}-{dtype}", digest(values.tobytes())
         yield from elementary(dtype)

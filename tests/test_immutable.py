@@ -15,6 +15,8 @@ NET = fastbp.mlp(3, 4, 2)
 A, B, U = fastbp.variables("a b u")
 F = fastbp.circuit((A * U + B) ** 2, wrt=[A, B])
 OBJECTIVE = NET.objective(X, Y)
+SYMBOLS = NET.symbols("x", "u")
+COLLOCATION = NET.collocation(X, SYMBOLS[1][0].d(SYMBOLS[0][1]) - A)
 
 MADE = {
     "Dense": fastbp.Dense(3, 4, "tanh"),
@@ -33,6 +35,8 @@ MADE = {
     "Sum": OBJECTIVE + 2 * OBJECTIVE,
     "Frozen": OBJECTIVE.frozen("layer 1 bias"),
     "Penalty": OBJECTIVE.with_penalty(l2=1).terms[1][1],
+    "Collocation": COLLOCATION,
+    "Placed": (OBJECTIVE + COLLOCATION).terms[0][1],
 }
 ANOTHER = {
     "Model": "with net.bind(theta)",
@@ -42,6 +46,7 @@ ANOTHER = {
     "Sum": "with a + 2 * b",
     "Frozen": "with objective.frozen(...)",
     "Penalty": "with objective.with_penalty(...)",
+    "Collocation": "with net.collocation(...)",
 }
 
 

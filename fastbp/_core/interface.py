@@ -108,7 +108,7 @@ class Model(Protocol):
 
 
 class CustomFunction(Protocol):
-    """A circuit as activation (programs of g, g', g'') or loss (of value and slope, slope and
+    """A circuit as activation (programs of g, g', g'', g''') or loss (of value and slope, slope and
     second derivative)."""
 
     def __init__(self, programs: tuple[Program, ...]) -> None: ...
@@ -193,6 +193,64 @@ class BoundCircuit(Protocol):
     def threads_used(self) -> int: ...
 
 
+class BoundCollocation(Protocol):
+    """Residuals of a network's outputs and their derivatives by inputs, bound to points."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        X: NDArray[Any],
+        columns: NDArray[Any] | None,  # of data, (m, n)
+        sample_weight: NDArray[np.float64] | None,
+        l2: float,
+        mean: bool,
+        n_threads: int,
+        inputs: NDArray[np.int32],  # by which there are first derivatives
+        pairs: NDArray[np.int32],  # (n, 2): places of those of second derivatives among them
+        # (n, 3), of the tapes' varying inputs: 0, input; 1, output, and which of its streams (the
+        # value, the first, the second derivatives); 2, column of the data.
+        sources: NDArray[np.int32],
+        # Half the sum of squares, its derivatives by sources that are outputs, then by further
+        # parameters; and the residuals, then the same derivatives of each.
+        cost: SampleTape,
+        rows: SampleTape,
+        n_residuals: int,
+        n_further: int,
+    ) -> None: ...
+
+    # As those of BoundNetwork; theta has the further parameters at its end.
+
+    def evaluate(
+        self, theta: NDArray[np.float64], gradient: bool = True, rows: Any = None
+    ) -> tuple[float, Any]: ...
+
+    def evaluate_into(self, theta: NDArray[np.float64], out: NDArray[np.float64]) -> float: ...
+
+    def rows_of(
+        self, theta: NDArray[np.float64], name: str, direction: Any = None
+    ) -> NDArray[Any]: ...
+
+    def residual_transpose(
+        self, theta: NDArray[np.float64], numbers: NDArray[Any]
+    ) -> NDArray[np.float64]: ...
+
+    # R'R of the residuals' Jacobian times each of k directions.
+    def products(
+        self, theta: NDArray[np.float64], directions: NDArray[np.float64]
+    ) -> NDArray[np.float64]: ...
+
+    def gauss_newton_matrix(self, theta: NDArray[np.float64]) -> NDArray[np.float64]: ...
+
+    @property
+    def n_evaluations(self) -> int: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def threads_used(self) -> int: ...
+
+
 class Engine(Protocol):
     """The extension module of one precision and one CPU level; `real` is its dtype."""
 
@@ -214,6 +272,7 @@ class Engine(Protocol):
     BufferTape: type[BufferTape]
     SampleTape: type[SampleTape]
     BoundCircuit: type[BoundCircuit]
+    BoundCollocation: type[BoundCollocation]
 
     # The outputs, or z(L). None if X cannot be read where it lies, or does not fit.
     def forward(

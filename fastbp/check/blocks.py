@@ -16,7 +16,8 @@ def find_blocks(fun: Any, n_parameters: int, spec: BlockSpec | None) -> list[Blo
     """The blocks the caller gave, else those of `fun.network`, else one block "theta"."""
     if spec is not None:
         return _given(spec, n_parameters)
-    network = network_of(fun)
+    owner = getattr(fun, "__self__", fun)
+    network = owner if getattr(owner, "_further", ()) else network_of(fun)
     if network is not None:
         return _of_network(network, n_parameters)
     return [_named("theta", np.arange(n_parameters, dtype=np.int64), (n_parameters,))]

@@ -64,7 +64,9 @@ def compiled(value: Circuit, kind: str, dtype: str) -> Any:
             pairs = ([output, slope], [slope, curvature])
             programs = [graph.emit(pair, [], [0, 1]) for pair in pairs]
         else:
-            programs = [graph.emit([node], [], [0]) for node in (output, slope, curvature)]
+            [third] = graph.gradient(curvature, [0])
+            nodes = (output, slope, curvature, third)
+            programs = [graph.emit([node], [], [0]) for node in nodes]
         return core(dtype).CustomFunction(tuple(programs))
 
     return compiler.kept((kind, dtype), make)

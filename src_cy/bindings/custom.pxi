@@ -6,10 +6,10 @@ cdef class CustomFunction:
     Parameters
     ----------
     programs : tuple of Program, all of whose inputs vary
-        Of an activation three, of z: g, g' and g''. Of a loss two, of a and y: itself and its
+        Of an activation four, of z: g, g', g'' and g'''. Of a loss two, of a and y: itself and its
         slope, then slope and second derivative.
     """
-    cdef Custom elements[3]
+    cdef Custom elements[4]
     cdef int count
 
     def __cinit__(self):
@@ -18,7 +18,7 @@ cdef class CustomFunction:
 
     def __dealloc__(self):
         cdef int i
-        for i in range(3):
+        for i in range(4):
             free_code(&self.elements[i].code)
             free(self.elements[i].splats)
 
@@ -26,10 +26,10 @@ cdef class CustomFunction:
         cdef Py_ssize_t n = len(programs), i
         if self.elements[0].code.gates != NULL:
             raise RuntimeError("a CustomFunction is made once")
-        if n not in (2, 3):
+        if n not in (2, 4):
             raise ValueError(f"{n} programs make no activation and no loss")
         for i in range(n):
-            self._read(&self.elements[i], programs[i], 1 if n == 3 else 2)
+            self._read(&self.elements[i], programs[i], 1 if n == 4 else 2)
         self.count = <int>n
 
     cdef int _read(self, Custom *element, program, Py_ssize_t n) except -1:
@@ -53,7 +53,7 @@ cdef class CustomFunction:
         return 0
 
     cdef const Custom *activation(self) except NULL:
-        if self.count != 3:
+        if self.count != 4:
             raise ValueError("this circuit is no activation")
         return self.elements
 

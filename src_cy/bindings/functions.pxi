@@ -36,7 +36,7 @@ def _room_for(*functions):
 
 
 def apply_activation(activation, z, int order):
-    """g (order 0), g' (1) or g'' (2) at z, elementwise."""
+    """g (order 0), g' (1), g'' (2) or g''' (3) at z, elementwise."""
     cdef Py_ssize_t n = np.size(z), padded = round_up(max(n, <Py_ssize_t>1))
     cdef Function g
     cdef real[::1] room = _room_for(activation)

@@ -162,8 +162,9 @@ cdef class Workspace:
         sums = 0
         if plan.loss >= 0 and plan.window > 0:
             sums = plan.n_cached * streams
-        elif plan.loss >= 0 and plan.rows_of in (NO_ROWS, GAUSS_NEWTON, RESIDUAL_TRANSPOSE,
-                                                 SLOPE_COST, SLOPE_GRAM, SLOPE_TRANSPOSE):
+        elif plan.loss >= 0 and plan.rows_of in (
+                NO_ROWS, GAUSS_NEWTON, GAUSS_NEWTON_PRODUCT, RESIDUAL_TRANSPOSE, SLOPE_COST,
+                SLOPE_GRAM, SLOPE_TRANSPOSE):
             sums = plan.n_delta * plan.cut.n_chunks * (reals if plan.sums_in_double else 1)
         sums = take(&top, sums)
         costs = take(&top, plan.cut.n_chunks * reals)

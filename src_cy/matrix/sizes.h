@@ -87,6 +87,8 @@ enum {
                                     * a tile has a cache line of samples, or more of them
                                     * within this. 512 KB to 1 MB are best for lenet, spectra
                                     * and lstm, 4 MB costs 5 to 20 % */
+    STREAM_TILE_BYTES = 262144,    /* bits. The same of a program with derivatives by inputs beside
+                                    * all values */
     TILE_ROW_BYTES = 512,          /* bits. Of a row of a tile where m is larger than MAX_TILE:
                                     * arrays of narrow layers then stay in the first-level
                                     * cache */

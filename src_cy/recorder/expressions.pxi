@@ -134,6 +134,8 @@ cdef class Expression:
         Of a variable.
     vector : Vector or None, index : int or None
         Of a variable that was made as part of a vector: the vector, and its place there.
+    meaning : tuple or None
+        Of a variable that stands for something: whose it is, what, and its place in the vector.
 
     Raises
     ------
@@ -299,6 +301,17 @@ cdef class Expression:
         return vector if type(vector) is Vector and vector.shape else None
 
     @property
+    def meaning(self):
+        owner = <object>self.a if self.op == INPUT else None
+        if type(owner) is not Vector or (<Vector>owner).meaning is None:
+            return None
+        return *(<Vector>owner).meaning, serial_of(self) - (<Vector>owner).first
+
+    def d(self, *variables):
+        """The derivative along inputs of a network; see Network.symbols."""
+        return hook("along")(self, variables)
+
+    @property
     def index(self):
         return None if self.vector is None else serial_of(self) - (<Vector>self.a).first
 
@@ -320,6 +333,8 @@ cdef class Expression:
             return _expression, (graph, root)
         if self.vector is not None:
             return _element, (self.vector, self.index)
+        if self.meaning is not None:
+            return _element, (<object>self.a, 0)
         return _variable, (name_of(self), *order_in_pickle(self))
 
 

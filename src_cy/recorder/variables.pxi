@@ -36,22 +36,26 @@ cdef object _this_process = None
 @cython.final
 cdef class Vector:
     """Variables made together: their common name and shape. Without dimensions it is one variable
-    that comes from a pickle.
+    that comes from a pickle, or stands for something.
 
-    `epoch`, `order`: of a pickle; see `order_in_pickle`.
+    `epoch`, `order`: of a pickle; see `order_in_pickle`. `meaning`: what they stand for, as its
+    owner says it, a tuple with the owner in front; or None.
     """
     cdef readonly str name
     cdef readonly tuple shape
     cdef int64_t first                  # serial number of the first of them
     cdef Epoch epoch
     cdef tuple order
+    cdef readonly tuple meaning
 
-    def __init__(self, name, tuple shape, Epoch epoch=None, tuple order=(0, 0)):
+    def __init__(self, name, tuple shape, Epoch epoch=None, tuple order=(0, 0),
+                 tuple meaning=None):
         self.name = checked_name(name)
         self.shape = shape
         self.first = serial_numbers(size_of(shape))
         self.epoch = epoch
         self.order = order
+        self.meaning = meaning
         if epoch is not None:
             with _lock:
                 epoch.places[order] = 0
@@ -63,7 +67,9 @@ cdef class Vector:
         return [new_variable(self, self.first + i) for i in range(size_of(self.shape))]
 
     def __reduce__(self):
-        return Vector, (self.name, self.shape, *order_in_pickle(new_variable(self, self.first)))
+        order = order_in_pickle(new_variable(self, self.first))
+        more = () if self.meaning is None else (self.meaning,)
+        return Vector, (self.name, self.shape, *order, *more)
 
     def __repr__(self):
         return f"<Vector {self.name!r} of shape {self.shape}>"
@@ -155,10 +161,11 @@ cdef tuple order_in_pickle(Expression e):
 
 
 def _element(Vector vector, int64_t index):
-    """The variable of a pickle that is part of a vector."""
+    """The variable of a pickle that is part of a vector, or stands for something."""
     if not 0 <= index < size_of(vector.shape):
         raise ValueError(f"a vector of shape {vector.shape} has no variable {index}")
-    return new_variable(vector, vector.first + index)
+    e = new_variable(vector, vector.first + index)
+    return e if vector.meaning is None else vector.meaning[0].adopted(e)
 
 
 def _variable(name, Epoch epoch, tuple order):

@@ -16,10 +16,10 @@
     switch (n) {                                                               \
         CASE_OF_CONSTANT(0, f, __VA_ARGS__) LAST_CONSTANT(1, f, __VA_ARGS__)   \
     }
-#define with_constant_0_2(f, n, ...)                                              \
+#define with_constant_0_3(f, n, ...)                                              \
     switch (n) {                                                                  \
         CASE_OF_CONSTANT(0, f, __VA_ARGS__) CASE_OF_CONSTANT(1, f, __VA_ARGS__)   \
-        LAST_CONSTANT(2, f, __VA_ARGS__)                                          \
+        CASE_OF_CONSTANT(2, f, __VA_ARGS__) LAST_CONSTANT(3, f, __VA_ARGS__)      \
     }
 #define with_constant_1_4(f, n, ...)                                              \
     switch (n) {                                                                  \

@@ -1,4 +1,5 @@
-"""Activations: each is one function, giving g, g' or g'' of one register, and one row of the table.
+"""Activations: each is one function, giving g or a derivative of it, of one register; and one row
+of the table.
 
 Where the slope follows from a = g(z) alone, a tile keeps only `a`, which overwrites z. A function
 whose row says KEEPS_Z has both. One with KEEPS_SLOPE gives g and g' at once, and g' overwrites z:
@@ -19,6 +20,7 @@ from steps.elementwise cimport (
 )
 from steps.parameter cimport Parameter, no_parameter, parameter
 from steps.softmax cimport softmax, softmax_errors, softmax_slopes
+from steps.streams cimport Streams, map_streams, map_streams_backward
 
 cdef enum:          # what a tile keeps of a layer beside a
     KEEPS_NOTHING, KEEPS_Z, KEEPS_SLOPE
@@ -53,7 +55,9 @@ cdef inline lanes_t sigmoid(lanes_t z, const real *y, real p, lanes_t *slope) no
 
 
 cdef inline lanes_t sigmoid_slopes(int order, lanes_t slope, lanes_t a, real p) noexcept nogil:
-    """g' as it was kept, g'' = g'(1 - 2a)."""
+    """g' as it was kept, g'' = g'(1 - 2a), g''' = g'(1 - 6g')."""
+    if order == 3:
+        return slope * (1 - 6 * slope)
     return slope if order == 1 else slope * (1 - 2 * a)
 
 
@@ -70,7 +74,9 @@ cdef inline lanes_t tanh(lanes_t z, const real *y, real p, lanes_t *slope) noexc
 
 
 cdef inline lanes_t tanh_slopes(int order, lanes_t slope, lanes_t a, real p) noexcept nogil:
-    """g' as it was kept, g'' = -2a g'."""
+    """g' as it was kept, g'' = -2a g', g''' = g'(4 - 6g')."""
+    if order == 3:
+        return slope * (4 - 6 * slope)
     return slope if order == 1 else <real>-2 * a * slope
 
 
@@ -85,7 +91,7 @@ cdef inline lanes_t relu(int order, lanes_t z, lanes_t a, real p) noexcept nogil
 
 cdef inline lanes_t leaky_relu(int order, lanes_t z, lanes_t a, real p) noexcept nogil:
     """g = z where z > 0 else sz, g' = 1 where z > 0 else s."""
-    if order == 2:
+    if order >= 2:
         return lanes_splat(0)
     z = z if order == 0 else a      # whose sign is that of z: s >= 0
     return lanes_select(
@@ -110,54 +116,68 @@ cdef inline lanes_t elu(lanes_t z, const real *y, real p, lanes_t *slope) noexce
 
 
 cdef inline lanes_t elu_slopes(int order, lanes_t slope, lanes_t a, real p) noexcept nogil:
-    """g' as it was kept, g'' = 0 where z > 0 else g'."""
+    """g' as it was kept, g'' and g''' = 0 where z > 0 else g'."""
     return slope if order == 1 else lanes_select(lanes_gt(a, lanes_splat(0)), lanes_splat(0), slope)
 
 
 cdef inline lanes_t softplus(int order, lanes_t z, lanes_t a, real p) noexcept nogil:
-    """g = log(1 + exp(z)), g' = sigmoid(z) = 1 - exp(-a), g'' = g'(1 - g')."""
-    cdef lanes_t value, slope
+    """g = log(1 + exp(z)), g' = sigmoid(z) = 1 - exp(-a), g'' = g'(1 - g'), g''' = g''(1 - 2g')."""
+    cdef lanes_t value, slope, rest
     if order == 0:
         lanes_softplus_sigmoid(z, &value, &slope)
         return lanes_max(lanes_splat(0), z) + value
     slope = -lanes_expm1(-a)
+    if order == 3:
+        rest = lanes_exp(-a)
+        return slope * rest * (rest - slope)
     return slope if order == 1 else slope * lanes_exp(-a)
 
 
 cdef inline lanes_t silu(int order, lanes_t z, lanes_t a, real p) noexcept nogil:
-    """g = z s with s = sigmoid(z), g' = s(1 + z(1 - s)), g'' = s(1 - s)(2 + z(1 - 2s))."""
-    cdef lanes_t s = lanes_sigmoid(z)
+    """g = z s with s = sigmoid(z), g' = s(1 + z(1 - s)), g'' = s(1 - s)(2 + z(1 - 2s)),
+    g''' = s(1 - s)(3(1 - 2s) + z(1 - 6s(1 - s)))."""
+    cdef lanes_t s = lanes_sigmoid(z), slope
     if order == 0:
         return z * s
+    if order == 3:
+        slope = s * (1 - s)
+        return slope * lanes_fma(z, 1 - 6 * slope, 3 - 6 * s)
     return s * (1 + z * (1 - s)) if order == 1 else s * (1 - s) * (2 + z * (1 - 2 * s))
 
 
 cdef inline lanes_t gelu(int order, lanes_t z, lanes_t a, real p) noexcept nogil:
-    """g = z Phi(z), g' = Phi + z phi, g'' = phi(2 - z^2); Phi, phi: the normal distribution."""
+    """g = z Phi(z), g' = Phi + z phi, g'' = phi(2 - z^2), g''' = z phi(z^2 - 4);
+    Phi, phi: the normal distribution."""
     cdef lanes_t Phi, phi
     lanes_normal(z, &Phi, &phi)
     if order == 0:
         return z * Phi
+    if order == 3:
+        return (z * phi) * lanes_fma(z, z, lanes_splat(-4))
     # By name: a product that has another use besides is fused by one compiler and not by another.
     return lanes_fma(z, phi, Phi) if order == 1 else lanes_fma(-z, z * phi, 2 * phi)
 
 
 cdef inline lanes_t sin(int order, lanes_t z, lanes_t a, real p) noexcept nogil:
-    """g = sin z, g' = cos z, g'' = -sin z."""
+    """g = sin z, g' = cos z, g'' = -sin z, g''' = -cos z."""
     if order == 1:
         return lanes_cos(z)
+    if order == 3:
+        return -lanes_cos(z)
     return lanes_sin(z) if order == 0 else -a
 
 
 cdef inline lanes_t gaussian(int order, lanes_t z, lanes_t a, real p) noexcept nogil:
-    """g = exp(-z^2), g' = -2za, g'' = (4z^2 - 2)a."""
+    """g = exp(-z^2), g' = -2za, g'' = (4z^2 - 2)a, g''' = (12 - 8z^2)za."""
     if order == 0:
         return lanes_gaussian(z)
+    if order == 3:      # where a is 0, z^2 may be infinite
+        return lanes_fma(<real>-8 * z, z * (z * a), 12 * (z * a))
     return <real>-2 * (z * a) if order == 1 else 4 * (z * (z * a)) - 2 * a
 
 
 cdef enum:          # what is done with a row of the table
-    DESCRIBE, ACTIVATE, MULTIPLY_SLOPES, TANGENTS, OUTPUT_ERRORS
+    DESCRIBE, ACTIVATE, MULTIPLY_SLOPES, TANGENTS, OUTPUT_ERRORS, STREAMS, STREAMS_BACKWARD
 
 cdef struct Call:
     # Arguments of the function below that asks for it.
@@ -171,6 +191,7 @@ cdef struct Call:
     const real *y
     const real *delta       # of TANGENTS
     const real *tangent
+    const Streams *streams  # of STREAMS, STREAMS_BACKWARD
     real *out
     real p
     Activation *row         # of DESCRIBE
@@ -212,6 +233,11 @@ cdef inline void plain_row(
     elif what == TANGENTS:
         tangents(g, call.rows, call.columns, call.stride, call.z, call.a, call.delta, call.tangent,
                  call.out, call.p)
+    elif what == STREAMS:
+        map_streams(g, False, call.streams, call.rows, call.z, NULL, call.out, call.p)
+    elif what == STREAMS_BACKWARD:
+        map_streams_backward(g, False, call.streams, call.rows, call.z, call.a, NULL, call.out,
+                             call.p)
     else:
         each_error(g, call.rows, call.columns, call.stride, call.z, call.y, call.out, call.p)
 
@@ -232,6 +258,11 @@ cdef inline void limited_row(
     elif what == TANGENTS:
         tangents(slopes, call.rows, call.columns, call.stride, call.z, call.a, call.delta,
                  call.tangent, call.out, call.p)
+    elif what == STREAMS:
+        map_streams(slopes, False, call.streams, call.rows, call.z, NULL, call.out, call.p)
+    elif what == STREAMS_BACKWARD:
+        map_streams_backward(slopes, False, call.streams, call.rows, call.z, call.a, NULL,
+                             call.out, call.p)
     else:
         each_limited(True, g, call.rows, call.columns, call.stride, call.z, call.y, call.out,
                      call.p)
@@ -256,7 +287,7 @@ cdef inline void table_row(int what, int activation, Call call) noexcept nogil:
     if activation == IDENTITY:
         # Nothing is to be done for z in the place of a, or with slopes of 1.
         if not (what == ACTIVATE and call.z == call.out
-                or what == MULTIPLY_SLOPES and call.order != 2):
+                or what == MULTIPLY_SLOPES and call.order < 2):
             plain_row(what, call, "identity", identity, KEEPS_NOTHING, True, none)
     elif activation == SIGMOID:
         limited_row(what, call, "sigmoid", sigmoid, sigmoid_slopes, True, none)
@@ -303,8 +334,8 @@ cdef inline kernel_void multiply_slopes(
     int activation, int order, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
     const real *z, const real *a, real *out, real p,
 ) noexcept nogil:
-    """out *= g' (order 1) or g'' (2), from what `activate` has left in z and a; softmax: its
-    Jacobian, no order 2."""
+    """out *= g' (order 1), g'' (2) or g''' (3), from what `activate` has left in z and a; softmax:
+    its Jacobian, order 1 alone."""
     cdef Call call = call_of(rows, columns, stride, z, a, NULL, out, p)
     call.order = order
     table_row(MULTIPLY_SLOPES, activation, call)
@@ -319,6 +350,25 @@ cdef inline kernel_void multiply_tangents(
     cdef Call call = call_of(rows, columns, stride, z, a, NULL, out, p)
     call.delta, call.tangent = delta, tangent
     table_row(TANGENTS, activation, call)
+
+
+cdef inline kernel_void activate_streams(
+    int activation, const Streams *streams, Py_ssize_t rows, const real *z, real *a, real p,
+) noexcept nogil:
+    """The derivatives of a = g(z) beside a, from those beside z; no softmax."""
+    cdef Call call = call_of(rows, 0, 0, z, NULL, NULL, a, p)
+    call.streams = streams
+    table_row(STREAMS, activation, call)
+
+
+cdef inline kernel_void activate_streams_backward(
+    int activation, const Streams *streams, Py_ssize_t rows, const real *z, const real *a,
+    real *delta, real p,
+) noexcept nogil:
+    """The deltas of a and its derivatives become those of z and of its own; no softmax."""
+    cdef Call call = call_of(rows, 0, 0, z, a, NULL, delta, p)
+    call.streams = streams
+    table_row(STREAMS_BACKWARD, activation, call)
 
 
 cdef inline kernel_void output_errors(

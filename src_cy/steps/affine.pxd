@@ -11,6 +11,7 @@ from matrix.gathered cimport (
 from matrix.sizes cimport TABLE_SUM_BYTES
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
 from steps.step cimport TO_OUT, WITH_BIAS, Step
+from steps.streams cimport Streams
 
 
 cdef inline void multiply_inputs(
@@ -107,6 +108,72 @@ cdef inline kernel_void add_row(
             p += n_samples
         lanes_store(out + c, total)
         c += LANES
+
+
+cdef inline kernel_void add_numbers(
+    Py_ssize_t units, Py_ssize_t positions, const Streams *streams, const real *numbers,
+    Py_ssize_t row, real *out, Py_ssize_t unit_row,
+) noexcept nogil:
+    """out[unit, position] += one number of each unit, where the values are."""
+    cdef Py_ssize_t u, p, c
+    cdef lanes_t number
+    for u in range(units):
+        number = lanes_splat(numbers[u * row])
+        for p in range(positions):
+            c = p * streams.row
+            while c < p * streams.row + streams.samples:
+                lanes_store(out + c, lanes_load(out + c) + number)
+                c += LANES
+        out += unit_row
+
+
+cdef inline void affine_streams(
+    const Step *step, const Streams *streams, const real *theta, real *values,
+) noexcept nogil:
+    """Of all streams; the bias belongs to the value alone."""
+    cdef const Run *run
+    cdef Py_ssize_t r
+    multiply_inputs(step, 0, theta, values, FROM_OUT if step.flags & TO_OUT else FROM_NOTHING,
+                    values)
+    for r in range(step.n_runs if step.flags & WITH_BIAS else 0):
+        run = step.runs + r
+        add_numbers(step.n_units, run.columns // streams.row, streams, theta + step.bias, step.row,
+                    values + run.out, step.unit_row)
+
+
+cdef inline void affine_stream_sums(
+    const Step *step, const Streams *streams, const real *values, const real *deltas, real *sums,
+) noexcept nogil:
+    """Delta as in `affine_sums`; that of the bias of the value alone."""
+    cdef Run one
+    cdef Py_ssize_t r, at
+    affine_sums(step, 0, False, values, deltas, sums)
+    for r in range(step.n_all_runs if step.flags & WITH_BIAS else 0):
+        one = step.all_runs[r]
+        one.columns = streams.samples
+        at = 0
+        while at < step.all_runs[r].columns:
+            run_sums(step.n_units, &one, 1, deltas, step.unit_row, sums + step.delta_bias)
+            one.out_delta += streams.row
+            at += streams.row
+
+
+cdef inline void affine_stream_rows(
+    const Step *step, const Streams *streams, const real *values, const real *deltas, real *rows,
+    Py_ssize_t row,
+) noexcept nogil:
+    """As `affine_rows`, summed over the streams too."""
+    cdef Py_ssize_t r, u, at
+    cdef const Run *run
+    affine_rows(step, False, streams.samples, values, deltas, rows, row)
+    for r in range(step.n_runs if step.flags & WITH_BIAS else 0):
+        run = step.runs + r
+        for u in range(step.n_units):
+            at = run.out_delta + u * step.unit_row
+            while at < run.out_delta + u * step.unit_row + run.columns:
+                add_row(streams.samples, streams.samples, deltas + at, NULL,
+                        rows + (step.bias + u * step.row) * row)
+                at += streams.row
 
 
 cdef inline void affine_rows(

@@ -16,7 +16,7 @@ cdef inline void each(
     const int order, function_t g, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
     const real *z, const real *a, real *out, real p,
 ) noexcept nogil:
-    """out = g(z), or out *= g' or g''."""
+    """out = g(z), or out times a derivative of g."""
     cdef Py_ssize_t _, c
     for _ in range(rows):
         c = 0
@@ -34,7 +34,7 @@ cdef inline void each(
 
 
 cdef extern from "simd/constants.h" nogil:
-    void with_order "with_constant_0_2"(
+    void with_order "with_constant_0_3"(
         void (*f)(int, function_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const real *, const real *,
                   real *, real) noexcept nogil,
         int order, function_t g, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,

@@ -2,10 +2,14 @@
 from libc.string cimport memcpy, memset
 
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_store, real
-from steps.activations cimport SOFTMAX, activate, multiply_slopes, multiply_tangents, output_errors
+from steps.activations cimport (
+    SOFTMAX, activate, activate_streams, activate_streams_backward, multiply_slopes,
+    multiply_tangents, output_errors,
+)
 from steps.custom cimport SCALE, SET, activate_custom, custom_loss
 from steps.losses cimport is_joint, loss_of_error, loss_of_z
 from steps.missing cimport add_known, clear_missing, sum_rows
+from steps.streams cimport Streams, map_streams, map_streams_backward, no_function
 from tape.tape cimport Custom
 
 
@@ -13,7 +17,7 @@ cdef struct Function:
     int activation          # row of the table; N_ACTIVATIONS: a circuit
     real parameter          # of the activation
     bint keeps_slopes       # in the place of z
-    const Custom *circuit   # three, of g, g' and g'' (tape.pxd); or NULL
+    const Custom *circuit   # four, of g and its first derivatives (tape.pxd); or NULL
 
 
 cdef inline kernel_void subtract(
@@ -44,7 +48,7 @@ cdef inline void multiply_by_slopes(
     const Function *g, int order, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride,
     const real *z, const real *a, real *out, real *scratch,
 ) noexcept nogil:
-    """out *= g' (order 1) or g'' (2), as `multiply_slopes`."""
+    """out *= g' (order 1), g'' (2) or g''' (3), as `multiply_slopes`."""
     if g.circuit == NULL:
         multiply_slopes(g.activation, order, rows, columns, stride, z, a, out, g.parameter)
     else:
@@ -96,6 +100,57 @@ cdef inline void multiply_by_tangent(
         activate_custom(g.circuit + 2, SCALE, rows, columns, stride, z, room, scratch)
         activate_custom(g.circuit + 1, SCALE, rows, columns, stride, z, out, scratch)
         add_to(n, room, out)
+
+
+cdef inline void slopes_of_circuit(
+    const Function *g, int most, const Streams *streams, Py_ssize_t rows, const real *z, real *out,
+    real *scratch,
+) noexcept nogil:
+    """g', g'', ... up to the order `most`, each [row, sample]."""
+    cdef Py_ssize_t S = streams.samples, r
+    cdef int order
+    for order in range(1, most + 1):
+        for r in range(rows):
+            activate_custom(g.circuit + order, SET, 1, S, S, z + r * streams.row, out, scratch)
+            out += S
+
+
+cdef inline void apply_streams(
+    const Function *g, const Streams *streams, Py_ssize_t rows, real *z, real *a, real *room,
+    real *scratch,
+) noexcept nogil:
+    """a = g(z) and its derivatives; `room`: for 3 S numbers of each row."""
+    apply(g, True, rows, streams.samples, streams.row, z, a, scratch)
+    if g.circuit == NULL:
+        activate_streams(g.activation, streams, rows, z, a, g.parameter)
+    else:
+        slopes_of_circuit(g, 2, streams, rows, z, room, scratch)
+        called_streams(streams, rows, z, room, a)
+
+
+cdef inline void multiply_by_stream_slopes(
+    const Function *g, const Streams *streams, Py_ssize_t rows, const real *z, const real *a,
+    real *delta, real *room, real *scratch,
+) noexcept nogil:
+    """The deltas of a and its derivatives become those of z and of its own."""
+    if g.circuit == NULL:
+        activate_streams_backward(g.activation, streams, rows, z, a, delta, g.parameter)
+    else:
+        slopes_of_circuit(g, 3, streams, rows, z, room, scratch)
+        called_streams_backward(streams, rows, z, a, room, delta)
+
+
+cdef inline kernel_void called_streams(
+    const Streams *streams, Py_ssize_t rows, const real *z, const real *slopes, real *a,
+) noexcept nogil:
+    map_streams(no_function, True, streams, rows, z, slopes, a, 0)
+
+
+cdef inline kernel_void called_streams_backward(
+    const Streams *streams, Py_ssize_t rows, const real *z, const real *a, const real *slopes,
+    real *delta,
+) noexcept nogil:
+    map_streams_backward(no_function, True, streams, rows, z, a, slopes, delta, 0)
 
 
 cdef inline void function_errors(

@@ -1,7 +1,8 @@
 """Rows combined with rows: the gates of recurrent layers, and states kept beyond a sample's end."""
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
-from simd.lanes_math cimport lanes_gt, lanes_select
+from simd.lanes_math cimport lanes_fma, lanes_gt, lanes_select
 from steps.step cimport NEGATIVE_PRODUCT, WITHIN, Step
+from steps.streams cimport Streams
 
 
 cdef inline kernel_void products(
@@ -146,3 +147,95 @@ cdef inline void gate_backward(
         add_product(n, sign, delta, values + step.a, deltas + step.b_delta)
     if step.d_delta >= 0:
         add_product(n, 1, delta, NULL, deltas + step.d_delta)
+
+
+cdef inline kernel_void stream_products(
+    Py_ssize_t rows, const Streams *streams, real sign, const real *a, const real *b, real *out,
+) noexcept nogil:
+    """Adds the derivatives of sign a b: a_i b + a b_i, and a_ij b + a_i b_j + a_j b_i + a b_ij."""
+    cdef Py_ssize_t S = streams.samples, c, s, at, left, right, _
+    cdef lanes_t total
+    for _ in range(rows):
+        c = 0
+        while c < S:
+            for s in range(1, streams.n):
+                at = s * S + c
+                total = lanes_load(a + at) * lanes_load(b + c)
+                total = lanes_fma(lanes_load(a + c), lanes_load(b + at), total)
+                if s > streams.n_first:
+                    left, right = streams.left[s] + c, streams.right[s] + c
+                    total = lanes_fma(lanes_load(a + left), lanes_load(b + right), total)
+                    total = lanes_fma(lanes_load(a + right), lanes_load(b + left), total)
+                lanes_store(out + at, lanes_fma(lanes_splat(sign), total, lanes_load(out + at)))
+            c += LANES
+        a += streams.row
+        b += streams.row
+        out += streams.row
+
+
+cdef inline kernel_void add_stream_products(
+    Py_ssize_t rows, const Streams *streams, real sign, const real *delta, const real *b,
+    real *out,
+) noexcept nogil:
+    """Adds the deltas of a and its derivatives, from those of sign a b, to `out`."""
+    cdef Py_ssize_t S = streams.samples, c, s, at, left, right, _
+    cdef lanes_t total, value, d
+    for _ in range(rows):
+        c = 0
+        while c < S:
+            value = lanes_load(b + c)
+            total = lanes_load(out + c)
+            for s in range(streams.n):
+                at = s * S + c
+                d = sign * lanes_load(delta + at)
+                total = lanes_fma(d, lanes_load(b + at), total)
+                if s > 0:
+                    lanes_store(out + at, lanes_fma(d, value, lanes_load(out + at)))
+                if s > streams.n_first:
+                    left, right = streams.left[s] + c, streams.right[s] + c
+                    lanes_store(out + left, lanes_fma(
+                        d, lanes_load(b + right), lanes_load(out + left)))
+                    lanes_store(out + right, lanes_fma(
+                        d, lanes_load(b + left), lanes_load(out + right)))
+            lanes_store(out + c, total)
+            c += LANES
+        delta += streams.row
+        b += streams.row
+        out += streams.row
+
+
+cdef inline kernel_void set_rows(Py_ssize_t n, const real *d, real *out) noexcept nogil:
+    """out = d, or 0 without d."""
+    cdef Py_ssize_t i = 0
+    while i < n:
+        lanes_store(out + i, lanes_load(d + i) if d != NULL else lanes_splat(0))
+        i += LANES
+
+
+cdef inline void gate_streams(
+    const Step *step, const Streams *streams, real *values,
+) noexcept nogil:
+    """Of all streams; samples with lengths have none."""
+    cdef real sign = -1 if step.op == NEGATIVE_PRODUCT else 1
+    cdef real *out = values + step.out
+    cdef Py_ssize_t r, c
+    set_rows(step.n * streams.row, row_at(values, step.d), out)
+    if step.a < 0:
+        return
+    for r in range(step.n):
+        c = r * streams.row
+        add_product(streams.samples, sign, values + step.a + c, values + step.b + c, out + c)
+    stream_products(step.n, streams, sign, values + step.a, values + step.b, out)
+
+
+cdef inline void gate_streams_backward(
+    const Step *step, const Streams *streams, const real *values, real *deltas,
+) noexcept nogil:
+    cdef real sign = -1 if step.op == NEGATIVE_PRODUCT else 1
+    cdef const real *delta = deltas + step.out_delta
+    if step.a_delta >= 0:
+        add_stream_products(step.n, streams, sign, delta, values + step.b, deltas + step.a_delta)
+    if step.b_delta >= 0:
+        add_stream_products(step.n, streams, sign, delta, values + step.a, deltas + step.b_delta)
+    if step.d_delta >= 0:
+        add_product(step.n * streams.row, 1, delta, NULL, deltas + step.d_delta)

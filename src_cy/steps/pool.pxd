@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
 from simd.lanes_math cimport lanes_eq, lanes_maximum, lanes_select
 from steps.step cimport LARGEST, Step
+from steps.streams cimport Streams
 
 
 cdef inline kernel_void largest_rows(
@@ -156,3 +157,63 @@ cdef inline void pool_backward(
     else:
         add_to_all(step.n, step.window, step.row_deltas, columns, step.factor,
                    deltas + step.out_delta, deltas)
+
+
+cdef inline kernel_void streams_of_largest(
+    Py_ssize_t n, Py_ssize_t window, const int32_t *rows, const Streams *streams,
+    const real *values, real *out,
+) noexcept nogil:
+    """The largest of each window, its first, or its first NaN, with the derivatives it has."""
+    cdef Py_ssize_t S = streams.samples, c, s, _
+    cdef int w
+    cdef lanes_t value, best, found
+    for _ in range(n):
+        c = 0
+        while c < S:
+            best = lanes_load(out + c)
+            for s in range(1, streams.n):
+                found = lanes_splat(0)
+                for w in range(window - 1, -1, -1):     # the first is the last to be taken
+                    if rows[w] < 0:
+                        continue
+                    value = lanes_load(values + rows[w] + c)
+                    found = lanes_select(
+                        lanes_eq(value, value), found, lanes_load(values + rows[w] + s * S + c))
+                    found = lanes_select(
+                        lanes_eq(value, best), lanes_load(values + rows[w] + s * S + c), found)
+                lanes_store(out + s * S + c, found)
+            c += LANES
+        rows += window
+        out += streams.row
+
+
+cdef inline void pool_streams(
+    const Step *step, const Streams *streams, real *values,
+) noexcept nogil:
+    cdef Py_ssize_t i
+    if step.op != LARGEST:
+        mean_rows(step.n, step.window, step.rows, streams.row, step.factor, values,
+                  values + step.out)
+        return
+    for i in range(step.n):
+        largest_rows(1, step.window, step.rows + i * step.window, streams.samples, values,
+                     values + step.out + i * streams.row)
+    streams_of_largest(step.n, step.window, step.rows, streams, values, values + step.out)
+
+
+cdef inline void pool_streams_backward(
+    const Step *step, const Streams *streams, const real *values, real *deltas,
+) noexcept nogil:
+    cdef Py_ssize_t i, s, at
+    if step.op != LARGEST:
+        add_to_all(step.n, step.window, step.row_deltas, streams.row, step.factor,
+                   deltas + step.out_delta, deltas)
+        return
+    for i in range(step.n):
+        for s in range(streams.n):      # the winner of the values has all of them
+            at = i * streams.row
+            add_to_largest(1, step.window, step.rows + i * step.window,
+                           step.row_deltas + i * step.window, streams.samples, values,
+                           values + step.out + at,
+                           deltas + step.out_delta + at + s * streams.samples,
+                           deltas + s * streams.samples)
