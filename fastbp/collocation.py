@@ -112,10 +112,11 @@ class Collocation(Further, Residuals):
         n = network.n_parameters + len(tapes.parameters)
         self._bind(n, m, sample_weight, n_threads, [(X, points)])
         engine, chain = compiled.chain(network)
+        inputs, pairs, sources = tapes.numbers()
+        cost, rows = tapes.tapes(real.name)
         problem = engine.BoundCollocation(
             chain, X, matrix, self.sample_weight, l2, network.reduction == "mean", self.n_threads,
-            *tapes.numbers(), *tapes.tapes(real.name), len(tapes.expressions),
-            len(tapes.parameters),
+            inputs, pairs, sources, cost, rows, len(tapes.expressions), len(tapes.parameters),
         )  # fmt: skip
         self._set(
             network=network, expressions=tapes.expressions, parameters=tapes.parameters, l2=l2,
@@ -172,7 +173,7 @@ class Collocation(Further, Residuals):
         )
 
     @property
-    def sample_gradients(self) -> NoReturn:  # type: ignore[override]
+    def sample_gradients(self) -> NoReturn:
         """There are none; rows of `jacobian` are the derivatives of each point."""
         raise AttributeError(
             "a collocation has no sample_gradients; jacobian has a row for each residual of each "

@@ -142,7 +142,7 @@ class Residuals:
             made[id(v)] = a[k].d(*(x[i] for i in by)) if by else a[k]
         return replaced(list(self.expressions), made)
 
-    def numbers(self) -> "tuple[NDArray[np.int32], ...]":
+    def numbers(self) -> "tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]":
         """inputs, pairs and sources as the engine reads them."""
         pairs = np.array(self.pairs, np.int32).reshape(-1, 2)
         sources = np.array(self.sources, np.int32).reshape(-1, 3)

@@ -151,7 +151,7 @@ def _once(expression: Expression, x: Expression) -> Expression:
         if not is_symbol(variable, INPUT):
             term = term * _of_variable(variable, x)
         total = term if total is None else total + term
-    return constant(0.0) if total is None else total  # type: ignore[no-any-return]
+    return constant(0.0) if total is None else total
 
 
 def _of_variable(variable: Expression, x: Expression) -> Expression:
