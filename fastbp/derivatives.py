@@ -189,14 +189,14 @@ class SecondOrder(Bound):
         self, vector: "NDArray[np.float64]", rows: "NDArray[np.float64]", gauss_newton: bool
     ) -> "NDArray[np.float64]":
         """The products with directions in rows."""
-        if self.dy is not None and not gauss_newton:
+        if self.dy is not None and not gauss_newton and self.network.activations[-1] == "softmax":
             raise ValueError(
-                "second derivatives of a cost with dy= are not there; gauss_newton_product, "
-                "residuals and fastbp.levenberg_marquardt are, and L-BFGS-B needs none"
+                "second derivatives of a cost with dy= are not there of a softmax output; "
+                "gauss_newton_product and fastbp.levenberg_marquardt are, and L-BFGS-B needs none"
             )
         products = self._problem.products(vector, rows, gauss_newton)
         if self.dy is not None:
-            slopes.add_products(self._problem, vector, rows, products)
+            slopes.add_products(self._problem, vector, rows, gauss_newton, products)
         return products
 
 

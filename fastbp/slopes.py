@@ -44,10 +44,14 @@ def read(dy: Any, network: "Network", m: int) -> "NDArray[Any] | None":
 
 
 def add_products(
-    problem: "BoundNetwork", theta: Any, directions: "NDArray[np.float64]",
+    problem: "BoundNetwork", theta: Any, directions: "NDArray[np.float64]", gauss_newton: bool,
     products: "NDArray[np.float64]",
 ) -> None:  # fmt: skip
-    """Adds R'R times each direction to Gauss-Newton products, R the Jacobian of the slopes."""
+    """Adds the share of the slopes to products with the Hessian or, R'R with their Jacobian R by
+    theta, the Gauss-Newton matrix."""
     for direction, product in zip(directions, products, strict=True):
+        if not gauss_newton:
+            product += problem.slope_hessian_product(theta, direction)
+            continue
         rows = problem.rows_of(theta, "slope_product", direction)
         product += problem.residual_transpose(theta, rows, True)

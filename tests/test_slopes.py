@@ -89,7 +89,31 @@ def check(net, m, lengths=False, y=None, weight=0.7, seed=0, **settings):
         assert (again[1] == D).all()
     if net.loss == "squared_error":
         check_residuals(objective, theta, J, D, dtype)
+    if net.activations[-1] != "softmax":
+        check_hessian(objective, theta, dtype)
     return objective, theta
+
+
+def check_hessian(objective, theta, dtype):
+    """Against differences of the gradient, which was compared with the reference."""
+    v = np.random.default_rng(3).standard_normal((len(theta), 2))
+    found = objective.hessp(theta, v)
+    assert (objective.hessp(theta, v[:, 0]) == found[:, 0]).all()
+    if dtype == "float64":
+        slopes = derivative(
+            lambda h: objective(theta + float(h) * v[:, 0])[1].astype(LONG), STEP / 10
+        )
+        scale = max(1, abs(found).max())
+        assert abs(found[:, 0] - slopes.astype(float)).max() <= 1e-6 * scale
+    else:
+        net = objective.network
+        wide = fastbp.Network(net.layers, loss=net.loss, l2=net.l2, input_shape=net.input_shape)
+        made = objective._arguments()
+        exact = type(objective)(wide, *made[1:]).hessp(theta, v)
+        assert_near(found, exact, dtype)
+    assert abs(v[:, 1] @ found[:, 0] - v[:, 0] @ found[:, 1]) <= (
+        TOLERANCE[dtype] * np.linalg.norm(v[:, 1]) * np.linalg.norm(found[:, 0])
+    )
 
 
 def check_residuals(objective, theta, J, D, dtype):
@@ -244,6 +268,15 @@ def test_levenberg_marquardt_learns_forces():
     assert result.fun < 1e-5
     G = net.input_gradient(result.x, X)
     assert abs(G - dy).max() < 0.05
+
+
+def test_no_hessian_of_softmax_outputs():
+    net = fastbp.mlp(3, 4, 2, output="softmax", loss="cross_entropy")
+    theta, X, y, _ = data(net, 5)
+    objective = net.objective(X, y, dy=wanted(net, 5))
+    assert objective.gauss_newton_product(theta, theta).shape == theta.shape
+    with pytest.raises(ValueError, match="gauss_newton_product and"):
+        objective.hessp(theta, theta)
 
 
 def test_errors():

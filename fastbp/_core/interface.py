@@ -79,6 +79,11 @@ class BoundNetwork(Protocol):
         self, theta: NDArray[np.float64], numbers: NDArray[Any], of_slopes: bool = False
     ) -> NDArray[np.float64]: ...
 
+    # The Hessian of what slopes cost times a direction of theta.
+    def slope_hessian_product(
+        self, theta: NDArray[np.float64], direction: NDArray[np.float64]
+    ) -> NDArray[np.float64]: ...
+
     # (n_parameters, n_parameters); only the lower half is to be read.
     def gauss_newton_matrix(
         self, theta: NDArray[np.float64], of_slopes: bool = False

@@ -185,6 +185,21 @@ cdef class BoundNetwork(Bound):
         self._derive(what, theta, NULL, <double *>cnp.PyArray_DATA(<cnp.ndarray>out), beside)
         return out
 
+    def slope_hessian_product(self, theta, direction):
+        """The Hessian of the slopes' part of J times a direction of theta."""
+        cdef cnp.npy_intp n
+        if self.chain is None:
+            raise RuntimeError("this BoundNetwork is not bound to data")
+        self.chain.check_theta(theta)
+        self.chain.check_theta(direction)
+        self._check_slopes(SLOPE_HESSIAN)
+        n = self.chain.plan.n_parameters
+        theta = np.concatenate([theta, direction])
+        out = cnp.PyArray_SimpleNew(1, &n, cnp.NPY_FLOAT64)
+        self._derive(SLOPE_HESSIAN, theta, NULL, <double *>cnp.PyArray_DATA(<cnp.ndarray>out),
+                     NULL)
+        return out
+
     cdef int _check_slopes(self, int what) except -1:
         if what >= SLOPE_COST and self.data.slopes == NULL:
             raise ValueError("there are no slopes")
@@ -209,11 +224,13 @@ cdef class BoundNetwork(Bound):
         self, int what, theta, real *output, double *sums, const real *beside,
     ) except -1:
         cdef double cost = 0
+        cdef int n_tangents = what == RESIDUAL_PRODUCT or what >= SLOPE_COST
+        if what == SLOPE_HESSIAN:
+            n_tangents = 3          # along theta, along X, and both
         workspace = self.along.get(what)
         if workspace is None:
             workspace = new_workspace(self.chain, self.m, &self.data, False, self.l2, self.mean,
-                                      self.n_threads,
-                                      what == RESIDUAL_PRODUCT or what >= SLOPE_COST, False, what)
+                                      self.n_threads, n_tangents, False, what)
             keep_workspace(self.along, what, workspace)
         return self._run_in(workspace, <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta), None,
                             0, 1, sums, &cost, output, beside)

@@ -164,7 +164,7 @@ cdef class Workspace:
             sums = plan.n_cached * streams
         elif plan.loss >= 0 and plan.rows_of in (
                 NO_ROWS, GAUSS_NEWTON, GAUSS_NEWTON_PRODUCT, RESIDUAL_TRANSPOSE, SLOPE_COST,
-                SLOPE_GRAM, SLOPE_TRANSPOSE):
+                SLOPE_GRAM, SLOPE_TRANSPOSE, SLOPE_HESSIAN):
             sums = plan.n_delta * plan.cut.n_chunks * (reals if plan.sums_in_double else 1)
         sums = take(&top, sums)
         costs = take(&top, plan.cut.n_chunks * reals)
@@ -263,8 +263,10 @@ cdef Workspace new_workspace(
     plan.n_tangents = n_tangents
     plan.gauss_newton = gauss_newton
     plan.rows_of = rows_of
-    if rows_of < FORWARD_PRODUCT or rows_of == SLOPE_PRODUCT:
+    if rows_of < FORWARD_PRODUCT:
         plan.n_directions = n_tangents
+    elif rows_of == SLOPE_PRODUCT or rows_of == SLOPE_HESSIAN:
+        plan.n_directions = 1
     plan.n_given = plan.n_parameters * (1 + plan.n_directions)
     if rows_of != NO_ROWS or n_tangents > 0 and not is_worth_packing(&chain.plan):
         plan.n_chain = 0

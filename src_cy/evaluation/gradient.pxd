@@ -6,7 +6,7 @@ last (windows.pxd). Few samples make a row of Delta in the gradient, and call it
 (sample_major.pxd).
 """
 from evaluation.parameters cimport ThetaBlock, add_in_double, delta_of
-from evaluation.plan cimport NO_ROWS, SLOPE_COST, Evaluation, Plan
+from evaluation.plan cimport NO_ROWS, SLOPE_COST, SLOPE_HESSIAN, Evaluation, Plan
 from evaluation.tangents cimport direction
 from matrix.layout cimport Strips, adjacent, column
 from matrix.sizes cimport FINISH_PIECE
@@ -86,7 +86,7 @@ cdef inline void run_finish(void *context, int worker, Py_ssize_t item) noexcept
     cdef Py_ssize_t c = theta.shift, end = theta.shift + theta.n_in, row = theta.n_in + 1, j, n, at
     # A transpose's numbers have the samples' shares already, and no penalty.
     cdef bint of_cost = plan.rows_of == NO_ROWS or plan.rows_of == SLOPE_COST
-    cdef double scale = run.scale if of_cost else 1
+    cdef double scale = run.scale if of_cost or plan.rows_of == SLOPE_HESSIAN else 1
     cdef double l2 = run.l2 if of_cost else 0
     cdef Strips Delta = delta_of(theta, run.sums + k * plan.n_sums)
     cdef const double *sums

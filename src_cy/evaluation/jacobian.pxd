@@ -342,7 +342,7 @@ cdef inline void tile_input_hessian(
                         tangent_values(plan, scratch, i) + output_z(plan, t),
                         scratch + plan.curvature_at, scratch + plan.circuit_at,
                         tangents + output_delta(plan, t))
-                hessian_backward(run, True, NULL, scratch, NULL, NULL)
+                hessian_backward(run, plan.n_tangents, True, NULL, scratch, NULL, NULL)
                 for i in range(some):
                     write(plan, tangent_deltas(plan, scratch, i) + plan.input_delta, n_in, count,
                           run.output + ((start * n + t * K + k) * n_in + first + i) * n_in,

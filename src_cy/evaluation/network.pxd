@@ -12,10 +12,12 @@ from evaluation.parameters cimport add_in_double, add_squares
 from evaluation.outputs cimport tile_loss, write_outputs
 from evaluation.plan cimport (
     BY_STEPS, BY_TILES, BY_WINDOWS, GAUSS_NEWTON, NO_ROWS, SAMPLE_MAJOR, SLOPE_COST, SLOPE_GRAM,
+    SLOPE_HESSIAN,
     Data, Evaluation, Plan,
 )
 from evaluation.sample_major cimport sample_major_tile_backward, sample_major_tile_forward
 from evaluation.samples cimport tile_data
+from evaluation.slope_hessian cimport tile_slope_hessian
 from evaluation.slopes cimport tile_slope_cost, tile_slopes
 from evaluation.tangents cimport tile_of_program_backward, tile_of_program_forward
 from evaluation.weights cimport quotient, weigh
@@ -80,6 +82,8 @@ cdef inline void run_chunk(void *context, int worker, Py_ssize_t chunk) noexcept
             tile_tangents_forward(run, scratch, &data, start, count, columns, &ahead)
         if plan.rows_of == SLOPE_COST:
             cost += tile_slope_cost(run, scratch, &data, count, sums, place == 0)
+        elif plan.rows_of == SLOPE_HESSIAN:
+            tile_slope_hessian(run, scratch, &data, count, sums, place == 0)
         elif plan.rows_of > SLOPE_COST:
             tile_slopes(run, scratch, &data, start, count, sums, place == 0)
         elif plan.rows_of != NO_ROWS:

@@ -60,7 +60,7 @@ cdef enum:          # what is asked of each sample; see jacobian.pxd
     FORWARD_PRODUCT, BACKWARD_PRODUCT, INPUT_JACOBIAN, INPUT_HESSIAN
     # and slopes.pxd
     SLOPE_COST, SLOPE_RESIDUALS, SLOPE_ROWS, SLOPE_GRAM, SLOPE_PRODUCT, SLOPE_TRANSPOSE
-    SLOPE_GRADIENTS
+    SLOPE_GRADIENTS, SLOPE_HESSIAN
 
 
 cdef enum:

@@ -16,6 +16,8 @@ What there is of the residuals G - Y, times the root of w and of the sample's sh
     SLOPE_PRODUCT       R times a direction of theta, (K T, n_in)
     SLOPE_TRANSPOSE     R' times numbers, summed up
     SLOPE_GRADIENTS     the gradient of the sample's cost alone, without that of the loss, (P)
+    SLOPE_HESSIAN       the Hessian of the cost, without that of the loss, times a direction of
+                        theta (slope_hessian.pxd)
 """
 from libc.math cimport sqrt
 from libc.string cimport memcpy, memset
@@ -34,7 +36,7 @@ from evaluation.sums cimport sum_cost
 from evaluation.tangents cimport (
     direction, hessian_backward, tangent_deltas, tangent_forward, tangent_values,
 )
-from evaluation.weights cimport leave_out
+from evaluation.weights cimport leave_out, tile_weights
 from matrix.transpose cimport transpose
 from simd.lanes cimport LANES, kernel_void, lanes_load, lanes_splat, lanes_store, lanes_t, real
 from simd.lanes_math cimport lanes_eq, lanes_fma, lanes_select
@@ -81,6 +83,20 @@ cdef inline void take_numbers(
             out[r * S + s] = beyond[r * S + s] if beyond != NULL else 0
 
 
+cdef inline void weigh_slopes(
+    const Evaluation *run, real *scratch, const Data *data, Py_ssize_t count,
+) noexcept nogil:
+    """The weights of a tile, 0 where there is no sample; what is left out."""
+    cdef const Plan *plan = run.plan
+    cdef Py_ssize_t S = plan.padded, s
+    cdef real *w = scratch + plan.weights_at
+    if data.weights == NULL:
+        for s in range(S):
+            w[s] = s < count
+    elif tile_weights(data.weights, run.weight_factor, count, S, w):
+        leave_out(plan.n_values // S, S, S, w, scratch + plan.values_at)
+
+
 cdef inline void weigh_position(
     const Plan *plan, real *scratch, const Data *data, Py_ssize_t t,
 ) noexcept nogil:
@@ -114,7 +130,7 @@ cdef inline void go_along(
         multiply_shares(plan, scratch, data, t, tangents + t * K * S)
     if delta_of_loss != NULL:
         add_to(plan.positions * K * S, delta_of_loss, tangents)
-    hessian_backward(run, V != NULL, V, scratch, NULL, sums)
+    hessian_backward(run, 1, V != NULL, V, scratch, NULL, sums)
 
 
 cdef inline double tile_slope_cost(
@@ -123,7 +139,7 @@ cdef inline double tile_slope_cost(
 ) noexcept nogil:
     """The cost of a tile, that of the loss included; its gradient into the sums, if wanted."""
     cdef const Plan *plan = run.plan
-    cdef Py_ssize_t K = plan.n_out, S = plan.padded, size = plan.positions * K * S, t, k, s
+    cdef Py_ssize_t K = plan.n_out, S = plan.padded, size = plan.positions * K * S, t, k
     cdef real *deltas = scratch + plan.deltas_at
     cdef real *errors = tangent_values(plan, scratch, 0)        # in the place of X
     cdef real *w = scratch + plan.weights_at
@@ -136,11 +152,7 @@ cdef inline double tile_slope_cost(
     total = tile_loss(run, scratch, data, count, S, &some_left_out)
     memcpy(output_values(plan, scratch, 0), z, size * sizeof(real))
     memcpy(delta_of_loss, deltas + output_delta(plan, 0), size * sizeof(real))
-    if data.weights == NULL:
-        for s in range(S):
-            w[s] = s < count
-    elif some_left_out:
-        leave_out(plan.n_values // S, S, S, w, scratch + plan.values_at)
+    weigh_slopes(run, scratch, data, count)
     if run.gradient != NULL and fresh:
         memset(sums, 0, plan.n_delta * sizeof(real))
     for t in range(plan.positions):

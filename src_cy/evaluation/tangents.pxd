@@ -92,7 +92,8 @@ cdef inline void step_backward(
 
 
 cdef inline void hessian_backward(
-    const Evaluation *run, bint to_inputs, const real *V, real *scratch, const real *w, real *sums,
+    const Evaluation *run, Py_ssize_t n_tangents, bint to_inputs, const real *V, real *scratch,
+    const real *w, real *sums,
 ) noexcept nogil:
     """The deltas, which all directions share, and their tangents, of X too if so asked; and those
     of Delta, if there are sums for them. V: the first of the directions of theta, or NULL if they
@@ -109,7 +110,7 @@ cdef inline void hessian_backward(
         first = step.first_wanted if to_inputs else step.first_hidden
         for c in range(step.n_clears):
             memset(deltas + step.clears[c].at, 0, step.clears[c].n * sizeof(real))
-        for k in range(plan.n_tangents):
+        for k in range(n_tangents):
             for c in range(step.n_clears):
                 memset(tangent_deltas(plan, scratch, k) + step.clears[c].at, 0,
                        step.clears[c].n * sizeof(real))
@@ -164,4 +165,4 @@ cdef inline void tile_of_program_backward(
             program_backward(run, scratch, w, tangent_deltas(plan, scratch, k),
                              sums + k * plan.n_sums)
     else:
-        hessian_backward(run, False, direction(run, 0), scratch, w, sums)
+        hessian_backward(run, plan.n_tangents, False, direction(run, 0), scratch, w, sums)

@@ -113,6 +113,18 @@ cdef inline void gate_tangent(
         add_product(n, sign, values + step.a, tangents + step.b, out)
 
 
+cdef inline void gate_mixed(
+    const Step *step, Py_ssize_t columns, const real *v, const real *e, real *out,
+) noexcept nogil:
+    """What gate_tangent leaves out of a second tangent: the first ones, v and e, times each
+    other."""
+    cdef Py_ssize_t n = step.n * columns
+    cdef real sign = -1 if step.op == NEGATIVE_PRODUCT else 1
+    if step.op != WITHIN and step.a >= 0:
+        add_product(n, sign, v + step.a, e + step.b, out + step.out)
+        add_product(n, sign, e + step.a, v + step.b, out + step.out)
+
+
 cdef inline void gate_tangent_backward(
     const Step *step, Py_ssize_t columns, const real *tangents, const real *deltas,
     real *delta_tangents,
