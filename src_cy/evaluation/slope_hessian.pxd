@@ -198,7 +198,7 @@ cdef inline void tile_slope_hessian(
 ) noexcept nogil:
     """Adds to the tangent of Delta, of a tile whose values are there."""
     cdef const Plan *plan = run.plan
-    cdef Py_ssize_t n = plan.n_in, S = plan.padded, t, k, i
+    cdef Py_ssize_t n = plan.n_in, S = plan.padded, t, k
     cdef real *deltas = scratch + plan.deltas_at
     cdef real *e = tangent_values(plan, scratch, E)     # begin with the rows of X
     cdef real *ev = tangent_values(plan, scratch, EV)
