@@ -6,7 +6,7 @@ import numpy as np
 
 from fastbp import validate
 from fastbp.missing import NO_LABEL
-from fastbp.targets import CLASSIFIERS
+from fastbp.targets import CLASSIFIERS, name_of
 from fastbp.words import listed, where
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ def _classes(
             "weigh the samples by sample_weight="
         )
     assert targets is not None
-    if targets.shape[1] > 1 or network.loss not in CLASSIFIERS:
+    if targets.shape[1] > 1 or name_of(network) not in CLASSIFIERS:
         advice = f"loss {network.loss!r} takes no classes; weigh the samples by sample_weight="
-        if network.loss in CLASSIFIERS:
+        if name_of(network) in CLASSIFIERS:
             advice = "give labels 0..K-1, one for each sample, or weigh the samples by"
             advice += " sample_weight="
         raise ValueError(f"class_weight needs labels, and y has targets; {advice}")

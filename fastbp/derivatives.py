@@ -121,9 +121,9 @@ class SecondOrder(Bound):
 
         with H the Hessian of J, m the number of samples or the sum of their weights, and n that of
         targets, m K where none is missing and no sequence ends early: J m is
-        minus the logarithm of a likelihood for cross_entropy and poisson, and of a posterior with
-        a penalty. Where a loss is no likelihood (huber, hinge, ...) the numbers are of the right
-        order only. (Seber and Wild 1989, "Nonlinear Regression".)
+        minus the logarithm of a likelihood for cross_entropy, poisson and negative_binomial, and of
+        a posterior with a penalty. Where a loss is no likelihood (huber, hinge, ...) the numbers
+        are of the right order only. (Seber and Wild 1989, "Nonlinear Regression".)
 
         Parameters
         ----------

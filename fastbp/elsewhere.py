@@ -48,6 +48,9 @@ LOSSES = _named(
         "huber": "huber_loss smooth_l1 smooth_l1_loss",
         "log_cosh": "log_cosh_loss",
         "poisson": "poisson_nll poisson_nll_loss poisson_deviance poisson_loss half_poisson_loss",
+        "gamma": "gamma_deviance gamma_loss half_gamma_loss gamma_nll reg_gamma",
+        "negative_binomial": "nb nb2 neg_binomial negbin negative_binomial_nll nbinom",
+        "focal": "focal_loss binary_focal binary_focal_crossentropy sigmoid_focal_loss",
         "hinge": "hinge_loss svm margin max_margin",
         "squared_hinge": "squared_hinge_loss l2_svm hinge_squared",
         "multiclass_hinge": "crammer_singer categorical_hinge",
@@ -75,6 +78,10 @@ FORMULAS = {
     "multiclass_hinge": "the largest margin, of Crammer and Singer; the sum is 'weston_watkins'",
     "weston_watkins": "the sum over the other classes, not divided by their number",
     "quantile": "'quantile(0.9)' for the 90 % quantile",
+    "gamma": "a is the logarithm of the mean",
+    "negative_binomial": "'negative_binomial(alpha)': a is the logarithm of the mean, its variance "
+    "mean + alpha mean^2",
+    "focal": "'focal(gamma)', output 'sigmoid'",
 }
 
 # Functions that fastbp has under no name, as circuits of z, or of a and y.
@@ -92,7 +99,7 @@ CIRCUITS = {
         "hardsigmoid": "circuits.minimum(circuits.maximum(z / 6 + 0.5, 0), 1)",
     },
     "loss": {
-        "gamma": "y * circuits.exp(-a) + a",
+        "tweedie": "circuits.exp(a / 2) * 2 + 2 * y * circuits.exp(-a / 2)",
     },
 }
 

@@ -26,7 +26,8 @@ HiddenActivation = Literal[
 Activation = Literal[HiddenActivation, "softmax"]
 Loss = Literal[
     "cross_entropy", "squared_error", "absolute_error", "quantile", "huber", "log_cosh", "poisson",
-    "hinge", "squared_hinge", "multiclass_hinge", "weston_watkins",
+    "gamma", "negative_binomial", "focal", "hinge", "squared_hinge", "multiclass_hinge",
+    "weston_watkins",
 ]  # fmt: skip
 # end
 Reduction = Literal["mean", "sum"]

@@ -53,9 +53,11 @@ class Network(InputDerivatives, Layered):
         Summed over the K outputs: "cross_entropy" (output "sigmoid" or "softmax"),
         "squared_error" (1/2 ||a - y||^2), "absolute_error", "quantile(tau)", "huber(delta)" (1
         unless given), "log_cosh", "poisson" (output "identity": a is the log of the rate;
-        "softplus": the rate), "hinge", "squared_hinge", "multiclass_hinge" (the largest margin:
-        Crammer and Singer), "weston_watkins" (the sum of all margins). Or a circuit of two
-        variables, the activation a of one output and its target y, in this order.
+        "softplus": the rate), "gamma", "negative_binomial(alpha)" (a is the log of
+        the mean; alpha 1 unless given), "focal(gamma)" (output "sigmoid"; 2 unless given), "hinge",
+        "squared_hinge", "multiclass_hinge" (the largest margin: Crammer and Singer),
+        "weston_watkins" (the sum of all margins). Or a circuit of two variables, the activation a
+        of one output and its target y, in this order.
     l2 : float
         The factor lambda of the regularisation, >= 0; each call may take another.
     dtype : {"float64", "float32"}
@@ -251,9 +253,9 @@ class Network(InputDerivatives, Layered):
             K > 1: labels (m,) or (m, 1), integers 0..K-1, or targets (m, K). K = 1: targets (m,) or
             (m, 1). A DataFrame or Series too. Where the output is a sequence (T, K): labels (m, T),
             or targets (m, T, K); the loss is summed over the steps, and m is the number of samples.
-            Targets are 0..1 for cross_entropy (rows sum to 1 under softmax), >= 0 for poisson, -1
-            and 1 or 0 and 1 for the hinge losses, one-hot for multiclass_hinge and
-            weston_watkins, else any numbers.
+            Targets are 0..1 for cross_entropy (rows sum to 1 under softmax) and focal, >= 0 for
+            poisson and negative_binomial, > 0 for gamma, -1 and 1 or 0 and 1 for the hinge losses,
+            one-hot for multiclass_hinge and weston_watkins, else any numbers.
             To a loss that is a circuit labels become one-hot rows of 0 and 1.
         l2 : float, optional
             Instead of the network's own.

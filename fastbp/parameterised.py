@@ -24,7 +24,7 @@ def named(name: str, parameter: float) -> Parameterised:
         fastbp.named("quantile", 0.9) == "quantile(0.9)"
 
     "quantile(tau)": tau from 0 to 1. "huber(delta)": delta > 0. "leaky_relu(s)": slope s >= 0.
-    "elu(alpha)": alpha > 0.
+    "elu(alpha)": alpha > 0. "negative_binomial(alpha)": alpha > 0. "focal(gamma)": gamma >= 0.
 
     Raises
     ------

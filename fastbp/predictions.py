@@ -64,7 +64,7 @@ def predicted(network: "Network", outputs: Outputs) -> "NDArray[Any]":
     """
     single = network._outputs_shape[-1] == 1
     output = network.activations[-1]
-    if network.loss not in targets.CLASSIFIERS:
+    if targets.name_of(network) not in targets.CLASSIFIERS:
         values = outputs(False)
         if single:
             return values[..., 0]

@@ -15,6 +15,7 @@ from fastbp._core import core
 from fastbp.missing import ADVICE, as_nan
 from fastbp.missing import read as read_missing
 from fastbp.names import OF_CLASSES
+from fastbp.parameterised import without_parameter
 from fastbp.validate import (
     blocks,
     extremes,
@@ -30,12 +31,17 @@ if TYPE_CHECKING:
     from fastbp.missing import Missing
     from fastbp.network import Network
 
-CLASSIFIERS = ("cross_entropy", "hinge", "squared_hinge", *OF_CLASSES)
+CLASSIFIERS = ("cross_entropy", "focal", "hinge", "squared_hinge", *OF_CLASSES)
+# Losses that, after "identity", take a for the logarithm of the mean.
+OF_LOG_MEAN = ("poisson", "gamma", "negative_binomial")
 
 # loss -> (least, greatest, in words)
 RANGES = {
     "cross_entropy": (0.0, 1.0, "probabilities from 0 to 1"),
+    "focal": (0.0, 1.0, "probabilities from 0 to 1"),
     "poisson": (0.0, np.inf, "counts or rates >= 0"),
+    "negative_binomial": (0.0, np.inf, "counts or rates >= 0"),
+    "gamma": (1.4e-45, np.inf, "numbers > 0"),  # from the least of float32 on
 }
 ROW_SUM_TOLERANCE = 1e-3  # the sum of probabilities in float16 may be off so far
 
@@ -62,7 +68,7 @@ def read(
         y = as_nan(y)
     shape = network._outputs_shape
     K = shape[-1]
-    array = numbers(y, "y", K > 1 or network.loss in CLASSIFIERS, ADVICE)
+    array = numbers(y, "y", K > 1 or name_of(network) in CLASSIFIERS, ADVICE)
     if len(shape) > 1:
         return _of_positions(array, network, m, steps, y, missing)
     if array.shape == (m, *network.output_shape):
@@ -78,24 +84,35 @@ def _of_any_samples(array: "NDArray[Any]", network: "Network", y: Any, missing: 
     return _of_samples(array, network, y)
 
 
+def name_of(network: "Network") -> Any:
+    """The name of its loss without the parameter; a loss that is a circuit is itself."""
+    return without_parameter(network.loss)
+
+
 def _of_samples(array: "NDArray[Any]", network: "Network", y: Any) -> Read:
     """Of an array whose shape has been checked."""
     m, K = len(array), network._outputs_shape[-1]
+    loss = name_of(network)
     if K > 1 and array.shape in ((m,), (m, 1)):
+        if RANGES.get(loss, (0,))[0] > 0:
+            raise ValueError(
+                f"y has shape {array.shape}, as labels have; loss {loss!r} takes "
+                f"{RANGES[loss][2]}, and one-hot rows hold 0: give targets ({m}, {K})"
+            )
         return _labels(_flat(array), K, y), None
     if K == 1:
         array = _flat(array)
     in_place = array.dtype == network.dtype and array.flags.c_contiguous and array.flags.aligned
     targets = finite_reals(array, network.dtype, "y", bool(in_place), y, ADVICE)
-    if not isinstance(network.loss, str):
+    if not isinstance(loss, str):
         return None, targets.reshape(m, K)  # a circuit may be a loss of any numbers
-    if network.loss in RANGES:
+    if loss in RANGES:
         _check_range(targets, network, y)
-    if network.loss in core(network.dtype.name).SIGNED_LOSSES:
-        targets = _signed(targets, network.loss, y)
-    elif network.loss in OF_CLASSES:
-        return _one_hot_labels(targets, network.loss, y), None
-    elif network.loss == "cross_entropy" and network.activations[-1] == "softmax":
+    if loss in core(network.dtype.name).SIGNED_LOSSES:
+        targets = _signed(targets, loss, y)
+    elif loss in OF_CLASSES:
+        return _one_hot_labels(targets, loss, y), None
+    elif loss == "cross_entropy" and network.activations[-1] == "softmax":
         _check_row_sums(targets)
     return None, targets.reshape(m, K)
 
@@ -233,19 +250,20 @@ def _values(y: Any) -> str:
 
 def _check_range(targets: "NDArray[Any]", network: "Network", y: Any) -> None:
     """Refuses targets that the loss does not take: see RANGES."""
-    assert isinstance(network.loss, str)
-    least, greatest, words = RANGES[network.loss]
+    loss = name_of(network)
+    least, greatest, words = RANGES[loss]
     low, high = extremes(targets)
     if least <= low and high <= greatest:
         return
     place = first_where(targets, lambda part: (part < least) | (part > greatest))
     assert place is not None
     advice = "for targets of any value use loss='squared_error'"
-    if network.loss == "cross_entropy" and (low, high) == (1, 2):
+    of_two = loss in ("cross_entropy", "focal")
+    if of_two and (low, high) == (1, 2):
         advice = f"labels start at 1; subtract 1: {_values(y)} - 1"
-    elif network.loss == "cross_entropy" and (low, high) == (-1, 1):
+    elif of_two and (low, high) == (-1, 1):
         advice = f"for labels -1 and 1 pass ({_values(y)} + 1) / 2, or use loss='hinge'"
-    elif network.loss == "cross_entropy" and network._outputs_shape[-1] == 1:
+    elif of_two and network._outputs_shape[-1] == 1:
         advice += f", for classes 0..K-1 a network of K outputs (y goes up to {high:g})"
     raise ValueError(
         f"y is {targets[place]} at {where(place, y)}; loss {network.loss!r} takes {words}; {advice}"

@@ -36,6 +36,10 @@ LOSSES = {
         (absolute(E) + log1p(exp(-2 * absolute(E))) - np.log(2), "identity"),
     ("poisson", "identity"): (exp(A) - Y * A, "identity"),
     ("poisson", "softplus"): (A - Y * log(A), "softplus"),
+    ("gamma", "identity"): (A + Y * exp(-A), "identity"),
+    ("negative_binomial", "identity"): ((Y + 1) * softplus(A) - Y * A, "identity"),
+    ("focal", "sigmoid"):
+        (-Y * (1 - A) ** 2 * log(A) - (1 - Y) * A**2 * log(1 - A), "sigmoid"),
     ("hinge", "identity"): (maximum(0, 1 - Y * A), "identity"),
     ("squared_hinge", "tanh"): (maximum(0, 1 - Y * A) ** 2, "tanh"),
     ("cross_entropy", "sigmoid"): (softplus(A) - Y * A, "identity"),

@@ -68,7 +68,7 @@ def needs_classes(loss, output):
 
 def draw_targets(rng, loss, output, m, k, kind):
     """(labels, targets): labels, or targets of the kinds that suit the loss."""
-    if kind % 3 == 0 and k > 1:
+    if kind % 3 == 0 and k > 1 and loss != "gamma":
         return rng.integers(0, k, m), None
     if loss in OF_CLASSES:
         return None, one_hot(rng.integers(0, k, m), k, loss)
@@ -76,7 +76,11 @@ def draw_targets(rng, loss, output, m, k, kind):
         return None, rng.dirichlet(np.ones(k), m)
     if loss == "cross_entropy":
         return None, rng.random((m, k)) if kind % 3 == 1 else rng.integers(0, 2, (m, k)) * 1.0
-    if loss == "poisson":
+    if loss == "focal":
+        return None, rng.integers(0, 2, (m, k)) * 1.0 if kind % 3 == 1 else rng.random((m, k))
+    if loss == "gamma":
+        return None, rng.gamma(2, 1, (m, k)) + 0.01
+    if loss in ("poisson", "negative_binomial"):
         return None, rng.poisson(2, (m, k)) * 1.0
     if loss in SIGNED:
         return None, rng.integers(0, 2, (m, k)) * 2.0 - 1

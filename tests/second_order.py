@@ -31,7 +31,8 @@ def _from_z(loss, output):
     """Whether the Gauss-Newton matrix starts from z(L): where the loss is computed from it."""
     return (loss, output) in (
         ("cross_entropy", "sigmoid"), ("cross_entropy", "softmax"), ("poisson", "identity"),
-        ("poisson", "softplus"), ("multiclass_hinge", "identity"), ("weston_watkins", "identity"),
+        ("poisson", "softplus"), ("gamma", "identity"), ("negative_binomial", "identity"),
+        ("focal", "sigmoid"), ("multiclass_hinge", "identity"), ("weston_watkins", "identity"),
     )  # fmt: skip
 
 

@@ -35,9 +35,10 @@ TOLERANCE = {"float64": 1e-11, "float32": 3e-4}
 def targets(loss, rng, m, K):
     if "hinge" in loss:
         return rng.choice([-1.0, 1.0], (m, K))
-    if loss == "cross_entropy":
+    if loss in ("cross_entropy", "focal"):
         return rng.uniform(size=(m, K))
-    return rng.uniform(0, 3, (m, K)) if loss == "poisson" else rng.normal(size=(m, K))
+    of_means = ("poisson", "gamma", "negative_binomial")
+    return rng.uniform(0, 3, (m, K)) if loss in of_means else rng.normal(size=(m, K))
 
 
 def assert_close(one, other, dtype):

@@ -50,6 +50,11 @@ def jax_peer():
         ("cross_entropy", "softmax"): lambda z, a, y: -(y * nn.log_softmax(z)).sum(1),
         ("poisson", "identity"): lambda z, a, y: (jnp.exp(z) - y * z).sum(1),
         ("poisson", "softplus"): lambda z, a, y: (a - y * jnp.log(a)).sum(1),
+        "gamma": lambda z, a, y: (z + y * jnp.exp(-z)).sum(1),
+        "negative_binomial": lambda z, a, y: ((y + 1) * jnp.log1p(jnp.exp(z)) - y * z).sum(1),
+        "focal": lambda z, a, y: (
+            -(y * (1 - a) ** 2 * nn.log_sigmoid(z) + (1 - y) * a**2 * nn.log_sigmoid(-z)).sum(1)
+        ),
         "squared_error": lambda z, a, y: ((a - y) ** 2).sum(1) / 2,
         "absolute_error": lambda z, a, y: abs(a - y).sum(1),
         "huber": lambda z, a, y: jnp.where(abs(a - y) < 1, (a - y) ** 2 / 2, abs(a - y) - 0.5).sum(

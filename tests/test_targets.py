@@ -142,7 +142,7 @@ def test_bad_y_says_what_is_wrong(net, y, error, message):
         net.objective(X, y)
 
 
-@pytest.mark.parametrize("loss", core("float64").LOSSES)
+@pytest.mark.parametrize("loss", [loss for loss in core("float64").LOSSES if loss != "gamma"])
 @given(data=st.data())
 @settings(max_examples=10, deadline=None)
 def test_labels_are_one_hot_targets(loss, data):

@@ -182,10 +182,11 @@ def targets(loss: str, output: str) -> str:
     words = {
         (-2.5, -1.0, 0.0, 0.5, 1.0, 2.5): "any finite numbers",
         (0.0, 0.5, 1.0, 2.5): "numbers ≥ 0",
+        (0.5, 1.0, 2.5): "numbers > 0",
         (0.0, 0.5, 1.0): "numbers from 0 to 1",
         (-1.0, 0.0, 1.0): "-1 and 1, or 0 and 1, which are taken for -1 and 1",
     }
-    return words[tuple(numbers)] + rows
+    return words[tuple(numbers)] + (rows if 1.0 in numbers and 0.0 in numbers else "")
 
 
 def predicted(loss: str, output: str) -> str:

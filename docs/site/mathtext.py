@@ -31,7 +31,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "softplus": lambda x: np.log1p(np.exp(x)),
     "logsumexp": lambda x: np.log(np.sum(np.exp(x))),
 }
-GREEK = {"alpha", "delta", "tau", "sigma", "phi", "Phi", "lambda"}
+GREEK = {"alpha", "delta", "gamma", "tau", "sigma", "phi", "Phi", "lambda"}
 WORDS = GREEK | {"rate", "slope", "label"}
 KNOWN_TO_TEX = {"exp", "log", "cosh", "tanh", "sin", "cos", "max", "min"}
 

@@ -15,6 +15,8 @@ from fastbp.cli.targets import Classes, quantities
 from fastbp.cli.trained import Trained, opened
 from fastbp.network import Network
 from fastbp.objective import Objective
+from fastbp.parameterised import without_parameter
+from fastbp.targets import OF_LOG_MEAN
 
 SAMPLES = 50
 
@@ -120,8 +122,8 @@ def _random_target(rng: np.random.Generator, network: Network, m: int) -> NDArra
     *steps, k = network._outputs_shape
     if options.is_classifier(network.loss):
         return rng.integers(0, max(k, 2), (m, *steps, 1)[: len(steps) + 1 + (k == 1)])
-    if network.loss == "poisson":
-        return rng.poisson(2.0, (m, *steps, k)).astype(np.float64)
+    if without_parameter(network.loss) in OF_LOG_MEAN:
+        return 1.0 + rng.poisson(1.0, (m, *steps, k))
     return rng.standard_normal((m, *steps, k))
 
 

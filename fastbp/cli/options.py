@@ -18,7 +18,7 @@ DTYPES = tuple(PRECISIONS)
 
 def is_classifier(loss: object) -> bool:
     """Whether the loss trains a network to tell classes apart."""
-    return loss in CLASSIFIERS
+    return without_parameter(loss) in CLASSIFIERS
 
 
 def default_output(loss: str) -> Activation:

@@ -15,6 +15,7 @@ from fastbp.cli.inputs import DROP
 from fastbp.cli.table import Data, Table, count
 from fastbp.cli.targets import Classes
 from fastbp.cli.trained import Trained, check_save, opened
+from fastbp.parameterised import without_parameter
 from fastbp.replacing import replacing
 
 
@@ -54,11 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
     trained = Trained.load(arguments.model)
     target = trained.target
     if arguments.proba and not (
-        isinstance(target, Classes) and trained.network.loss == "cross_entropy"
+        isinstance(target, Classes)
+        and without_parameter(trained.network.loss) in ("cross_entropy", "focal")
     ):
         raise CommandError(
-            f"--proba needs a classifier trained with --loss cross_entropy; {arguments.model} "
-            f"was trained for {target.task} with {trained.network.loss}"
+            "--proba needs a classifier trained with --loss cross_entropy or focal; "
+            f"{arguments.model} was trained for {target.task} with {trained.network.loss}"
         )
     table = opened(arguments.data, arguments)
     kept = _kept(table, arguments.keep)

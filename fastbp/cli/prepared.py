@@ -25,6 +25,8 @@ from fastbp.cli.targets import (
     quantities,
 )
 from fastbp.names import Loss
+from fastbp.parameterised import without_parameter
+from fastbp.targets import OF_LOG_MEAN
 
 Indices = NDArray[np.int64]
 
@@ -79,8 +81,10 @@ def prepared(arguments: argparse.Namespace) -> Prepared:
     if classes is not None and labels is not None:
         target, y = classes, labels
     else:
-        values = quantities(target_name, data, counts=loss == "poisson")
-        target = Quantity.fit(target_name, values[train], log_rate=loss == "poisson")
+        name = without_parameter(loss)
+        log_rate = name in OF_LOG_MEAN
+        values = quantities(target_name, data, counts=log_rate, positive=name == "gamma")
+        target = Quantity.fit(target_name, values[train], log_rate=log_rate)
         y = target.encode(values)
     inputs = Inputs.fit(names, categories, arguments.missing, data.numbers[train])
     X = inputs.transform(data.numbers)

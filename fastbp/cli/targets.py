@@ -178,12 +178,16 @@ def is_missing(text: str, among_numbers: bool) -> bool:
     return text == "" or (among_numbers and text.lower() in MISSING)
 
 
-def quantities(name: str, data: Data, *, counts: bool = False) -> NDArray[np.float64]:
-    """The target column as numbers; counts must not be negative."""
+def quantities(
+    name: str, data: Data, *, counts: bool = False, positive: bool = False
+) -> NDArray[np.float64]:
+    """The target column as numbers; counts must not be negative, nor 0 where they are positive."""
     for row, text in zip(data.rows, data.texts or [], strict=True):
         value = number(text)
-        if value is None or not math.isfinite(value) or (counts and value < 0):
+        low = (counts and value is not None and value < 0) or (positive and value == 0)
+        if value is None or not math.isfinite(value) or low:
             kind = "count or rate of at least 0" if counts else "finite number"
+            kind = "number above 0" if positive else kind
             raise CommandError(
                 f"{data.path}, row {row}, column {name!r}: {text!r} is not a {kind}; "
                 "choose another --task or --loss, or put the value right"

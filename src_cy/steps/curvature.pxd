@@ -113,6 +113,8 @@ cdef inline void prepare_curvature(
     if from_z and circuit == NULL and not out.joint:
         memset(out.factor, 0, size * sizeof(real))      # of the losses with margins it is 0
         curvature_of_z(loss, rows, columns, columns, z, y, out.slope, out.factor, p)
+        if part != WHOLE_CURVATURE:     # of focal it may be negative
+            cut_below(size, out.factor)
         if part == ROOT:
             take_roots(size, out.factor)
         return

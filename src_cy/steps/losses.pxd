@@ -32,7 +32,7 @@ cdef struct Loss:
 
 cdef enum:
     CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, SQUARED_ERROR, ABSOLUTE_ERROR, QUANTILE, HUBER, LOG_COSH
-    POISSON, POISSON_SOFTPLUS, HINGE, SQUARED_HINGE, MULTICLASS_HINGE, WESTON_WATKINS
+    POISSON, POISSON_SOFTPLUS, GAMMA, NEGATIVE_BINOMIAL, FOCAL, HINGE, SQUARED_HINGE, MULTICLASS_HINGE, WESTON_WATKINS
     N_LOSSES
 
 
@@ -166,6 +166,77 @@ cdef inline lanes_t poisson_softplus(
     return rate - log_rate * y
 
 
+cdef inline lanes_t gamma(
+    lanes_t z, lanes_t y, real p, lanes_t *slope, lanes_t *curvature,
+) noexcept nogil:
+    """z + y exp(-z): half the deviance for the mean exp(z), less 1 + log y; slope 1 - y exp(-z),
+    curvature y exp(-z)."""
+    cdef lanes_t inverse = lanes_exp(-z)
+    slope[0] = lanes_fma(-y, inverse, lanes_splat(1))
+    curvature[0] = y * inverse
+    return lanes_fma(y, inverse, z)
+
+
+cdef inline lanes_t negative_binomial(
+    lanes_t z, lanes_t y, real p, lanes_t *slope, lanes_t *curvature,
+) noexcept nogil:
+    """y softplus(-u) + softplus(u)/alpha with u = z + log alpha, of mean exp(z) and variance
+    mean + alpha mean^2; slope s/alpha - y(1 - s) with s = sigmoid(u), curvature
+    (y + 1/alpha) s(1 - s).
+
+    Of s and 1 - s the smaller is e / (1 + e), the other 1 / (1 + e); see cross_entropy.
+    """
+    cdef lanes_t e
+    cdef lanes_t u = z + lanes_log(lanes_splat(p))
+    cdef lanes_t other = lanes_splat(<real>1 / p)
+    cdef ilanes_t below = lanes_lt(u, lanes_splat(0))
+    cdef lanes_t excess = lanes_softplus_excess(u, &e)
+    cdef lanes_t near = lanes_select(below, y, other)
+    cdef lanes_t far = lanes_select(below, other, y)
+    cdef lanes_t size = lanes_divide(near - lanes_rounded(far * e), e + 1)
+    slope[0] = lanes_select(below, -size, size)
+    curvature[0] = (y + other) * lanes_divide(e, (e + 1) * (e + 1))
+    return lanes_fma(lanes_abs(u), near, lanes_rounded((y + other) * excess))
+
+
+cdef inline lanes_t focal_side(
+    lanes_t p, lanes_t q, lanes_t rate, lanes_t log_p, real power, lanes_t *slope,
+    lanes_t *curvature,
+) noexcept nogil:
+    """p^power L with p = sigmoid(z), q = 1 - p and L = -log q, `rate`; slope by z
+    p^power (power q L + p), curvature p^power q (power (power q L + p) + p (power (1 - L) + 1)).
+    """
+    cdef lanes_t weight = lanes_exp(power * log_p)
+    cdef lanes_t first = lanes_fma(power * q, rate, p)
+    cdef lanes_t inner = lanes_fma(lanes_splat(power), 1 - rate, lanes_splat(1))
+    inner = lanes_fma(p, inner, lanes_rounded(power * first))
+    slope[0] = weight * first
+    curvature[0] = weight * (q * inner)
+    return weight * rate
+
+
+cdef inline lanes_t focal(
+    lanes_t z, lanes_t y, real p, lanes_t *slope, lanes_t *curvature,
+) noexcept nogil:
+    """-y (1 - a)^gamma log a - (1 - y) a^gamma log(1 - a) with a = sigmoid(z); curvature below
+    0 where a class is missed by far (Lin, Goyal, Girshick, He, Dollar 2017).
+    """
+    cdef lanes_t e, ours, theirs, first, second, other_first, other_second
+    cdef ilanes_t below = lanes_lt(z, lanes_splat(0))
+    cdef lanes_t excess = lanes_softplus_excess(z, &e)
+    cdef lanes_t small = lanes_divide(e, e + 1)
+    cdef lanes_t large = lanes_divide(lanes_splat(1), e + 1)
+    cdef lanes_t a = lanes_select(below, small, large)
+    cdef lanes_t rest = lanes_select(below, large, small)
+    cdef lanes_t rate = lanes_select(below, lanes_splat(0), z) + excess     # -log(1 - a)
+    cdef lanes_t other_rate = lanes_select(below, -z, lanes_splat(0)) + excess
+    ours = focal_side(a, rest, rate, -other_rate, p, &first, &second)
+    theirs = focal_side(rest, a, other_rate, -rate, p, &other_first, &other_second)
+    slope[0] = lanes_fma(1 - y, first, -lanes_rounded(y * other_first))
+    curvature[0] = lanes_fma(1 - y, second, lanes_rounded(y * other_second))
+    return lanes_fma(1 - y, ours, lanes_rounded(y * theirs))
+
+
 cdef inline lanes_t hinge(
     lanes_t e, lanes_t y, real p, lanes_t *slope, lanes_t *curvature,
 ) noexcept nogil:
@@ -242,12 +313,17 @@ cdef inline void loss_table(Loss *table) noexcept nogil:
     loss_row(table, LOG_COSH, "log_cosh", NULL, False)
     loss_row(table, POISSON, "poisson", "identity", False)
     loss_row(table, POISSON_SOFTPLUS, "poisson", "softplus", False)
+    loss_row(table, GAMMA, "gamma", "identity", False)
+    loss_row(table, NEGATIVE_BINOMIAL, "negative_binomial", "identity", False)
+    loss_row(table, FOCAL, "focal", "sigmoid", False)
     loss_row(table, HINGE, "hinge", NULL, True)
     loss_row(table, SQUARED_HINGE, "squared_hinge", NULL, True)
     loss_row(table, MULTICLASS_HINGE, "multiclass_hinge", "identity", False)
     loss_row(table, WESTON_WATKINS, "weston_watkins", "identity", False)
     table[<int>QUANTILE].parameter = parameter("tau", 0.5, 0, 1, True)
     table[<int>HUBER].parameter = parameter("delta", 1, 0, INFINITY, False)
+    table[<int>NEGATIVE_BINOMIAL].parameter = parameter("alpha", 1, 0, INFINITY, False)
+    table[<int>FOCAL].parameter = parameter("gamma", 2, 0, INFINITY, True)
 
 
 cdef inline bint is_joint(int loss) noexcept nogil:
@@ -267,6 +343,10 @@ cdef inline kernel_void loss_of_z(
     elif loss == POISSON: each(poisson, rows, columns, stride, z, y, NULL, delta, cost, p)
     elif loss == POISSON_SOFTPLUS:
         each(poisson_softplus, rows, columns, stride, z, y, NULL, delta, cost, p)
+    elif loss == GAMMA: each(gamma, rows, columns, stride, z, y, NULL, delta, cost, p)
+    elif loss == NEGATIVE_BINOMIAL:
+        each(negative_binomial, rows, columns, stride, z, y, NULL, delta, cost, p)
+    elif loss == FOCAL: each(focal, rows, columns, stride, z, y, NULL, delta, cost, p)
     elif loss == MULTICLASS_HINGE: multiclass_hinge(rows, columns, stride, z, y, delta, cost)
     elif loss == WESTON_WATKINS: weston_watkins(rows, columns, stride, z, y, delta, cost)
 
@@ -332,3 +412,9 @@ cdef inline kernel_void curvature_of_z(
         each_curvature(poisson, rows, columns, stride, z, y, slope, curvature, p)
     elif loss == POISSON_SOFTPLUS:
         each_curvature(poisson_softplus, rows, columns, stride, z, y, slope, curvature, p)
+    elif loss == GAMMA:
+        each_curvature(gamma, rows, columns, stride, z, y, slope, curvature, p)
+    elif loss == NEGATIVE_BINOMIAL:
+        each_curvature(negative_binomial, rows, columns, stride, z, y, slope, curvature, p)
+    elif loss == FOCAL:
+        each_curvature(focal, rows, columns, stride, z, y, slope, curvature, p)
