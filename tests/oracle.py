@@ -9,6 +9,7 @@ test_oracle.py checks its gradient against differences of its cost at 50 digits.
 from dataclasses import dataclass
 
 import numpy as np
+from loss_formulas import focal, gamma_of_log_mean, negative_binomial
 from number_types import _pi, numbers
 
 SIGNED = ("hinge", "squared_hinge")  # losses of targets -1 and +1
@@ -251,40 +252,11 @@ def _weston_watkins(f, z, y):
     return np.where(margin <= 0, _zero(f, z), margin), slope  # a margin that is NaN stays
 
 
-def _gamma_of_log_mean(f, z, y):
-    return z + y * f.exp(-z), 1 - y * f.exp(-z)
-
-
-def _negative_binomial(alpha):
-    def loss(f, z, y):
-        """-y log(alpha mean / (1 + alpha mean)) + log(1 + alpha mean) / alpha, mean = exp(z)"""
-        u = z + f.log(f.array(alpha) * _one(f, z))
-        value = y * _softplus(f, -u) + _softplus(f, u) / f.array(alpha)
-        return value, _sigmoid(f, u) / f.array(alpha) - y * _sigmoid(f, -u)
-
-    return loss
-
-
-def _focal(gamma):
-    def side(f, z):
-        """-p^gamma log(1 - p) with p = sigmoid(z), and its slope"""
-        p, q, rate = _sigmoid(f, z), _sigmoid(f, -z), _softplus(f, z)
-        weight = f.exp(-f.array(gamma) * _softplus(f, -z))
-        return weight * rate, weight * (gamma * q * rate + p)
-
-    def loss(f, z, y):
-        zero, slope_zero = side(f, z)
-        one, slope_one = side(f, -z)
-        return y * one + (1 - y) * zero, (1 - y) * slope_zero - y * slope_one
-
-    return loss
-
-
-OF_PARAMETER = {"negative_binomial": _negative_binomial, "focal": _focal}
+OF_PARAMETER = {"negative_binomial": negative_binomial, "focal": focal}
 OF_PREACTIVATION = {
-    ("gamma", "identity"): _gamma_of_log_mean,
-    ("negative_binomial", "identity"): _negative_binomial(1),
-    ("focal", "sigmoid"): _focal(2),
+    ("gamma", "identity"): gamma_of_log_mean,
+    ("negative_binomial", "identity"): negative_binomial(1),
+    ("focal", "sigmoid"): focal(2),
     ("cross_entropy", "sigmoid"): _sigmoid_cross_entropy,
     ("cross_entropy", "softmax"): _softmax_cross_entropy,
     ("poisson", "identity"): _poisson_of_log_rate,
