@@ -12,15 +12,13 @@ from fastbp.last_evaluation import LastEvaluation, referred
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastbp.last_evaluation import Result
-
 
 class Bound(Composable):
     """J(theta) and its gradient D for one model and one set of data; for any optimiser.
 
     A subclass says what is evaluated:
 
-        _evaluate(vector)    J and a fresh D; TypeError or ValueError if it cannot read the vector
+        _evaluate(vector)    J and a fresh D; None if it cannot read the vector where it lies
         _cost(vector)        J alone
         _into(vector, out)   J; D is written to `out`, which shares no memory with the vector
         _products()          about how many products a cost takes
@@ -64,7 +62,7 @@ class Bound(Composable):
 
     # What a subclass says
 
-    def _evaluate(self, vector: Any) -> "Result":
+    def _evaluate(self, vector: Any) -> Any:
         raise NotImplementedError
 
     def _cost(self, vector: "NDArray[np.float64]") -> float:
@@ -128,12 +126,10 @@ class Bound(Composable):
         """
         if rows is not None:
             return self._on_rows(theta, rows, True)
-        try:
-            return self._evaluate(theta)
-        except (TypeError, ValueError):
-            if self._is_read_in_place(theta):
-                raise  # nothing is wrong with theta: a signal handler raised the exception
-        return self._evaluate(self._vector(theta))
+        result = self._evaluate(theta)
+        if result is None:
+            result = self._evaluate(self._vector(theta))
+        return result  # type: ignore[no-any-return]
 
     def cost(self, theta: Any, rows: Any = None) -> float:
         """The cost alone, a float, without the work of a gradient; for methods that need none.
@@ -166,7 +162,7 @@ class Bound(Composable):
         vector = self._vector(theta)
         if self._shares():
             return self._last.at(vector, self._evaluate)[1].copy()
-        return self._evaluate(vector)[1]
+        return self._evaluate(vector)[1]  # type: ignore[no-any-return]
 
     def _shares(self) -> bool:
         """Whether `fun` and `jac` share evaluations."""

@@ -72,10 +72,6 @@ class Composable(Immutable, Advising):
             )
         return np.require(array, np.float64, ["C", "A"])
 
-    def _is_read_in_place(self, theta: Any) -> bool:
-        """Whether `_vector` would return theta itself."""
-        return validate.is_vector(theta, self.n_parameters)
-
     def _parameters_in_words(self) -> str:
         """What a message says of the parameters, behind their number."""
         return f" for {self!r}"

@@ -152,10 +152,7 @@ class Network(InputDerivatives, Layered):
         steps = None
         if lengths is None:
             engine, chain = compiled.chain(self)
-            try:
-                output = engine.forward(chain, theta, X, n_threads, z)
-            except TypeError:  # the engine cannot read theta where it lies
-                output = None
+            output = engine.forward(chain, theta, X, n_threads, z)
         if output is None:
             vector = parameters.theta(self, theta)
             data = samples.data(X, self)

@@ -8,7 +8,6 @@ from fastbp import compiled, parameters, samples, slopes, targets, validate
 from fastbp.class_weight import sample_weight as class_weights
 from fastbp.derivatives import Residuals, SecondOrder
 from fastbp.missing import MISSING, NO_LABEL, Missing, count_known, for_pickle
-from fastbp.rows import is_read_in_place as is_rows
 from fastbp.rows import read as read_rows
 
 if TYPE_CHECKING:
@@ -163,19 +162,17 @@ class Objective(Residuals, SecondOrder):
         return f", as theta\n{self.network.table()}"
 
     def _cost(self, vector: "NDArray[np.float64]") -> float:
-        return self._problem.evaluate(vector, False)[0]
+        return self._problem.evaluate(vector, False)[0]  # type: ignore[no-any-return]
 
     def _into(self, vector: "NDArray[np.float64]", out: "NDArray[np.float64]") -> float:
         return self._problem.evaluate_into(vector, out)
 
     def _on_rows(self, theta: Any, rows: Any, gradient: bool) -> tuple[float, Any]:
         evaluate = self._problem.evaluate
-        try:
-            return evaluate(theta, gradient, rows)
-        except TypeError:
-            if self._is_read_in_place(theta) and is_rows(rows):
-                raise  # as in __call__
-        return evaluate(self._vector(theta), gradient, self._row_numbers(rows))
+        result = evaluate(theta, gradient, rows)
+        if result is None:
+            result = evaluate(self._vector(theta), gradient, self._row_numbers(rows))
+        return result  # type: ignore[no-any-return]
 
     def _row_numbers(self, rows: Any) -> Any:
         return read_rows(rows, self.n_samples)

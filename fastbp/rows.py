@@ -8,7 +8,6 @@ import numpy as np
 from fastbp.validate import as_array
 from fastbp.words import described
 
-INT64 = np.dtype(np.int64)
 MOST = np.iinfo(np.int64).max
 
 
@@ -49,20 +48,6 @@ def read(rows: Any, m: int) -> Any:
             f"{-m} ... {m - 1}"
         )
     return np.ascontiguousarray(array, np.int64)
-
-
-def is_read_in_place(rows: Any) -> bool:
-    """Whether `read` would return the rows themselves."""
-    if isinstance(rows, slice):
-        return True
-    return (
-        type(rows) is np.ndarray
-        and rows.dtype.num == INT64.num  # equal dtypes, long and long long, have different numbers
-        and rows.dtype.isnative
-        and rows.ndim == 1
-        and rows.size > 0
-        and rows.flags.c_contiguous
-    )
 
 
 def _marked(mask: Any, m: int) -> Any:

@@ -52,11 +52,11 @@ class BoundNetwork(Protocol):
     ) -> None: ...
 
     # J, and D as a fresh float64 vector, or None when no gradient is wanted; of all samples, or of
-    # these rows: a slice, or a contiguous vector of int64. TypeError if theta is no contiguous
-    # float64 vector of the right length, or rows are neither.
-    def evaluate(
-        self, theta: NDArray[np.float64], gradient: bool = True, rows: Any = None
-    ) -> tuple[float, Any]: ...
+    # these rows: a slice, or a contiguous vector of int64. None, and nothing done, if theta is no
+    # contiguous float64 vector of the right length, or rows are neither: the caller reads them with
+    # all checks and calls again. So it is wherever an argument may be anything; only a Tape, which
+    # users call without Python in between, is given a function to call instead.
+    def evaluate(self, theta: Any, gradient: bool = True, rows: Any = None) -> Any: ...
 
     # (k, n_parameters): the Hessian, or the Gauss-Newton matrix, times each of k directions.
     def products(
@@ -179,8 +179,9 @@ class BoundCircuit(Protocol):
         alike: tuple[int, int] | None = None,
     ) -> None: ...
 
-    # Sum or mean over the samples of the first output, and a fresh vector of those of the others.
-    def evaluate(self, inputs: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]: ...
+    # Sum or mean over the samples of the first output, and a fresh vector of those of the others;
+    # None if the inputs are no contiguous float64 vector.
+    def evaluate(self, inputs: Any) -> Any: ...
 
     # The same, with the others written to `out`.
     def evaluate_into(self, inputs: NDArray[np.float64], out: NDArray[np.float64]) -> float: ...
@@ -225,9 +226,7 @@ class BoundCollocation(Protocol):
 
     # As those of BoundNetwork; theta has the further parameters at its end.
 
-    def evaluate(
-        self, theta: NDArray[np.float64], gradient: bool = True, rows: Any = None
-    ) -> tuple[float, Any]: ...
+    def evaluate(self, theta: Any, gradient: bool = True, rows: Any = None) -> Any: ...
 
     def evaluate_into(self, theta: NDArray[np.float64], out: NDArray[np.float64]) -> float: ...
 
@@ -279,7 +278,7 @@ class Engine(Protocol):
     BoundCircuit: type[BoundCircuit]
     BoundCollocation: type[BoundCollocation]
 
-    # The outputs, or z(L). None if X cannot be read where it lies, or does not fit.
+    # The outputs, or z(L). None if theta or X cannot be read where they lie, or do not fit.
     def forward(
         self,
         chain: Any,  # Chain

@@ -148,9 +148,9 @@ class CircuitObjective(Bound):
     def _parameters_in_words(self) -> str:
         return f": {self._compiler.inputs.text}"
 
-    def _evaluate(self, vector: Any) -> tuple[float, NDArray[np.float64]]:
+    def _evaluate(self, vector: Any) -> Any:
         problem = self._problems.get("value_and_gradient") or self._problem("value_and_gradient")
-        return problem.evaluate(vector)  # type: ignore[no-any-return]
+        return problem.evaluate(vector)
 
     def _cost(self, vector: NDArray[np.float64]) -> float:
         return self._problem("value").evaluate(vector)[0]  # type: ignore[no-any-return]

@@ -186,9 +186,12 @@ cdef class BoundCircuit(Bound):
 
     def evaluate(self, inputs):
         """The sum, or mean, of the first output over the samples and a fresh vector of the others;
-        `inputs`: the uniform inputs that are not fixed, a contiguous float64 vector."""
+        `inputs`: the uniform inputs that are not fixed, a contiguous float64 vector. None, and
+        nothing done, where they are anything else."""
         cdef cnp.npy_intp n = self._code().n_outputs - 1
         cdef double first = 0
+        if not is_vector(inputs, self.n_given):
+            return None
         out = cnp.PyArray_SimpleNew(1, &n, cnp.NPY_FLOAT64)
         self._run(inputs, NULL, &first, <double *>cnp.PyArray_DATA(<cnp.ndarray>out))
         return first, out

@@ -213,10 +213,14 @@ cdef class BoundCollocation(Bound):
         self.count(start)
         return 0
 
+    cdef bint _reads(self, theta) noexcept:
+        """Whether theta can be read where it lies."""
+        return is_vector(theta, self.chain.plan.n_parameters + self.n_further)
+
     cdef const double *_theta(self, theta) except NULL:
         if self.chain is None:
             raise RuntimeError("this BoundCollocation is not bound to points")
-        if not is_vector(theta, self.chain.plan.n_parameters + self.n_further):
+        if not self._reads(theta):
             raise TypeError("theta is not a contiguous float64 vector of the right length")
         return <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta)
 
@@ -235,7 +239,10 @@ cdef class BoundCollocation(Bound):
 
     def evaluate(self, theta, bint gradient=True, rows=None):
         """(J, D) at theta and the further parameters behind it; as BoundNetwork.evaluate."""
-        cdef const double *source = self._theta(theta)
+        cdef const double *source
+        if self.chain is not None and not (self._reads(theta) and reads_rows(rows)):
+            return None
+        source = self._theta(theta)
         if not gradient:
             return self._cost(source, rows, NULL), None
         D = self._vector(self.chain.plan.n_parameters + self.n_further)

@@ -52,11 +52,11 @@ cdef class Model:
 
 def forward(Chain chain not None, theta, X, int n_threads, bint z=False, bint is_checked=False,
             lengths=None):
-    """a(L), or z(L), of X, (m, s_L), or None as `Model.run`; lengths: of sequences."""
+    """a(L), or z(L), of X, (m, s_L); None as `Model.run`, or where theta is no contiguous float64
+    vector of the right length; lengths: of sequences."""
     cdef Data data
     cdef Py_ssize_t m
-    chain.check_theta(theta)
-    if not cnp.PyArray_Check(X) or cnp.PyArray_NDIM(<cnp.ndarray>X) != 2:
+    if not chain.reads(theta) or not cnp.PyArray_Check(X) or cnp.PyArray_NDIM(<cnp.ndarray>X) != 2:
         return None
     m = read_samples(X, chain.n_in(), is_checked, &data)
     if m == 0:

@@ -86,13 +86,14 @@ cdef class BoundNetwork(Bound):
         """(J, D) at theta, a contiguous float64 vector; D is fresh, or None if not wanted.
 
         rows: None for all samples; a slice; or a contiguous vector of int64, counted from the end
-        where they are negative.
+        where they are negative. None, and nothing done, where theta or rows are anything else.
         """
         cdef double cost = 0
         cdef cnp.npy_intp n
         if self.chain is None:
             raise RuntimeError("this BoundNetwork is not bound to data")
-        self.chain.check_theta(theta)
+        if not self.chain.reads(theta) or not reads_rows(rows):
+            return None
         if not gradient:
             self._run(theta, rows, NULL, &cost)
             return cost, None
@@ -348,6 +349,11 @@ cdef Py_ssize_t bind_samples(X, Py_ssize_t n_in, Data *data) except -1:
     return m
 
 
+cdef inline bint reads_rows(rows) noexcept:
+    """Whether rows are what `evaluate` takes."""
+    return rows is None or type(rows) is slice or is_plain(rows, cnp.NPY_INT64, 1)
+
+
 cdef Py_ssize_t count_rows(rows, Py_ssize_t m, Py_ssize_t *first, Py_ssize_t *step) except -1:
     """How many rows they are, of m; of a slice also which."""
     cdef Py_ssize_t count
@@ -358,10 +364,8 @@ cdef Py_ssize_t count_rows(rows, Py_ssize_t m, Py_ssize_t *first, Py_ssize_t *st
             first[0] = numbers[0]
         if count > 1:       # else it may be too large for C
             step[0] = numbers.step
-    elif is_plain(rows, cnp.NPY_INT64, 1):
-        count = cnp.PyArray_DIM(<cnp.ndarray>rows, 0)
     else:
-        raise TypeError("rows is neither a slice nor a contiguous vector of int64")
+        count = cnp.PyArray_DIM(<cnp.ndarray>rows, 0)
     if count == 0:
         raise ValueError(f"rows {rows!r} of {m} samples are none; expected at least one")
     return count

@@ -106,17 +106,22 @@ cdef class Chain:
         plan.multiply_adds = plan.n_parameters
         return 0
 
-    cdef int check_theta(self, theta) except -1:
+    cdef bint reads(self, theta) except -1:
+        """Whether theta can be read where it lies: contiguous float64 of the right length."""
         cdef cnp.ndarray array
         if not self.is_made:
             raise RuntimeError("this Chain was not made")
-        if cnp.PyArray_CheckExact(theta):       # a masked array says more than its numbers
-            array = <cnp.ndarray>theta
-            if (cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64 and cnp.PyArray_ISCARRAY_RO(array)
-                    and cnp.PyArray_NDIM(array) == 1
-                    and cnp.PyArray_DIM(array, 0) == self.plan.n_parameters):
-                return 0
-        raise TypeError("theta is not a contiguous float64 vector of the network's length")
+        if not cnp.PyArray_CheckExact(theta):       # a masked array says more than its numbers
+            return False
+        array = <cnp.ndarray>theta
+        return (cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64 and cnp.PyArray_ISCARRAY_RO(array)
+                and cnp.PyArray_NDIM(array) == 1
+                and cnp.PyArray_DIM(array, 0) == self.plan.n_parameters)
+
+    cdef int check_theta(self, theta) except -1:
+        if not self.reads(theta):
+            raise TypeError("theta is not a contiguous float64 vector of the network's length")
+        return 0
 
     cdef Py_ssize_t n_in(self) noexcept:
         return self.plan.n_in
