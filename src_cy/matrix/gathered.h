@@ -253,23 +253,20 @@ static void some_sums(
     }
 }
 
-/* Of the inputs from `first` on. The fewer rows, of delta or of x, are those read again and again:
- * they stay in the first-level cache. */
+/* Of the inputs from `first` on. Units are taken first: the other way round, a recurrent network of
+ * 32 units takes 1 % less time with AVX2, and convolutions 2 to 3 % more. */
 static void gathered_sums(
     ptrdiff_t units, ptrdiff_t first, ptrdiff_t n, const Run *runs, ptrdiff_t n_runs,
     const real *delta, ptrdiff_t unit_row, const real *x, real *out, ptrdiff_t out_row) {
-    const int by_inputs = units < n - first;
-    const ptrdiff_t outer_end = by_inputs ? n : units, inner_end = by_inputs ? units : n;
-    for (ptrdiff_t i = by_inputs ? first : 0; i < outer_end;) {
-        int taken = even_part(outer_end - i, by_inputs ? SUM_COLUMNS : SUM_ROWS);
-        for (ptrdiff_t j = by_inputs ? 0 : first; j < inner_end;) {
-            int other = even_part(inner_end - j, by_inputs ? SUM_ROWS : SUM_COLUMNS);
-            ptrdiff_t u = by_inputs ? j : i, k = by_inputs ? i : j;
-            some_sums(by_inputs ? other : taken, by_inputs ? taken : other, runs, n_runs,
-                      delta + u * unit_row, unit_row, x, k, out + u * out_row + k, out_row);
-            j += other;
+    for (ptrdiff_t u = 0; u < units;) {
+        int R = even_part(units - u, SUM_ROWS);
+        for (ptrdiff_t k = first; k < n;) {
+            int C = even_part(n - k, SUM_COLUMNS);
+            some_sums(R, C, runs, n_runs, delta + u * unit_row, unit_row, x, k,
+                      out + u * out_row + k, out_row);
+            k += C;
         }
-        i += taken;
+        u += R;
     }
 }
 
