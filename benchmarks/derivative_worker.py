@@ -27,7 +27,7 @@ class Worker:
         if what == "gradient":
             return
         out = np.array(found)
-        if what in ("product", "forces"):
+        if what in ("product", "forces", "burgers"):
             out[order] = found
         elif what == "jacobian":
             out[:, order] = found

@@ -4,7 +4,8 @@
                                      [--rounds 5] [--seconds 0.2]
 
 Hessian products along one direction and along eight at once; the gradient by the inputs; a cost on
-it beside that of the values, with its gradient by theta; the Jacobian of residuals by theta. Each
+it beside that of the values, with its gradient by theta; that of the residuals of a differential
+equation; the Jacobian of residuals by theta. Each
 library is a process of its own, visited in rounds, and the shortest call of each counts: ratios
 then hold on a machine that is not quiet. In the table "/ gradient" is fastbp's time over that of
 its own cost and gradient, measured in the same rounds, and "/ 8 single" that of eight products at

@@ -1,9 +1,10 @@
-"""JAX: forward over reverse for Hessian products, all jitted; several directions by vmap."""
+"""JAX: forward over reverse for Hessian products, all jitted; several directions by vmap.
+Derivatives by the inputs within a cost are forward too, of all samples at once."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from derivative_cases import wanted_slopes
+from derivative_cases import VISCOSITY, edge, wanted_slopes
 from layouts import split
 from peers.jax import ORDER, data, functions  # noqa: F401
 
@@ -60,6 +61,33 @@ def forces(case):
 
     def gradient(theta):
         J, D = both(theta, X, y, slopes)
+        float(J)
+        return np.asarray(D)
+
+    return gradient
+
+
+def burgers(case):
+    outputs, _ = functions(case)
+    X, _ = data(case)
+    points, y = map(jax.device_put, edge(case))
+    along_x, along_t = jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 1.0]])
+
+    def cost(layers, X, points, y):
+        u = lambda X: outputs(layers, X)[:, 0]  # noqa: E731
+        by_x = lambda X: jax.jvp(u, (X,), (jnp.broadcast_to(along_x, X.shape),))  # noqa: E731
+        (a, a_x), (_, a_xx) = jax.jvp(by_x, (X,), (jnp.broadcast_to(along_x, X.shape),))
+        a_t = jax.jvp(u, (X,), (jnp.broadcast_to(along_t, X.shape),))[1]
+        inside = 0.5 * jnp.mean((a_t + a * a_x - VISCOSITY * a_xx) ** 2)
+        return inside + 5 * jnp.mean((outputs(layers, points) - y) ** 2)
+
+    @jax.jit
+    def both(theta, X, points, y):
+        J, D = jax.value_and_grad(cost)(split(theta, case.shapes), X, points, y)
+        return J, joined(D)
+
+    def gradient(theta):
+        J, D = both(theta, X, points, y)
         float(J)
         return np.asarray(D)
 

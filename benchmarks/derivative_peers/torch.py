@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import torch
-from derivative_cases import wanted_slopes
+from derivative_cases import VISCOSITY, edge, wanted_slopes
 from layouts import split
 from peers.torch import ORDER, functions, leaves  # noqa: F401
 
@@ -57,6 +57,26 @@ def forces(case):
         of_inputs = torch.autograd.grad(a.sum(), points, create_graph=True)[0]
         errors = ((a - y) ** 2).sum() + ((of_inputs - slopes) ** 2).sum()
         J = 0.5 * errors / case.n_samples
+        D = torch.autograd.grad(J, [part for layer in layers for part in layer])
+        J.item()
+        return joined(D).numpy()
+
+    return gradient
+
+
+def burgers(case):
+    X, outputs, _ = of_data(case)
+    points, y = map(torch.from_numpy, edge(case))
+
+    def gradient(theta):
+        layers = leaves(theta, case)
+        inputs = X.detach().requires_grad_()
+        u = outputs(layers, inputs)
+        slopes = torch.autograd.grad(u.sum(), inputs, create_graph=True)[0]
+        u_x, u_t = slopes[:, :1], slopes[:, 1:]
+        u_xx = torch.autograd.grad(u_x.sum(), inputs, create_graph=True)[0][:, :1]
+        J = 0.5 * ((u_t + u * u_x - VISCOSITY * u_xx) ** 2).mean()
+        J = J + 5 * ((outputs(layers, points) - y) ** 2).mean()
         D = torch.autograd.grad(J, [part for layer in layers for part in layer])
         J.item()
         return joined(D).numpy()
