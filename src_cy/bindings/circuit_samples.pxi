@@ -69,6 +69,9 @@ cdef class BoundCircuit(Bound):
 
         A circuit of `size` nodes has half as many rows in the tape of value and gradient: chunks
         are of whole tiles of it. Fewer than threads could make use of would be of no use.
+
+        What bounds their sums halves the number of chunks here and divides it in `cut_chunks`: by
+        one rule either circuits or networks of many sums would have other chunks, and other bits.
         """
         cdef Cut *cut = &self.samples.cut
         cdef Py_ssize_t grain = MAX_COLUMNS

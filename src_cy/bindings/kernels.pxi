@@ -1,5 +1,5 @@
 # The kernels by themselves, for other tools and for learners (docstrings: fastbp/kernels.py).
-# Arrays of samples are (m, width); inside they are worked off tile by tile, as in the engine.
+# Arrays of samples are (m, width); inside they go tile by tile, as in the engine.
 #
 # Each returns None, and has done nothing, where its arguments are not to be read as they are:
 # matrices of `real` in C order that fit together, and the name of an activation there is.

@@ -59,8 +59,8 @@ cdef inline Py_ssize_t output_delta(const Plan *plan, Py_ssize_t t) noexcept nog
 cdef inline void weigh_rows(
     const Evaluation *run, real *scratch, const Data *data, Py_ssize_t count,
 ) noexcept nogil:
-    """Roots of the shares of the samples in the mean, 0 where there is no sample; and what is left
-    out."""
+    """The roots of the samples' shares in the mean, 0 where there is no sample. Values of samples
+    of weight 0 become 0, so that an overflow there leaves nothing."""
     cdef const Plan *plan = run.plan
     cdef real *w = scratch + plan.weights_at
     cdef Py_ssize_t S = plan.padded, s

@@ -86,7 +86,8 @@ cdef inline void take_numbers(
 cdef inline void weigh_slopes(
     const Evaluation *run, real *scratch, const Data *data, Py_ssize_t count,
 ) noexcept nogil:
-    """The weights of a tile, 0 where there is no sample; what is left out."""
+    """The weights of a tile, 0 where there is no sample. Values of samples of weight 0 become 0, so
+    that an overflow there leaves nothing."""
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t S = plan.padded, s
     cdef real *w = scratch + plan.weights_at
