@@ -68,7 +68,7 @@ def test_many_threads_share_a_collocation():
     def work(k):
         for _ in range(20):
             J, D = objective(thetas[k])
-            assert J == want[k][0]
+            assert want[k][0] == J
             assert np.array_equal(D, want[k][1])
             assert np.array_equal(objective._gauss_newton_matrix(THETA), matrix)
         return True
