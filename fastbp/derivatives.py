@@ -1,5 +1,6 @@
 """Derivatives of a network's cost beyond the gradient: second ones, and those of its residuals."""
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -242,8 +243,7 @@ class Residuals(Bound):
         vector, name, *rest = what
         rows = [self._problem.rows_of(vector, name, *rest).reshape(-1)]
         if self.dy is not None:
-            of_slopes = {"residuals": "slope_residuals", "curvature_rows": "slope_rows",
-                         "residual_product": "slope_product"}[name]  # fmt: skip
+            of_slopes = {"residuals": "slope_residuals", "residual_product": "slope_product"}[name]
             rows.append(self._problem.rows_of(vector, of_slopes, *rest).reshape(-1))
         return rows
 
@@ -258,13 +258,21 @@ class Residuals(Bound):
             If theta does not fit, or the loss is no sum of squares.
         """
         vector = self._with_residuals(theta)
-        parts = [
-            rows.reshape(-1, self.n_parameters) for rows in self._rows_of(vector, "curvature_rows")
-        ]
         places, root = self._penalty()
-        penalty = np.zeros((len(places), self.n_parameters))
-        penalty[np.arange(len(places)), places] = root
-        return np.concatenate([*parts, penalty], dtype=np.float64)
+        ends = [0, self.n_samples * self._per_sample()]
+        if self.dy is not None:
+            ends.append(ends[1] + self.dy.size)
+        R = np.empty((ends[-1] + len(places), self.n_parameters))
+        names = ("curvature_rows", "slope_rows")
+        for name, (start, stop) in zip(names, itertools.pairwise(ends), strict=False):
+            rows = R[start:stop].reshape(self.n_samples, -1)
+            if self.network.dtype == R.dtype:  # a copy would take longer than the derivatives
+                self._problem.rows_of(vector, name, None, rows)
+            else:
+                rows[:] = self._problem.rows_of(vector, name)
+        R[ends[-1] :] = 0
+        R[ends[-1] + np.arange(len(places)), places] = root
+        return R
 
     def jacobian_operator(self, theta: Any) -> Any:
         """R at theta as a `scipy.sparse.linalg.LinearOperator`, in O(m K) memory.
@@ -341,10 +349,8 @@ class Residuals(Bound):
         """G at theta, (P, P), symmetric; made tile by tile, never from R as a whole."""
         vector = self._vector(theta)
         G = self._problem.gauss_newton_matrix(vector)
-        lower = np.tril_indices(self.n_parameters)
         if self.dy is not None:
-            G[lower] += self._problem.gauss_newton_matrix(vector, True)[lower]
-        G.T[lower] = G[lower]
+            G += self._problem.gauss_newton_matrix(vector, True)
         places, root = self._penalty()
         G[places, places] += root * root
         return G

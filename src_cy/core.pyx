@@ -44,6 +44,7 @@ from evaluation.chain_step cimport (
     ChainStep, accumulate, accumulate_bias, backward, by_samples, delta_matrix, forward_units,
     pack_weights, packing_pieces, packs_delta,
 )
+from evaluation.gram cimport gram_size, packed_rows_size, transposed_rows_size
 from evaluation.network cimport evaluate
 from evaluation.parameters cimport ThetaBlock, add_in_double, delta_of, delta_size
 from evaluation.plan cimport (
@@ -65,11 +66,11 @@ from matrix.packing cimport packing_pays
 from matrix.product cimport Ahead, no_data, nothing
 from matrix.scan cimport all_finite, find_extremes, find_integer_extremes
 from matrix.sizes cimport (
-    CHUNK_DOUBLES, CHUNK_WORK, GATE_SAMPLES, GRAM_DOUBLES, HUGE_PAGE, LARGE_THETA, LONG_CALL,
-    MAX_CHUNKS, MAX_COLUMNS, MAX_TILE, MAX_WINDOW, MIN_CHUNKS, MIN_COLUMNS, MIN_TILE, ON_STACK,
-    PACK_ROWS, PACK_SAMPLES, PARTS, PEAK_SUMS, POLL_NANOSECONDS, POLL_WORK, PRODUCT_WORK,
-    PROGRAM_TILE_BYTES, ROW_BYTES, SAMPLE_MAJOR_BYTES, SPARE_WORKSPACES, STREAM_BYTES,
-    STREAM_TILE_BYTES, TABLE_SUM_BYTES, THREAD_WORK, TILE_BYTES, TILE_ROW_BYTES, WINDOW_BYTES,
+    CHUNK_DOUBLES, CHUNK_WORK, GATE_SAMPLES, GRAM_DOUBLES, GRAM_SAMPLES, HUGE_PAGE, LARGE_THETA,
+    LONG_CALL, MAX_CHUNKS, MAX_COLUMNS, MAX_TILE, MAX_WINDOW, MIN_CHUNKS, MIN_COLUMNS, MIN_TILE,
+    ON_STACK, PACK_ROWS, PACK_SAMPLES, PARTS, PEAK_SUMS, POLL_NANOSECONDS, POLL_WORK,
+    PRODUCT_WORK, PROGRAM_TILE_BYTES, ROW_BYTES, SAMPLE_MAJOR_BYTES, SPARE_WORKSPACES,
+    STREAM_BYTES, STREAM_TILE_BYTES, THREAD_WORK, TILE_BYTES, TILE_ROW_BYTES, WINDOW_BYTES,
     WINDOW_TILE,
 )
 from matrix.transpose cimport transpose

@@ -119,3 +119,21 @@ def test_large_matrix_in_blocks():
     objective = net.objective(X, y)
     v = np.random.default_rng(0).standard_normal((net.n_parameters, 2))
     assert_near(objective._gauss_newton_matrix(theta) @ v, objective.gauss_newton_product(theta, v))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("widths", [(4, 2), (18, 5, 1), (19, 5, 1), (20, 9, 2), (30, 9, 4)])
+@pytest.mark.parametrize("m", [1, 63, 257, 700])
+def test_gauss_newton_matrix_of_many_parameters_and_samples(widths, m, dtype):
+    """Groups of rows, registers and tiles that are not full; the same bits for any threads."""
+    net = fastbp.mlp(*widths, hidden="tanh", l2=0.3, dtype=dtype)
+    rng = np.random.default_rng(m)
+    theta = rng.standard_normal(net.n_parameters) / 3
+    X, y = rng.standard_normal((m, widths[0])), rng.standard_normal((m, widths[-1]))
+    objective = net.objective(X, y, n_threads=1)
+    R = objective.jacobian(theta).astype(np.longdouble)
+    G = objective._gauss_newton_matrix(theta)
+    assert_near(G, (R.T @ R).astype(float), dtype)
+    assert (G == G.T).all()
+    for n in (2, 3):
+        assert (net.objective(X, y, n_threads=n)._gauss_newton_matrix(theta) == G).all()

@@ -70,7 +70,7 @@ class BoundNetwork(Protocol):
     # of theta, "curvature_rows", "sample_gradients"; and "slope_residuals", "slope_product",
     # "slope_rows", "slope_gradients".
     def rows_of(
-        self, theta: NDArray[np.float64], name: str, direction: Any = None
+        self, theta: NDArray[np.float64], name: str, direction: Any = None, out: Any = None
     ) -> NDArray[Any]: ...
 
     # The transpose of the residuals' Jacobian times (m, K T) numbers of real; of slopes
@@ -84,7 +84,7 @@ class BoundNetwork(Protocol):
         self, theta: NDArray[np.float64], direction: NDArray[np.float64]
     ) -> NDArray[np.float64]: ...
 
-    # (n_parameters, n_parameters); only the lower half is to be read.
+    # (n_parameters, n_parameters), symmetric.
     def gauss_newton_matrix(
         self, theta: NDArray[np.float64], of_slopes: bool = False
     ) -> NDArray[np.float64]: ...
@@ -231,7 +231,7 @@ class BoundCollocation(Protocol):
     def evaluate_into(self, theta: NDArray[np.float64], out: NDArray[np.float64]) -> float: ...
 
     def rows_of(
-        self, theta: NDArray[np.float64], name: str, direction: Any = None
+        self, theta: NDArray[np.float64], name: str, direction: Any = None, out: Any = None
     ) -> NDArray[Any]: ...
 
     def residual_transpose(

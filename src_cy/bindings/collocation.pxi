@@ -116,7 +116,7 @@ cdef class BoundCollocation(Bound):
         cdef Collocation *c = &self_.collocation
         cdef Plan *plan = &workspace.plan
         cdef const ProgramCode *code = &self.chain.code
-        cdef Py_ssize_t line = 64 // sizeof(real), S = MAX_TILE, chunks = MIN_CHUNKS, n_sums, k
+        cdef Py_ssize_t line = 64 // sizeof(real), S = MAX_TILE, chunks = MIN_CHUNKS, n_sums
         cdef Py_ssize_t n_streams = 1 + self.n_first + self.n_second
         cdef double reals = program_reals(code, True) * <double>n_streams
         cdef bint sums_up = what == GAUSS_NEWTON
@@ -149,24 +149,17 @@ cdef class BoundCollocation(Bound):
         n_sums = plan.n_parameters
         if sums_up:
             n_sums *= plan.n_parameters
-            while chunks > 1 and chunks * n_sums > <Py_ssize_t>GRAM_DOUBLES:
-                chunks //= 2
+            chunks = gram_chunks(plan, self.n_residuals)
         cut_chunks(plan, S, n_sums, chunks)
         new_thetas(plan, code)
         place_sums(plan)
         plan.n_delta = plan.n_sums
         take(&plan.n_delta, self.n_further)
-        plan.gram_row = S
+        place_gram_rows(plan, S, sums_up)
         if what == GAUSS_NEWTON_PRODUCT:
             plan.n_delta = plan.n_parameters * n_directions
         if sums_up:
-            plan.gram_row = row_stride(max(S, <Py_ssize_t>(TABLE_SUM_BYTES // sizeof(real))))
-            plan.n_delta = plan.n_parameters * plan.n_parameters
-        if plan.n_parameters > MAX_OFFSET // plan.gram_row:
-            raise MemoryError(f"rows of {plan.n_parameters} parameters are too many")
-        plan.places = <int32_t *>allocate(plan.n_parameters * sizeof(int32_t))
-        for k in range(plan.n_parameters):
-            plan.places[k] = <int32_t>(k * plan.gram_row)
+            plan.n_delta = gram_size(plan)
         lay_streams(c, whole_numbers(self.numbers[0], 0, "inputs"), self.n_first,
                     whole_numbers(self.numbers[1], 2, "pairs"), self.n_second, S)
         workspace.layout = lay_program(code, plan.thetas, S * n_streams, True, False)
@@ -256,9 +249,10 @@ cdef class BoundCollocation(Bound):
             raise TypeError("out is not a writable float64 vector of the length of theta")
         return self._cost(source, None, <double *>cnp.PyArray_DATA(<cnp.ndarray>out))
 
-    def rows_of(self, theta, name, direction=None):
+    def rows_of(self, theta, name, direction=None, out=None):
         """What there is of each point, (m, n) of real: "residuals"; "residual_product", of their
-        Jacobian with a direction; "curvature_rows", their Jacobian, a row for each residual."""
+        Jacobian with a direction; "curvature_rows", their Jacobian, a row for each
+        residual. To `out` if given."""
         cdef int what = rows_named(name, False)
         cdef Py_ssize_t n = self.n_residuals, n_directions = 0
         cdef double cost = 0
@@ -271,7 +265,7 @@ cdef class BoundCollocation(Bound):
             n_directions = 1
         if what == CURVATURE_ROWS:
             n *= self.chain.plan.n_parameters + self.n_further
-        out = new_rows(self.m, n)
+        out = rows_to(out, self.m, n)
         self._run(self._space(what, self.m, False, n_directions),
                   <const double *>cnp.PyArray_DATA(<cnp.ndarray>theta), None, 0, 1, NULL, &cost,
                   <real *>cnp.PyArray_DATA(<cnp.ndarray>out))
@@ -311,7 +305,7 @@ cdef class BoundCollocation(Bound):
         return out
 
     def gauss_newton_matrix(self, theta):
-        """The lower half of R'R, (n, n) of float64; of the upper half nothing is to be read."""
+        """R'R, (n, n) of float64."""
         cdef const double *source = self._theta(theta)
         cdef double cost = 0
         cdef Py_ssize_t n = self.chain.plan.n_parameters + self.n_further

@@ -79,8 +79,9 @@ cdef int place_points(PointSpace self, Py_ssize_t circuit_size) except -1:
     plan.values_at = take(&top, plan.n_values)
     plan.deltas_at = take(&top, plan.n_deltas)
     plan.room_at = take(&top, 3 * widest * S if circuit_size > 0 else 0)
-    plan.rows_at = take(&top, plan.n_parameters * plan.gram_row if plan.rows_of in (
-        CURVATURE_ROWS, GAUSS_NEWTON, GAUSS_NEWTON_PRODUCT, RESIDUAL_PRODUCT) else 0)
+    take_gram_rows(plan, &top, plan.rows_of in (
+        CURVATURE_ROWS, GAUSS_NEWTON, GAUSS_NEWTON_PRODUCT, RESIDUAL_PRODUCT),
+        plan.rows_of == GAUSS_NEWTON)
     c.columns = (S + unit - 1) // unit * unit       # what short gates take at once
     c.numbers_at = take(&top, code.n_numbers + 1)
     c.splats_at = take(&top, (code.n_numbers + 1) * LANES)

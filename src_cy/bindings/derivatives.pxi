@@ -41,6 +41,16 @@ cdef object new_rows(Py_ssize_t m, Py_ssize_t n):
     return cnp.PyArray_SimpleNew(2, shape, REAL_TYPE)
 
 
+cdef object rows_to(out, Py_ssize_t m, Py_ssize_t n):
+    """New rows, or `out` if it is given and fits."""
+    if out is None:
+        return new_rows(m, n)
+    plain_rows(out, m, n, "out")
+    if not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out):
+        raise TypeError("out is not writable")
+    return out
+
+
 def input_derivatives(
     Chain chain not None, theta, X, name, int n_threads, beside=None, lengths=None,
     int n_tangents=0,

@@ -149,11 +149,11 @@ cdef class BoundNetwork(Bound):
                      &cost)
         return out
 
-    def rows_of(self, theta, name, direction=None):
+    def rows_of(self, theta, name, direction=None, out=None):
         """What there is of each sample, (m, n) of real: "residuals", n = K T; "residual_product"
         of their Jacobian with a direction of theta, n = K T; "curvature_rows", K T rows of P; or
         "sample_gradients", n = P. Of slopes likewise "slope_residuals" and "slope_product",
-        n = K T n_in; "slope_rows", so many rows of P; and "slope_gradients"."""
+        n = K T n_in; "slope_rows", so many rows of P; and "slope_gradients". To `out` if given."""
         cdef int what = rows_named(name, False)
         if self.chain is None:
             raise RuntimeError("this BoundNetwork is not bound to data")
@@ -164,7 +164,7 @@ cdef class BoundNetwork(Bound):
         if what == RESIDUAL_PRODUCT or what == SLOPE_PRODUCT:
             self.chain.check_theta(direction)
             theta = np.concatenate([theta, direction])
-        out = new_rows(self.m, row_length(self.chain, what))
+        out = rows_to(out, self.m, row_length(self.chain, what))
         self._derive(what, theta, <real *>cnp.PyArray_DATA(<cnp.ndarray>out), NULL, NULL)
         return out
 
@@ -207,8 +207,8 @@ cdef class BoundNetwork(Bound):
         return 0
 
     def gauss_newton_matrix(self, theta, bint of_slopes=False):
-        """The lower half of the Gauss-Newton matrix of the data's part of J, (P, P) of float64, or
-        of the slopes' part; of the upper half nothing is to be read."""
+        """The Gauss-Newton matrix of the data's part of J, (P, P) of float64, or of the slopes'
+        part."""
         cdef cnp.npy_intp shape[2]
         cdef int what = SLOPE_GRAM if of_slopes else GAUSS_NEWTON
         if self.chain is None:

@@ -1,6 +1,30 @@
 # How the samples of a program are cut into tiles, and where all of it lies in a thread's scratch.
 
 
+cdef Py_ssize_t gram_chunks(const Plan *plan, Py_ssize_t rows) noexcept:
+    """The least number of chunks that sum up R'R, of so many rows of R for each sample."""
+    cdef Py_ssize_t chunks = MIN_CHUNKS, n_sums = plan.n_parameters * plan.n_parameters
+    while chunks > 1 and (chunks * n_sums > <Py_ssize_t>GRAM_DOUBLES
+                          or chunks * <Py_ssize_t>GRAM_SAMPLES > 2 * plan.cut.m * rows):
+        chunks //= 2
+    return chunks
+
+
+cdef void place_gram_rows(Plan *plan, Py_ssize_t S, bint sums_up) noexcept:
+    """How rows [parameter, sample] lie, of a tile of S samples or of as many as are summed up."""
+    plan.gram_row = plan.gram_samples = S
+    if sums_up:
+        plan.gram_samples = max(S, <Py_ssize_t>GRAM_SAMPLES)
+        plan.gram_row = row_stride(plan.gram_samples)
+
+
+cdef void take_gram_rows(Plan *plan, Py_ssize_t *top, bint has_rows, bint sums_up) noexcept:
+    """Where they are."""
+    plan.rows_at = take(top, round_up(plan.n_parameters) * plan.gram_row if has_rows else 0)
+    plan.rows_transposed_at = take(top, transposed_rows_size(plan) if sums_up else 0)
+    plan.packed_rows_at = take(top, packed_rows_size(plan) if sums_up else 0)
+
+
 cdef int place_program(Workspace self) except -1:
     """How the samples are cut into tiles, and where everything lies in the scratch of a thread."""
     cdef Plan *plan = &self.plan
@@ -29,21 +53,14 @@ cdef int place_program(Workspace self) except -1:
     plan.padded = plan.stride = S
     if sums_up:
         n_sums *= plan.n_parameters
-        while chunks > 1 and chunks * n_sums > <Py_ssize_t>GRAM_DOUBLES:
-            chunks //= 2
+        chunks = gram_chunks(plan, K if plan.rows_of == GAUSS_NEWTON else K * plan.n_in)
     cut_chunks(plan, S, n_sums, chunks)
     new_thetas(plan, code)
     place_sums(plan)
     plan.n_delta = plan.n_sums * n_products(plan)
-    plan.gram_row = S
+    place_gram_rows(plan, S, sums_up)
     if sums_up:
-        plan.gram_row = max(S, <Py_ssize_t>(TABLE_SUM_BYTES // sizeof(real)))
-        plan.n_delta = plan.n_parameters * plan.n_parameters
-        if plan.n_parameters > MAX_OFFSET // plan.gram_row:
-            raise MemoryError(f"a matrix of {plan.n_parameters} parameters by as many is too large")
-        plan.places = <int32_t *>allocate(plan.n_parameters * sizeof(int32_t))
-        for k in range(plan.n_parameters):
-            plan.places[k] = <int32_t>(k * plan.gram_row)
+        plan.n_delta = gram_size(plan)
     self.layout = lay_program(code, plan.thetas, S, plan.n_tangents > 0, wants_inputs)
     plan.steps = self.layout.steps
     plan.n_steps = code.n_steps
@@ -55,7 +72,7 @@ cdef int place_program(Workspace self) except -1:
     plan.input_delta = self.layout.delta(code, 0)
     plan.deltas_at = take(
         &top, self.layout.n_deltas if plan.loss >= 0 or plan.rows_of != NO_ROWS else 0)
-    plan.rows_at = take(&top, plan.n_parameters * plan.gram_row if has_rows else 0)
+    take_gram_rows(plan, &top, has_rows, sums_up)
     plan.output_z_at = plan.values_at + self.layout.value(code, code.output)
     plan.output_delta_at = plan.deltas_at + self.layout.delta(code, code.output)
     plan.tangents_at = take(&top, plan.n_tangents * plan.n_values)

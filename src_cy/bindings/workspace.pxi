@@ -144,13 +144,11 @@ cdef class Workspace:
     def __cinit__(self):
         self.plan.chain = NULL
         self.plan.thetas = NULL
-        self.plan.places = NULL
         self.scratch.kept = NULL
 
     def __dealloc__(self):
         free(self.plan.chain)
         free(self.plan.thetas)
-        free(self.plan.places)
         free_room(self.scratch.kept)
 
     cdef Py_ssize_t place(self, real *room, Evaluation *run) noexcept:

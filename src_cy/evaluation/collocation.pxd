@@ -7,10 +7,11 @@ these, or of their squares, by every stream of the outputs: the deltas with whic
 begins. What plan.rows_of asks for is as in jacobian.pxd, a residual in the place of an output.
 """
 from libc.math cimport sqrt
+from libc.stdint cimport int32_t
 from libc.string cimport memset
 
-from evaluation.gradient cimport finish_pieces, run_finish, run_gram, sum_chunks
-from evaluation.jacobian cimport add_gram
+from evaluation.gradient cimport finish_pieces, run_finish, sum_chunks
+from evaluation.gram cimport add_gram, gram_pieces, run_gram
 from evaluation.network cimport run_narrow, weigh_samples
 from evaluation.parameters cimport add_in_double, add_squares
 from evaluation.plan cimport (
@@ -241,11 +242,8 @@ cdef inline void add_product_sums(
     cdef const Plan *plan = run.plan
     cdef Py_ssize_t P = plan.n_parameters, k
     cdef real *product = scratch + c.residuals_at
-    cdef Run one
-    one.inputs = one.input_deltas = plan.places     # the first is 0
-    one.out = one.out_delta = 0
-    one.columns = c.streams.samples
-    one.apart = True
+    cdef int32_t here = 0
+    cdef Run one = Run(&here, &here, 0, 0, c.streams.samples, True)
     for k in range(c.n_directions):
         combine_rows(P, c.streams.samples, rows, plan.gram_row, direction(run, k), product)
         gathered_sums(P, 0, 1, &one, 1, rows, plan.gram_row, product, sums + k * P, 1)
@@ -319,8 +317,8 @@ cdef inline void tile_residual_rows(
             add_product_sums(run, c, out, scratch, sums)
         else:
             filled[0] += S
-            if filled[0] + S > plan.gram_row or (last and j + 1 == R):
-                add_gram(plan, out, filled[0], sums)
+            if filled[0] + S > plan.gram_samples or (last and j + 1 == R):
+                add_gram(plan, scratch, filled[0], False, sums)
                 filled[0] = 0
     if what == RESIDUALS or what == RESIDUAL_PRODUCT:
         transpose(R, count, residuals, S, run.output + start * R, R, False)
@@ -385,7 +383,7 @@ cdef inline void evaluate_collocation(
     if run.gradient == NULL:
         return
     if plan.rows_of == GAUSS_NEWTON:
-        share(&run.work, run_gram, plan.n_parameters, n_threads)
+        share(&run.work, run_gram, gram_pieces(plan), n_threads)
         return
     if plan.rows_of == GAUSS_NEWTON_PRODUCT:
         n = plan.n_delta

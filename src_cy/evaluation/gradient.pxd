@@ -53,17 +53,6 @@ cdef inline const double *sum_chunks(
     return total
 
 
-cdef inline void run_gram(void *context, int worker, Py_ssize_t j) noexcept nogil:
-    """Row j of the lower half of R'R (jacobian.pxd)."""
-    cdef Evaluation *run = <Evaluation *>context
-    cdef Py_ssize_t at = j * run.plan.n_parameters, i
-    cdef const double *sums = sum_chunks(run, at, j + 1, run.gradient + at)
-    if worker == 0:
-        poll(context)
-    for i in range(j + 1):
-        run.gradient[at + i] = sums[i]
-
-
 cdef inline Py_ssize_t finish_pieces(const Plan *plan) noexcept nogil:
     """Into how many items the end of an evaluation is cut, for each layer."""
     return 1 + plan.n_delta * plan.cut.n_chunks // FINISH_PIECE

@@ -20,6 +20,7 @@ GAUSS_NEWTON R'R, and RESIDUAL_TRANSPOSE the Jacobian of the residuals' transpos
 from libc.math cimport sqrt
 from libc.string cimport memcpy, memset
 
+from evaluation.gram cimport add_gram
 from evaluation.outputs cimport missing_row, tile_targets
 from evaluation.passes cimport program_backward
 from evaluation.plan cimport (
@@ -30,8 +31,6 @@ from evaluation.tangents cimport (
     direction, hessian_backward, tangent_deltas, tangent_forward, tangent_values,
 )
 from evaluation.weights cimport leave_out, multiply_weights, tile_weights
-from matrix.gathered cimport Run, gathered_sums
-from matrix.sizes cimport GRAM_ROWS, SUM_ROWS
 from matrix.transpose cimport transpose
 from simd.lanes cimport real
 from steps.affine cimport affine_rows
@@ -134,30 +133,6 @@ cdef inline void parameter_rows(
                         row)
 
 
-cdef inline void add_gram(
-    const Plan *plan, const real *rows, Py_ssize_t columns, real *sums,
-) noexcept nogil:
-    """sums += rows rows', at least the lower half of it."""
-    cdef Py_ssize_t start = 0, stop, k, u, P = plan.n_parameters
-    cdef Run run
-    run.inputs = run.input_deltas = plan.places
-    run.out = run.out_delta = 0
-    run.columns = columns
-    run.apart = True
-    while start < P:
-        stop = min(start + <Py_ssize_t>GRAM_ROWS, P)
-        k = 0
-        while k < stop:
-            u = start
-            while u < stop:
-                gathered_sums(min(<Py_ssize_t>SUM_ROWS, stop - u), k, min(k + GRAM_ROWS, stop),
-                              &run, 1, rows + u * plan.gram_row, plan.gram_row, rows,
-                              sums + u * P, P)
-                u += SUM_ROWS
-            k += GRAM_ROWS
-        start = stop
-
-
 cdef inline void tile_residuals(
     const Evaluation *run, real *scratch, const Data *data, Py_ssize_t start, Py_ssize_t count,
 ) noexcept nogil:
@@ -188,8 +163,6 @@ cdef inline void tile_curvature_rows(
     cdef bint last, sums_up = plan.rows_of == GAUSS_NEWTON
     tile_targets(plan, data, count, scratch + plan.y_at)
     weigh_rows(run, scratch, data, count)
-    if sums_up and fresh:
-        memset(sums, 0, plan.n_delta * sizeof(real))
     for t in range(plan.positions):
         for k in range(K):
             if run.work.polling.stopped:
@@ -214,9 +187,10 @@ cdef inline void tile_curvature_rows(
                       plan.positions * K * P)
                 continue
             filled += S
-            if filled + S > plan.gram_row or last:
-                add_gram(plan, rows, filled, sums)
+            if filled + S > plan.gram_samples or last:
+                add_gram(plan, scratch, filled, fresh, sums)
                 filled = 0
+                fresh = False
 
 
 cdef inline void tile_sample_gradients(

@@ -6,7 +6,8 @@ where windows are kept (windows.pxd) a chunk is a tile, and Delta is made by col
 from evaluation.chain cimport tile_backward, tile_forward
 from evaluation.chain_tangents cimport tile_tangents_backward, tile_tangents_forward
 from evaluation.chain_step cimport ChainStep, pack_weights, packing_pieces
-from evaluation.gradient cimport finish_pieces, run_finish, run_gram
+from evaluation.gradient cimport finish_pieces, run_finish
+from evaluation.gram cimport gram_pieces, run_gram
 from evaluation.jacobian cimport tile_rows
 from evaluation.parameters cimport add_in_double, add_squares
 from evaluation.outputs cimport tile_loss, write_outputs
@@ -204,7 +205,7 @@ cdef inline void evaluate(Evaluation *run, long long start, double *cost) noexce
         cost[0] += 0.5 * run.l2 * squares
     cost[0] *= run.scale
     if plan.rows_of == GAUSS_NEWTON or plan.rows_of == SLOPE_GRAM:
-        share(&run.work, run_gram, plan.n_parameters, n_threads)
+        share(&run.work, run_gram, gram_pieces(plan), n_threads)
     elif run.gradient != NULL and (plan.schedule == BY_STEPS or plan.schedule == BY_TILES):
         c = finish_pieces(plan)
         share(&run.work, run_finish, plan.n_thetas * c * max(plan.n_directions, <Py_ssize_t>1),

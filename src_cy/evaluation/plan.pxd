@@ -42,11 +42,13 @@ and of those that have a position. For directions of theta or X there are
     curvature_at        second derivatives of the loss by the outputs of one position
     room_at             rows of the largest step, or of the outputs
     rows_at             rows by parameters (jacobian.pxd)
+    rows_transposed_at  the same transposed, and a group of them packed (gram.pxd)
+    packed_rows_at
     slopes_at           delta and z of the outputs, kept (slopes.pxd)
 """
 from evaluation.chain_step cimport ChainStep
 from evaluation.parameters cimport ThetaBlock
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int64_t
 from simd.lanes cimport real
 from steps.function cimport Function
 from steps.step cimport Step
@@ -130,7 +132,8 @@ cdef struct Plan:
     Py_ssize_t slopes_at        # delta and z of the outputs, while tile_slope_cost is at work
     Py_ssize_t rows_at          # [parameter, sample]
     Py_ssize_t gram_row         # from one of them to the next
-    int32_t *places             # where each of them is, for add_gram
+    Py_ssize_t gram_samples     # that they have room for; they may be those of several tiles
+    Py_ssize_t rows_transposed_at, packed_rows_at
     # cost
     int loss                    # row of the table; N_LOSSES: loss_circuit; -1: forward only
     real loss_parameter

@@ -22,8 +22,9 @@ What there is of the residuals G - Y, times the root of w and of the sample's sh
 from libc.math cimport sqrt
 from libc.string cimport memcpy, memset
 
+from evaluation.gram cimport add_gram
 from evaluation.jacobian cimport (
-    add_gram, begin_from_output, multiply_shares, output_delta, output_values, output_z,
+    begin_from_output, multiply_shares, output_delta, output_values, output_z,
     weigh_rows, write,
 )
 from evaluation.outputs cimport tile_loss
@@ -220,8 +221,8 @@ cdef inline Py_ssize_t tile_slope_rows(
             write(plan, rows, P, count, out + i * P, row)
             continue
         filled += S
-        if filled + S > plan.gram_row or (last and i + 1 == n):
-            add_gram(plan, rows, filled, sums)
+        if filled + S > plan.gram_samples or (last and i + 1 == n):
+            add_gram(plan, scratch, filled, False, sums)
             filled = 0
     return filled
 

@@ -68,8 +68,10 @@ enum {
     CUSTOM_ROW = 256,              /* elements of a layer that a circuit as activation or loss
                                     * takes at once: its rows stay in the first-level cache */
 
-    GRAM_ROWS = 48,                /* of R by parameters, whose products with as many others are
-                                    * summed together: both stay in the second-level cache */
+    GRAM_ROWS = 96,                /* rows of R by parameters that are packed at once, and stay in
+                                    * the second-level cache while the transposed ones pass */
+    GRAM_SAMPLES = 256,            /* bits. Samples of R whose products are summed at once */
+    GRAM_PIECE = 8,                /* rows of R'R that are mirrored at once: a cache line */
     TABLE_SUM_BYTES = 4096,        /* bits. Of a row: as many positions are summed for Delta at
                                     * once, for a block's rows to stay in the first-level
                                     * cache. */

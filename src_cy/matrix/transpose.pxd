@@ -66,14 +66,21 @@ cdef inline kernel_void transpose(
     real *out, Py_ssize_t out_row, bint padded,
 ) noexcept nogil:
     """out[c, r] = source[r, c]. Nothing is read outside these elements, nor written, unless the
-    rows of `out` are padded to whole registers."""
+    rows of `out` are padded to whole registers, with zeros.
+
+    The last block is a whole one that begins in the block before, if there is one.
+    """
     cdef Py_ssize_t r, c, height, width, i
     r = 0
     while r < rows:
         height = min(rows - r, <Py_ssize_t>LANES)
+        if height < LANES <= rows and not padded:
+            r, height = rows - LANES, LANES
         c = 0
         while c < columns:
             width = min(columns - c, <Py_ssize_t>LANES)
+            if width < LANES <= columns:
+                c, width = columns - LANES, LANES
             if height == LANES and width == LANES:
                 transpose_block(source + r * source_row + c, source_row,
                                 out + c * out_row + r, out_row)
