@@ -199,6 +199,18 @@ class OfPlaced:
         return lambda theta: self._spread(whole(self._taken(theta)))
 
     @property
+    def residuals(self: Any) -> "Callable[[Any], NDArray[np.float64]]":
+        """residuals(theta): those of the objective."""
+        whole = self.objective.residuals
+        return lambda theta: whole(self._taken(theta))
+
+    @property
+    def jacobian(self: Any) -> "Callable[[Any], NDArray[np.float64]]":
+        """jacobian(theta): the Jacobian of `residuals`, (rows, n_parameters)."""
+        whole = self.objective.jacobian
+        return lambda theta: self._spread(whole(self._taken(theta)).T).T
+
+    @property
     def _gauss_newton_matrix(self: Any) -> "Callable[[Any], NDArray[np.float64]]":
         """The Gauss-Newton matrix."""
         return _spread_matrix(self, self.objective._gauss_newton_matrix)

@@ -186,6 +186,10 @@ def test_a_sum_has_the_further_parameters_of_all_parts():
     same(pickle.loads(pickle.dumps(total))(theta), found)
     G = total._gauss_newton_matrix(theta)
     close(total.gauss_newton_product(theta, theta), G @ theta)
+    r, R = total.residuals(theta), total.jacobian(theta)
+    close(0.5 * r @ r, J)
+    close(R.T @ r, D)
+    close(R.T @ R, G)
     with pytest.raises(AttributeError, match="no hessp: a part has none"):
         _ = total.hessp
     again = total + NET.collocation(POINTS[:4], u * fastbp.variable("s"))
