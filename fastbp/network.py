@@ -57,7 +57,7 @@ class Network(InputDerivatives, Layered):
         the mean; alpha 1 unless given), "focal(gamma)" (output "sigmoid"; 2 unless given), "hinge",
         "squared_hinge", "multiclass_hinge" (the largest margin: Crammer and Singer),
         "weston_watkins" (the sum of all margins). Or a circuit of two variables, the activation a
-        of one output and its target y, in this order.
+        of one output and its target y, in this order; further ones are columns of data.
     l2 : float
         The factor lambda of the regularisation, >= 0; each call may take another.
     dtype : {"float64", "float32"}
@@ -238,6 +238,7 @@ class Network(InputDerivatives, Layered):
         dy_weight: float = 1.0,
         missing: Missing = "error",
         class_weight: "Literal['balanced'] | dict[int, float] | None" = None,
+        columns: Any = None,
     ) -> Objective:
         """This network bound to data, to be called many times.
 
@@ -280,6 +281,9 @@ class Network(InputDerivatives, Layered):
             What the weight of each sample is multiplied by, where y is labels: of "balanced",
             m / (K n_k) with n_k samples of class k among K classes; of a dict, 1 for the labels
             that it does not name. Of one output the labels are 0 and 1, or -1 and 1.
+        columns : dict of name: array_like (m,), or DataFrame, optional
+            What a loss that is a circuit takes besides a and y: exposure, offset, variance; one
+            number of each sample, for all its outputs and steps. Copied.
 
         Raises
         ------
@@ -288,7 +292,7 @@ class Network(InputDerivatives, Layered):
         """
         return Objective(
             self, X, y, l2, sample_weight, n_threads, lengths, dy, dy_weight, missing,
-            class_weight,
+            class_weight, columns,
         )  # fmt: skip
 
     @names.advised

@@ -6,6 +6,8 @@ import numpy as np
 
 from fastbp import compiled, parameters, samples, slopes, targets, validate
 from fastbp.class_weight import sample_weight as class_weights
+from fastbp.columns import as_given
+from fastbp.columns import read as read_columns
 from fastbp.derivatives import Residuals, SecondOrder
 from fastbp.missing import MISSING, NO_LABEL, Missing, count_known, for_pickle
 from fastbp.rows import read as read_rows
@@ -64,6 +66,8 @@ class Objective(Residuals, SecondOrder):
         Whether targets may be missing; see `Network.objective`.
     class_weight : "balanced" or dict, optional
         What `sample_weight` is multiplied by, of the labels as they are now.
+    columns : dict or DataFrame, optional
+        What a loss that is a circuit takes besides a and y; a copy is made.
 
     Attributes
     ----------
@@ -92,7 +96,8 @@ class Objective(Residuals, SecondOrder):
     """
 
     __slots__ = (
-        "_data", "_evaluate", "_problem", "dy", "dy_weight", "l2", "lengths", "missing", "network",
+        "_beside", "_data", "_evaluate", "_problem", "dy", "dy_weight", "l2", "lengths", "missing",
+        "network",
     )  # fmt: skip
 
     _made_by = "net.objective(...)"
@@ -103,6 +108,7 @@ class Objective(Residuals, SecondOrder):
     dy: "NDArray[Any] | None"
     dy_weight: float
     missing: Missing
+    _beside: "NDArray[Any] | None"  # what the loss takes besides a and y, (m, n)
     _data: "tuple[NDArray[Any], NDArray[Any]]"  # X and y as they are read
     _problem: "BoundNetwork"
 
@@ -119,6 +125,7 @@ class Objective(Residuals, SecondOrder):
         dy_weight: float = 1.0,
         missing: Missing = "error",
         class_weight: Any = None,
+        columns: Any = None,
     ) -> None:
         given_X, given_y, given_dy = X, y, dy
         validate.one_of(missing, MISSING, "missing")
@@ -130,6 +137,7 @@ class Objective(Residuals, SecondOrder):
         y = matrix if labels is None else labels
         l2 = network.l2 if l2 is None else validate.non_negative(l2, "l2")
         dy = slopes.read(dy, network, m)
+        beside = read_columns(columns, network, m)
         dy_weight = validate.non_negative(dy_weight, "dy_weight")
         read = [(X, given_X), (y, given_y), *([] if dy is None else [(dy, given_dy)])]
         self._bind(network.n_parameters, m, sample_weight, n_threads, read)
@@ -140,12 +148,12 @@ class Objective(Residuals, SecondOrder):
             labels = labels.reshape(-1)
         problem = engine.BoundNetwork(
             chain, X, labels, matrix, self.sample_weight, l2, network.reduction == "mean",
-            self.n_threads, steps, dy, dy_weight, missing == "ignore",
+            self.n_threads, steps, dy, dy_weight, missing == "ignore", beside,
         )  # fmt: skip
         # `_evaluate` is a method of the engine's object: no method of this class is in between.
         self._set(
             network=network, l2=l2, lengths=steps, dy=dy, dy_weight=dy_weight, missing=missing,
-            _data=(X, y),
+            _beside=beside, _data=(X, y),
             _problem=problem, _evaluate=problem.evaluate,
         )  # fmt: skip
 
@@ -207,7 +215,8 @@ class Objective(Residuals, SecondOrder):
         rest = (self.l2, self.sample_weight, self._explicit_threads)
         X, y = self._data
         wanted = None if self.dy is None else self._slopes()
-        ends = (self.lengths, wanted, self.dy_weight, self.missing)
+        others = as_given(self._beside, self.network)
+        ends = (self.lengths, wanted, self.dy_weight, self.missing, None, others)
         return (self.network, X, for_pickle(y), *rest, *ends)
 
     def _slopes(self) -> "NDArray[Any]":

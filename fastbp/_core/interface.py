@@ -49,6 +49,7 @@ class BoundNetwork(Protocol):
         slopes: NDArray[Any] | None = None,  # wanted of the outputs, (m, K T n_in)
         slope_weight: float = 0.0,
         may_miss: bool = False,  # targets NaN and labels -1 are missing
+        beside: NDArray[Any] | None = None,  # (m, n) that a loss takes besides a and y
     ) -> None: ...
 
     # J, and D as a fresh float64 vector, or None when no gradient is wanted; of all samples, or of

@@ -1,7 +1,8 @@
 """Circuits as activations and losses of networks.
 
 An activation is a circuit of one variable, z; a loss is one of two, the activation a of an output
-and its target y, in this order, and is summed over the outputs. Both are compiled into the tiles of
+and its target y, in this order, and of any number of columns of data, and is summed over the
+outputs. Both are compiled into the tiles of
 the engine together with their derivatives: no Python runs in the loop over the samples.
 """
 
@@ -30,17 +31,29 @@ def checked_activation(value: Circuit) -> Circuit:
 def checked_loss(value: Circuit) -> Circuit:
     """`value` if it can be a loss."""
     names = [str(each.name) for each in value._compiler.inputs.variables]
-    if value.shape or len(names) != 2 or value.n_parameters == 0 or _has_vectors(value):
+    if value.shape or len(names) < 2 or value.n_parameters == 0 or _has_vectors(value):
         raise ValueError(
             f"a loss is a circuit of two single variables, a and y, with one output, got {value}; "
             "for example a, y = fastbp.variables('a y'); fastbp.circuit((a - y) ** 2)"
         )
-    if names == ["y", "a"]:
+    if len(names) > 2 and value.n_parameters != 2:
+        raise ValueError(
+            f"this loss has {len(names)} variables ({value}); say which of them are the activation "
+            "and its target, the others being columns of data: fastbp.circuit(..., wrt=[a, y])"
+        )
+    if names[:2] == ["y", "a"]:
         raise ValueError(
             f"the variables of this loss come as y, a ({value}); expected the activation first: "
             "fastbp.circuit(..., wrt=[a, y])"
         )
     return value
+
+
+def columns(value: Any) -> tuple[str, ...]:
+    """The names of the columns of data that a loss takes besides a and y."""
+    if not isinstance(value, Circuit):
+        return ()
+    return tuple(str(each.name) for each in value._compiler.inputs.variables[2:])
 
 
 def _has_vectors(value: Circuit) -> bool:
@@ -57,12 +70,13 @@ def compiled(value: Circuit, kind: str, dtype: str) -> Any:
     def make() -> Any:
         graph, output = compiler.copied_graph(), compiler.outputs[0]
         if kind == "logit loss":
-            graph, output = _of_logit(graph, output)
+            graph, output = _of_logit(graph, output, columns(value))
         [slope] = graph.gradient(output, [0])
         [curvature] = graph.gradient(slope, [0])
         if kind != "activation":
             pairs = ([output, slope], [slope, curvature])
-            programs = [graph.emit(pair, [], [0, 1]) for pair in pairs]
+            inputs = list(range(len(compiler.inputs.variables)))
+            programs = [graph.emit(pair, [], inputs) for pair in pairs]
         else:
             [third] = graph.gradient(curvature, [0])
             nodes = (output, slope, curvature, third)
@@ -72,21 +86,22 @@ def compiled(value: Circuit, kind: str, dtype: str) -> Any:
     return compiler.kept((kind, dtype), make)
 
 
-def _of_logit(graph: Graph, output: int) -> tuple[Graph, int]:
-    """The graph of a loss of a and y, with sigmoid(z) for a.
+def _of_logit(graph: Graph, output: int, names: tuple[str, ...]) -> tuple[Graph, int]:
+    """The graph of a loss of a, y and columns of data with these names, with sigmoid(z) for a.
 
     Where sigmoid(z) rounds to 1 or 0, 1 - a and log(a) would have lost what z still has.
     """
     z, y = variable("z"), variable("y")
+    others = [variable(name) for name in names]
     a, rest = gate("sigmoid", z), gate("sigmoid", -z)  # `rest` is 1 - a
     log_a, log_rest = -gate("softplus", -z), -gate("softplus", z)
-    made: list[Any] = [a, y]
+    made: list[Any] = [a, y, *others]
     known: dict[tuple[Any, ...], Expression] = {
         ("subtract", 1.0, id(a)): rest, ("subtract", 1.0, id(rest)): a,
         ("subtract", id(a), 1.0): -rest,
         ("log", id(a)): log_a, ("log", id(rest)): log_rest,
     }  # fmt: skip
-    for op, operands, constant in graph.nodes()[2:]:
+    for op, operands, constant in graph.nodes()[len(made) :]:
         name = GATES[op]
         below = [made[i] for i in operands]
         if op == CONSTANT:
@@ -97,7 +112,7 @@ def _of_logit(graph: Graph, output: int) -> tuple[Graph, int]:
         made.append(gate(name, *below) if same is None else same)
         if name == "negative" and below[0] is a:
             known["log1p", id(made[-1])] = log_rest
-    whole = Graph([z, y])
+    whole = Graph([z, y, *others])
     return whole, whole.add(made[output])
 
 

@@ -6,8 +6,8 @@ cdef class CustomFunction:
     Parameters
     ----------
     programs : tuple of Program, all of whose inputs vary
-        Of an activation four, of z: g, g', g'' and g'''. Of a loss two, of a and y: itself and its
-        slope, then slope and second derivative.
+        Of an activation four, of z: g, g', g'' and g'''. Of a loss two, of a, y and any
+        number of further inputs: itself and its slope, then slope and second derivative.
     """
     cdef Custom elements[4]
     cdef int count
@@ -30,6 +30,8 @@ cdef class CustomFunction:
             raise ValueError(f"{n} programs make no activation and no loss")
         for i in range(n):
             self._read(&self.elements[i], programs[i], 1 if n == 4 else 2)
+        if n == 2 and self.elements[0].code.n_inputs != self.elements[1].code.n_inputs:
+            raise ValueError("the programs of a loss have different numbers of inputs")
         self.count = <int>n
 
     cdef int _read(self, Custom *element, program, Py_ssize_t n) except -1:
@@ -38,7 +40,8 @@ cdef class CustomFunction:
         cdef real *numbers
         cdef Py_ssize_t i
         read_program(program, code)
-        if code.n_inputs != n or code.n_columns != n or code.n_outputs != n:
+        if (code.n_inputs < n or (n == 1 and code.n_inputs != 1)
+                or code.n_columns != code.n_inputs or code.n_outputs != n):
             raise ValueError(
                 f"a program of {code.n_inputs} inputs, {code.n_columns} of them varying, and "
                 f"{code.n_outputs} outputs; expected {n} and {n}")

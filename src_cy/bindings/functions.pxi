@@ -58,11 +58,13 @@ def apply_circuit_loss(CustomFunction loss, a, y, int order):
     cdef Py_ssize_t n = np.size(a), padded = round_up(max(n, <Py_ssize_t>1))
     cdef real[::1] room = _room_for(loss)
     buffers, = _tile((4, padded))
+    if loss.loss().code.n_columns > 2:
+        raise ValueError("expected a loss of a and y alone")
     buffers[0, :n] = np.ravel(a)
     buffers[1, :n] = np.ravel(y)
     cdef real[:, ::1] view = buffers
     custom_loss(loss.loss() + (order == 2), 1, padded, padded, &view[0, 0], &view[1, 0],
-                &view[2, 0], &view[3, 0], &room[0])
+                NULL, &view[2, 0], &view[3, 0], &room[0])
     return buffers[3 if order == 0 else 2, :n].reshape(np.shape(a))
 
 

@@ -280,6 +280,8 @@ def output_delta(loss, output, z, y):
     read_function(&layer.g, output)
     if isinstance(loss, CustomFunction):
         circuit = (<CustomFunction>loss).loss()
+        if circuit.code.n_columns > 2:
+            raise ValueError("kernels take losses of a and y alone")
     else:
         row = loss_row(loss, output)
         if row is None:
@@ -302,7 +304,7 @@ def output_delta(loss, output, z, y):
                 transpose(count, K, preactivations + start * K, K, room + z_at, stride, True)
                 transpose(count, K, targets + start * K, K, room + y_at, stride, True)
                 output_loss(&layer.g, number, p, from_z, circuit, K, columns, stride, room + z_at,
-                            room + a_at, room + y_at, room + delta_at, room + cost_at,
+                            room + a_at, room + y_at, NULL, room + delta_at, room + cost_at,
                             room + room_at, NULL)
                 transpose(K, count, room + delta_at, stride, deltas + start * K, K, False)
                 for i in range(count):

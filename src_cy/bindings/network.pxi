@@ -21,6 +21,7 @@ cdef class BoundNetwork(Bound):
     slope_weight : float, of their errors' squares (slopes.pxd)
     may_miss : bool
         Whether targets that are NaN, and labels -1, are missing.
+    beside : ndarray of real, (m, n), C order, that a loss takes besides a and y, or None
     """
     cdef Chain chain
     cdef Data data
@@ -36,7 +37,7 @@ cdef class BoundNetwork(Bound):
 
     def __init__(self, Chain chain not None, X, labels, targets, sample_weight, double l2,
                  bint mean, int n_threads, lengths=None, slopes=None, double slope_weight=0,
-                 bint may_miss=False):
+                 bint may_miss=False, beside=None):
         if self.chain is not None:
             raise RuntimeError("a BoundNetwork is bound once")
         if (labels is None) == (targets is None):
@@ -47,12 +48,16 @@ cdef class BoundNetwork(Bound):
         self.data.may_miss = may_miss
         self._bind_targets(labels, targets, sample_weight, chain.plan.n_out, chain.plan.positions)
         bind_lengths(lengths, self.m, chain.plan.n_steps_in, &self.data)
+        if (chain.plan.n_beside > 0) != (beside is not None):
+            raise ValueError(f"the loss takes {chain.plan.n_beside} numbers beside a and y")
+        if beside is not None:
+            self.data.beside = plain_rows(beside, self.m, chain.plan.n_beside, "beside")
         self.cost_of = NO_ROWS
         if slopes is not None:
             self.data.slopes = plain_rows(slopes, self.m, chain.n_in() * chain.n_out(), "slopes")
             self.data.slope_weight = <real>slope_weight
             self.cost_of = SLOPE_COST
-        self.arrays = (X, labels, targets, sample_weight, lengths, slopes)
+        self.arrays = (X, labels, targets, sample_weight, lengths, slopes, beside)
         self.l2 = l2
         self.mean = mean
         self.n_threads = n_threads

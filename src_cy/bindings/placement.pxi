@@ -207,8 +207,9 @@ cdef void place_rest(Plan *plan, Py_ssize_t top, Py_ssize_t circuit_size) noexce
     if plan.schedule == BY_STEPS:       # of all samples, and of those that have a position
         weights = 2 * plan.padded
     plan.y_at = take(&top, plan.n_out * plan.positions * plan.stride)
+    plan.beside_at = take(&top, plan.n_beside * plan.stride)
     plan.cost_at = take(&top, plan.stride)
-    plan.missing_at = take(&top, plan.padded if plan.may_miss else 0)
+    plan.missing_at = take(&top, plan.stride if plan.may_miss else 0)
     plan.weights_at = take(&top, weights)
     plan.sums_at = take(&top, plan.n_delta if plan.sums_in_double else 0)
     plan.circuit_at = take(&top, circuit_size)

@@ -83,6 +83,7 @@ cdef class Chain:
         if isinstance(loss, CustomFunction):
             self.plan.loss = N_LOSSES
             self.plan.loss_circuit = (<CustomFunction>loss).loss()
+            self.plan.n_beside = self.plan.loss_circuit.code.n_columns - 2
             return 0
         self.plan.loss = find_loss(loss, output)
         self.plan.loss_parameter = parted(loss)[1]

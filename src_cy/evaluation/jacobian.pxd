@@ -171,8 +171,8 @@ cdef inline void tile_curvature_rows(
             curvature_root(
                 &plan.output_g, plan.loss, plan.loss_parameter, plan.loss_from_z,
                 plan.loss_circuit, K, S, k, output_values(plan, scratch, t),
-                scratch + plan.y_at + t * K * S, scratch + plan.curvature_at,
-                scratch + plan.cost_at, scratch + plan.circuit_at,
+                scratch + plan.y_at + t * K * S, scratch + plan.beside_at,
+                scratch + plan.curvature_at, scratch + plan.cost_at, scratch + plan.circuit_at,
                 deltas + output_delta(plan, t))
             if plan.may_miss:
                 clear_missing(K, S, S, scratch + plan.y_at + (t * K + k) * S, 0,
@@ -207,7 +207,7 @@ cdef inline void tile_sample_gradients(
         output_loss(&plan.output_g, plan.loss, plan.loss_parameter, plan.loss_from_z,
                     plan.loss_circuit, K, S, S, output_values(plan, scratch, t),
                     scratch + plan.output_a_at + t * K * S, scratch + plan.y_at + t * K * S,
-                    deltas + output_delta(plan, t), scratch + plan.cost_at,
+                    scratch + plan.beside_at, deltas + output_delta(plan, t), scratch + plan.cost_at,
                     scratch + plan.circuit_at, missing_row(plan, scratch))
         multiply_shares(plan, scratch, data, t, deltas + output_delta(plan, t))
     program_backward(run, scratch, NULL, deltas, NULL)

@@ -39,7 +39,7 @@ cdef inline called_void write_outputs(
 cdef inline void tile_targets(
     const Plan *plan, const Data *data, Py_ssize_t count, real *y,
 ) noexcept nogil:
-    """y[t K + k, sample]: the targets transposed, or one-hot labels.
+    """y[t K + k, sample]: the targets transposed, or one-hot labels; and what is beside them.
 
     They are laid out for every tile of every evaluation, not once when they are bound: the arrays
     are the user's, and an objective follows what is changed in them. That costs 1 % of ex4 and
@@ -52,6 +52,9 @@ cdef inline void tile_targets(
     """
     cdef Py_ssize_t K = plan.n_out, T = plan.positions, s, t, k
     cdef int64_t label
+    if data.beside != NULL:
+        transpose(count, plan.n_beside, data.beside, plan.n_beside,
+                  y + (plan.beside_at - plan.y_at), plan.stride, True)
     if data.targets != NULL and K * T == 1:
         memcpy(y, data.targets, count * sizeof(real))
     elif data.targets != NULL:
@@ -98,7 +101,8 @@ cdef inline void output_tangents(
     prepare_curvature(&plan.output_g, plan.loss, plan.loss_parameter, plan.loss_from_z,
                       plan.loss_circuit,
                       GAUSS_NEWTON_PART if plan.gauss_newton else WHOLE_CURVATURE, K, S,
-                      scratch + plan.output_z_at + at, y, scratch + plan.curvature_at,
+                      scratch + plan.output_z_at + at, y, scratch + plan.beside_at,
+                      scratch + plan.curvature_at,
                       scratch + plan.cost_at, scratch + plan.circuit_at, &curvature)
     for k in range(plan.n_directions):
         tangent_of_delta(&curvature, K, S, y, plan.may_miss,
@@ -135,8 +139,9 @@ cdef inline double tile_loss(
             output_tangents(plan, scratch, at)
         output_loss(&plan.output_g, plan.loss, plan.loss_parameter, plan.loss_from_z,
                     plan.loss_circuit, K, columns, plan.stride, scratch + plan.output_z_at + at,
-                    scratch + plan.output_a_at + at, scratch + plan.y_at + at, delta + at, cost,
-                    scratch + plan.circuit_at, missing_row(plan, scratch))
+                    scratch + plan.output_a_at + at, scratch + plan.y_at + at,
+                    scratch + plan.beside_at, delta + at, cost, scratch + plan.circuit_at,
+                    missing_row(plan, scratch))
         if has_lengths:
             w_here = w + plan.stride
             for s in range(columns):

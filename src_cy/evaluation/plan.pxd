@@ -24,6 +24,7 @@ The scratch of a thread, for one tile of a plain chain of dense layers; places a
     packed_delta_at     delta, packed as P of the product for Delta
     edges_at            the outer columns of X, where a register would reach beyond the data
     y_at                targets, [unit, sample]
+    beside_at           further numbers that a loss takes, [number, sample]
     cost_at             the cost of each sample
     missing_at          a row more, if targets may be missing
     weights_at          the weights of the samples
@@ -78,6 +79,7 @@ cdef struct Data:
     const int64_t *lengths      # of the sequences; or NULL: each is whole
     const real *slopes          # what the outputs' derivatives by X should be; or NULL
     real slope_weight
+    const real *beside          # further numbers that a loss takes; or NULL
     bint may_miss               # targets that are NaN, and labels NO_LABEL, are missing
 
 
@@ -139,6 +141,7 @@ cdef struct Plan:
     real loss_parameter
     bint loss_from_z
     const Custom *loss_circuit
+    Py_ssize_t n_beside         # numbers of a sample that it takes beside a and y
     real other_label            # what a one-hot target has at the other labels: 0, or -1
     bint mean
     double l2
@@ -158,7 +161,7 @@ cdef struct Plan:
     # where things are in the scratch of a thread
     Py_ssize_t values_at, deltas_at, lengths_at
     Py_ssize_t delta_at, below_at, z_transposed_at, a_transposed_at, edges_at
-    Py_ssize_t y_at, cost_at, missing_at, sums_at, packed_delta_at
+    Py_ssize_t y_at, beside_at, cost_at, missing_at, sums_at, packed_delta_at
     Py_ssize_t sample_major_at, double_at, circuit_at, weights_at
     Py_ssize_t gathered_at      # X and targets or labels of a tile
     Py_ssize_t scratch          # reals a thread needs for tiles

@@ -22,6 +22,7 @@ cdef inline Data tile_data(
     cdef real *X = scratch + plan.gathered_at + lengths_size(plan)
     cdef real *targets
     cdef real *slopes
+    cdef real *beside
     cdef int64_t *labels
     cdef int64_t *lengths = <int64_t *>(scratch + plan.gathered_at)
     if data.weights != NULL:        # they lie in the order of the samples
@@ -36,6 +37,8 @@ cdef inline Data tile_data(
             data.lengths += start
         if data.slopes != NULL:
             data.slopes += start * K * n
+        if data.beside != NULL:
+            data.beside += start * plan.n_beside
         return data
     gathered = data
     gathered.X = X
@@ -43,6 +46,7 @@ cdef inline Data tile_data(
     targets = X + plan.padded * gathered.x_row
     labels = <int64_t *>targets
     slopes = targets + plan.padded * T * max(plan.n_out, <Py_ssize_t>2)
+    beside = slopes + (plan.padded * K * n if plan.has_slopes else 0)
     for s in range(count):
         row = data_row(run, start + s)
         memcpy(X + s * gathered.x_row, data.X + row * data.x_row, n * sizeof(real))
@@ -54,6 +58,9 @@ cdef inline Data tile_data(
             memcpy(targets + s * K, data.targets + row * K, K * sizeof(real))
         if plan.has_slopes:
             memcpy(slopes + s * K * n, data.slopes + row * K * n, K * n * sizeof(real))
+        if data.beside != NULL:
+            memcpy(beside + s * plan.n_beside, data.beside + row * plan.n_beside,
+                   plan.n_beside * sizeof(real))
     if data.lengths != NULL:
         gathered.lengths = lengths
     if data.labels != NULL:
@@ -62,6 +69,8 @@ cdef inline Data tile_data(
         gathered.targets = targets
     if plan.has_slopes:
         gathered.slopes = slopes
+    if data.beside != NULL:
+        gathered.beside = beside
     return gathered
 
 
@@ -71,4 +80,4 @@ cdef inline Py_ssize_t gathered_size(const Plan *plan) noexcept nogil:
         return 0
     return lengths_size(plan) + plan.padded * (
         round_up(plan.n_in) + plan.positions * max(plan.n_out, <Py_ssize_t>2)
-        + (plan.n_in * plan.n_out * plan.positions if plan.has_slopes else 0))
+        + (plan.n_in * plan.n_out * plan.positions if plan.has_slopes else 0) + plan.n_beside)

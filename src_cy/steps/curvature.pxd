@@ -99,7 +99,7 @@ cdef inline kernel_void add_turning(
 
 cdef inline void prepare_curvature(
     const Function *g, int loss, real p, bint from_z, const Custom *circuit, int part,
-    Py_ssize_t rows, Py_ssize_t columns, const real *z, const real *y,
+    Py_ssize_t rows, Py_ssize_t columns, const real *z, const real *y, const real *beside,
     real *room, real *cost, real *scratch, Curvature *out,
 ) noexcept nogil:
     """What does not depend on the direction, of so many output rows. `room`: CURVATURE_ARRAYS
@@ -125,8 +125,9 @@ cdef inline void prepare_curvature(
         memcpy(kept, z, size * sizeof(real))
     apply(g, True, rows, columns, columns, kept, out.a, scratch)
     if circuit != NULL:
-        custom_loss(circuit + 1, rows, columns, columns, out.a, y, out.factor, cost, scratch)
-        custom_loss(circuit, rows, columns, columns, out.a, y, out.slope, cost, scratch)
+        custom_loss(circuit + 1, rows, columns, columns, out.a, y, beside, out.factor, cost,
+                    scratch)
+        custom_loss(circuit, rows, columns, columns, out.a, y, beside, out.slope, cost, scratch)
     if part != WHOLE_CURVATURE:     # of a circuit it may be negative
         cut_below(size, out.factor)
     if part == ROOT:
@@ -174,15 +175,15 @@ cdef inline void tangent_of_delta(
 
 cdef inline void curvature_root(
     const Function *g, int loss, real p, bint from_z, const Custom *circuit, Py_ssize_t rows,
-    Py_ssize_t columns, Py_ssize_t k, const real *z, const real *y, real *room, real *cost,
-    real *scratch, real *out,
+    Py_ssize_t columns, Py_ssize_t k, const real *z, const real *y, const real *beside, real *room,
+    real *cost, real *scratch, real *out,
 ) noexcept nogil:
     """out: column k of a root of the Gauss-Newton part; the other arguments as of
     `prepare_curvature`."""
     cdef Curvature curvature
     cdef Py_ssize_t n = rows * columns
-    prepare_curvature(g, loss, p, from_z, circuit, ROOT, rows, columns, z, y, room, cost, scratch,
-                      &curvature)
+    prepare_curvature(g, loss, p, from_z, circuit, ROOT, rows, columns, z, y, beside, room, cost,
+                      scratch, &curvature)
     memset(out, 0, n * sizeof(real))
     if curvature.of_cross_entropy:
         softmax_column(rows, columns, k, curvature.a, y, out)

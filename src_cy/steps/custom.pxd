@@ -99,14 +99,15 @@ cdef inline called_kernel_void activate_custom(
 
 cdef inline called_kernel_void custom_loss(
     const Custom *element, Py_ssize_t units, Py_ssize_t columns, Py_ssize_t stride,
-    const real *a, const real *y, real *delta, real *cost, real *scratch,
+    const real *a, const real *y, const real *beside, real *delta, real *cost, real *scratch,
 ) noexcept nogil:
-    """As `loss_of_z`, of a."""
+    """As `loss_of_z`, of a; beside: rows of further numbers of the samples, the circuit's inputs
+    after a and y, which are the same for all units."""
     cdef Row *rows = lay_custom(element, scratch)
     cdef const Row *value = rows + element.code.outputs[0]
     cdef const Row *slope = rows + element.code.outputs[1]
     cdef Row *first = rows + element.code.n_numbers
-    cdef Py_ssize_t u = 0, c, some, width
+    cdef Py_ssize_t u = 0, c, some, width, j
     memset(cost, 0, columns * sizeof(real))
     while u < units and columns > 0:
         some = min(max(<Py_ssize_t>1, CUSTOM_ROW // columns), units - u)
@@ -115,6 +116,8 @@ cdef inline called_kernel_void custom_loss(
             width = min(<Py_ssize_t>CUSTOM_ROW, columns - c)
             gather(some, width, stride, a + u * stride + c, first)
             gather(some, width, stride, y + u * stride + c, first + 1)
+            for j in range(element.code.n_columns - 2):
+                gather(some, width, 0, beside + j * stride + c, first + 2 + j)
             run_custom(element, rows, some * width)
             scatter(SET, some, width, stride, slope, delta + u * stride + c)
             scatter(ADD_UP, some, width, 0, value, cost + c)

@@ -172,8 +172,8 @@ cdef inline bint is_softmax(const Function *g) noexcept nogil:
 
 cdef inline void rows_of_loss(
     const Function *g, int loss, real p, bint from_z, const Custom *circuit, Py_ssize_t rows,
-    Py_ssize_t columns, Py_ssize_t stride, const real *z, const real *a, const real *y, real *delta,
-    real *cost, real *scratch,
+    Py_ssize_t columns, Py_ssize_t stride, const real *z, const real *a, const real *y,
+    const real *beside, real *delta, real *cost, real *scratch,
 ) noexcept nogil:
     """The cost of some output rows, and their slopes: by a of a circuit or after a softmax, else
     by z. Of a loss of the error, delta is the error and z the slopes of the output."""
@@ -181,7 +181,7 @@ cdef inline void rows_of_loss(
     if is_softmax(g):
         slopes = NULL
     if circuit != NULL:
-        custom_loss(circuit, rows, columns, stride, a, y, delta, cost, scratch)
+        custom_loss(circuit, rows, columns, stride, a, y, beside, delta, cost, scratch)
     elif from_z:
         loss_of_z(loss, rows, columns, stride, z, y, delta, cost, p)
     else:
@@ -190,12 +190,13 @@ cdef inline void rows_of_loss(
 
 cdef inline void output_loss(
     const Function *g, int loss, real p, bint from_z, const Custom *circuit, Py_ssize_t rows,
-    Py_ssize_t columns, Py_ssize_t stride, real *z, real *a, const real *y, real *delta, real *cost,
-    real *scratch, real *one_row,
+    Py_ssize_t columns, Py_ssize_t stride, real *z, real *a, const real *y, const real *beside,
+    real *delta, real *cost, real *scratch, real *one_row,
 ) noexcept nogil:
     """The cost of each sample and delta = dloss/dz, whatever the loss, its parameter p and the
     output are. Of z and a nothing is left.
 
+    beside: of a circuit, rows of further numbers of the samples (custom.pxd).
     one_row: room for a row if targets may be missing (missing.pxd), else NULL.
     """
     cdef bint joint = circuit == NULL and from_z and is_joint(loss)
@@ -205,8 +206,8 @@ cdef inline void output_loss(
     elif not from_z:
         function_errors(g, rows, columns, stride, z, y, delta, scratch)
     if one_row == NULL or joint:
-        rows_of_loss(g, loss, p, from_z, circuit, rows, columns, stride, z, a, y, delta, cost,
-                     scratch)
+        rows_of_loss(g, loss, p, from_z, circuit, rows, columns, stride, z, a, y, beside, delta,
+                     cost, scratch)
         if one_row != NULL:
             sum_rows(rows, columns, stride, y, one_row)
             clear_missing(rows, columns, stride, one_row, 0, delta)
@@ -216,7 +217,7 @@ cdef inline void output_loss(
         for r in range(rows):
             at = r * stride
             rows_of_loss(g, loss, p, from_z, circuit, 1, columns, stride, z + at, a + at, y + at,
-                         delta + at, one_row, scratch)
+                         beside, delta + at, one_row, scratch)
             add_known(columns, y + at, one_row, cost)
         clear_missing(rows, columns, stride, y, stride, delta)
     if circuit != NULL:
