@@ -8,6 +8,7 @@
     program_placement.pxi how its samples are cut, and where all of it lies
     bound.pxi             what bound networks and circuits have in common: memory, counters
     workspace.pxi         Chain: a network as the engine runs it; Workspace: m samples, and memory
+    rows.pxi              some rows of the data: how many, which, and their weights
     network.pxi           BoundNetwork: a network bound to its data, evaluated in one call
     model.pxi             Model: a network bound to its parameters
     derivatives.pxi       derivatives of each sample, by theta and by the inputs
@@ -151,6 +152,7 @@ include "bindings/program_layout.pxi"
 include "bindings/program_placement.pxi"
 include "bindings/bound.pxi"
 include "bindings/workspace.pxi"
+include "bindings/rows.pxi"
 include "bindings/network.pxi"
 include "bindings/model.pxi"
 include "bindings/derivatives.pxi"

@@ -207,8 +207,8 @@ cdef inline void tile_sample_gradients(
         output_loss(&plan.output_g, plan.loss, plan.loss_parameter, plan.loss_from_z,
                     plan.loss_circuit, K, S, S, output_values(plan, scratch, t),
                     scratch + plan.output_a_at + t * K * S, scratch + plan.y_at + t * K * S,
-                    scratch + plan.beside_at, deltas + output_delta(plan, t), scratch + plan.cost_at,
-                    scratch + plan.circuit_at, missing_row(plan, scratch))
+                    scratch + plan.beside_at, deltas + output_delta(plan, t),
+                    scratch + plan.cost_at, scratch + plan.circuit_at, missing_row(plan, scratch))
         multiply_shares(plan, scratch, data, t, deltas + output_delta(plan, t))
     program_backward(run, scratch, NULL, deltas, NULL)
     parameter_rows(plan, scratch, deltas, scratch + plan.rows_at, plan.gram_row)
