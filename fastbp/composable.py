@@ -1,5 +1,6 @@
 """What can be done with any objective: added up, frozen in part, penalised, written to a buffer."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -9,7 +10,7 @@ from fastbp.immutable import Immutable
 from fastbp.names import Advising
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from fastbp.compose import Frozen, Sum
     from fastbp.last_evaluation import Result
 
-    Strength = float | Sequence[float] | dict[int, float]  # of all parameters, or layer by layer
-
+Strength = float | Sequence[float] | dict[int, float]  # of all parameters, or layer by layer
 PICKLE_VERSION = 1
 
 
@@ -172,12 +172,12 @@ class Composable(Immutable, Advising):
 
     def with_penalty(
         self,
-        l2: "Strength" = 0.0,
-        l1: "Strength" = 0.0,
+        l2: Strength = 0.0,
+        l1: Strength = 0.0,
         biases: bool = False,
         towards: Any = None,
-        group_inputs: "Strength" = 0.0,
-        group_units: "Strength" = 0.0,
+        group_inputs: Strength = 0.0,
+        group_units: Strength = 0.0,
         smooth: float = 0.0,
     ) -> "Sum":
         """This objective plus a penalty on the size of the parameters.
