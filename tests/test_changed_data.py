@@ -320,6 +320,7 @@ NO_CLASS = [3, -1, 10**12, np.iinfo(np.int64).min, np.iinfo(np.int64).max]
 WITH_LABELS = {
     (loss, output): None if needs_classes(loss, output) else -1 if loss in SIGNED else 0
     for loss, output in pairs()
+    if loss != "gamma"  # whose targets are > 0: no one-hot rows
 }
 
 

@@ -327,7 +327,7 @@ def test_predictions_are_the_activations():
         (lambda: Dense(2, 3, Z), TypeError, r"be a name, got z .*or a circuit: fastbp\.circuit"),
         (lambda: Dense(2, 3, len), TypeError, r"activation must be a name"),
         (lambda: mlp(2, 3, loss=circuit(Z)), ValueError, r"a loss is a circuit of two"),
-        (lambda: mlp(2, 3, loss=circuit(A + Y + Z)), ValueError, r"a loss is a circuit of"),
+        (lambda: mlp(2, 3, loss=circuit(A + Y + Z)), ValueError, r"say which of them are"),
         (lambda: mlp(2, 3, loss=circuit([A, Y])), ValueError, r"a loss is a circuit of"),
         (lambda: mlp(2, 3, loss=circuit(A * Y, wrt=[Y, A])), ValueError, r"come as y, a"),
         (lambda: Dense(2, 3, circuit(V[0] ** 2, wrt=[V[0]])), ValueError, r"one single variable z"),

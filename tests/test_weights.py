@@ -21,6 +21,8 @@ def problem(net, m, seed=0):
     rng = np.random.default_rng(seed)
     X, K = rng.normal(size=(m, net.widths[0])), net.widths[-1]
     y = rng.integers(0, K, m) if K > 1 else rng.integers(0, 2, m) * 1.0
+    if str(net.loss) == "gamma":  # > 0: no one-hot rows
+        y = rng.uniform(0.5, 2, (m, K))
     return X.astype(net.dtype), y, rng.normal(size=net.n_parameters) / np.sqrt(max(net.widths))
 
 
@@ -40,7 +42,7 @@ def with_overflow(X, y, rng, size):
     data = np.empty((2 * m, X.shape[1]), X.dtype)
     data[~left_out] = X
     data[left_out] = size * rng.choice([-1, 1], size=X.shape)
-    targets = np.repeat(y[:1], 2 * m)
+    targets = np.repeat(y[:1], 2 * m, axis=0)
     targets[~left_out] = y
     return data, targets, left_out
 
