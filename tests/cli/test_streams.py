@@ -147,7 +147,7 @@ def test_a_full_disk_leaves_the_old_model(model):
 
 def test_a_damaged_model_is_one_line(model, refuse):
     content = Path(model).read_bytes()
-    place = content.index(b"\x93NUMPY")
+    place = content.index(b"dtype")  # of an array, in the header
     for damaged in (
         b"",
         content[:-1],
