@@ -78,7 +78,7 @@ cdef inline lanes_t negative_binomial(
     """
     cdef lanes_t e
     cdef lanes_t u = z + lanes_log(lanes_splat(p))
-    cdef lanes_t other = lanes_splat(<real>1 / p)
+    cdef lanes_t other = lanes_divide(lanes_splat(1), lanes_splat(p))
     cdef ilanes_t below = lanes_lt(u, lanes_splat(0))
     cdef lanes_t excess = lanes_softplus_excess(u, &e)
     cdef lanes_t near = lanes_select(below, y, other)
